@@ -1,0 +1,1 @@
+"""llmzip: a learned lossless compressor."""

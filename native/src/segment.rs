@@ -1,0 +1,120 @@
+//! One segment, coded chunk by chunk; the classes that `llmzip.segments` wraps.
+
+use llmzip_predictors::segment::{self, Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
+use pyo3::create_exception;
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+create_exception!(_native, CorruptData, PyException);
+create_exception!(_native, UnsupportedData, PyException);
+
+fn raise(error: PredictorError) -> PyErr {
+    match error {
+        PredictorError::Corrupt(text) => CorruptData::new_err(text),
+        PredictorError::Unsupported(text) => UnsupportedData::new_err(text),
+        PredictorError::Usage(text) => PyValueError::new_err(text),
+    }
+}
+
+fn find(id: &str, version: u32) -> PyResult<&'static Predictor> {
+    segment::find(id, version)
+        .ok_or_else(|| UnsupportedData::new_err(format!("predictor {id} version {version}")))
+}
+
+/// Every predictor as `(id, version, coder id)`.
+#[pyfunction]
+pub fn predictors() -> Vec<(&'static str, u32, u8)> {
+    segment::registry()
+        .iter()
+        .map(|p| (p.id, p.version, p.coder))
+        .collect()
+}
+
+/// Bytes of memory that a segment with these settings takes to code or decode.
+#[pyfunction]
+pub fn memory(id: &str, version: u32, settings: &[u8], raw_len: u64) -> PyResult<u64> {
+    (find(id, version)?.memory)(settings, raw_len).map_err(raise)
+}
+
+/// Settings for a level (1..=9) and the segment's first bytes, as the archive stores them.
+#[pyfunction]
+pub fn settings<'py>(
+    py: Python<'py>,
+    id: &str,
+    version: u32,
+    level: u8,
+    sample: &[u8],
+) -> PyResult<Bound<'py, PyBytes>> {
+    if !(1..=9).contains(&level) {
+        return Err(PyValueError::new_err("level must be 1 to 9"));
+    }
+    let predictor = find(id, version)?;
+    let made = py.detach(|| (predictor.settings)(level, sample));
+    Ok(PyBytes::new(py, &made))
+}
+
+/// Codes one segment: `write` the bytes of a chunk, then `finish_chunk`.
+#[pyclass(module = "llmzip._native")]
+pub struct Encoder(Box<dyn SegmentEncoder>);
+
+// A `&mut self` method holds the class's borrow, so no two threads are inside at once.
+#[pymethods]
+impl Encoder {
+    #[new]
+    fn new(py: Python<'_>, id: &str, version: u32, settings: &[u8], raw_len: u64) -> PyResult<Self> {
+        let make = find(id, version)?.encoder;
+        py.detach(|| make(settings, raw_len)).map(Self).map_err(raise)
+    }
+
+    fn write(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        py.detach(|| self.0.write(data)).map_err(raise)
+    }
+
+    fn finish_chunk<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let coded = py.detach(|| self.0.finish_chunk()).map_err(raise)?;
+        Ok(PyBytes::new(py, &coded))
+    }
+
+    #[getter]
+    fn canary(&self) -> u32 {
+        self.0.canary()
+    }
+}
+
+/// Decodes one segment: `begin_chunk`, `read` until all is there, `end_chunk`.
+#[pyclass(module = "llmzip._native")]
+pub struct Decoder(Box<dyn SegmentDecoder>);
+
+#[pymethods]
+impl Decoder {
+    #[new]
+    fn new(py: Python<'_>, id: &str, version: u32, settings: &[u8], raw_len: u64) -> PyResult<Self> {
+        let make = find(id, version)?.decoder;
+        py.detach(|| make(settings, raw_len)).map(Self).map_err(raise)
+    }
+
+    fn begin_chunk(&mut self, payload: &[u8]) -> PyResult<()> {
+        self.0.begin_chunk(payload.to_vec()).map_err(raise)
+    }
+
+    fn read<'py>(&mut self, py: Python<'py>, length: usize) -> PyResult<Bound<'py, PyBytes>> {
+        PyBytes::new_with(py, length, |out| {
+            py.detach(|| self.0.read(out)).map_err(raise)
+        })
+    }
+
+    fn end_chunk(&mut self) -> PyResult<()> {
+        self.0.end_chunk().map_err(raise)
+    }
+
+    /// Advances the predictor over bytes stored in the clear (chunk type 3).
+    fn train(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        py.detach(|| self.0.train(data)).map_err(raise)
+    }
+
+    #[getter]
+    fn canary(&self) -> u32 {
+        self.0.canary()
+    }
+}

@@ -1,0 +1,120 @@
+//! The interface of a predictor to the container: one segment, coded chunk by chunk.
+//!
+//! A segment starts from an untrained predictor and is coded as a run of chunks; the predictor's
+//! state carries over from chunk to chunk, the entropy coder's does not.
+
+use std::fmt;
+
+use llmzip_coders::CoderError;
+
+/// Bytes of a segment that the canary covers; FORMAT.md, "Canary".
+pub const CANARY_BYTES: usize = 64;
+
+/// Why a predictor could not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PredictorError {
+    /// The coded bytes do not decode.
+    Corrupt(&'static str),
+    /// The settings ask for something this version does not know.
+    Unsupported(&'static str),
+    /// The caller broke the order of calls or went past the segment's length.
+    Usage(&'static str),
+}
+
+impl fmt::Display for PredictorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Corrupt(text) | Self::Unsupported(text) | Self::Usage(text)) = self;
+        f.write_str(text)
+    }
+}
+
+impl std::error::Error for PredictorError {}
+
+impl From<CoderError> for PredictorError {
+    fn from(error: CoderError) -> Self {
+        Self::Corrupt(match error {
+            CoderError::Truncated => "coded data ends too early",
+            CoderError::Corrupt => "coded data is damaged",
+        })
+    }
+}
+
+/// Codes one segment.
+pub trait SegmentEncoder: Send + Sync {
+    /// Codes `data` into the open chunk.
+    ///
+    /// # Errors
+    /// [`PredictorError::Usage`] past the segment's declared length.
+    fn write(&mut self, data: &[u8]) -> Result<(), PredictorError>;
+
+    /// Ends the open chunk and returns its coded bytes.
+    ///
+    /// # Errors
+    /// [`PredictorError::Usage`] when the predictor cannot end a chunk here.
+    fn finish_chunk(&mut self) -> Result<Vec<u8>, PredictorError>;
+
+    /// Hash of the first predictions of the segment, once [`CANARY_BYTES`] bytes or all were coded.
+    fn canary(&self) -> u32 {
+        0
+    }
+}
+
+/// Decodes one segment.
+pub trait SegmentDecoder: Send + Sync {
+    /// Starts a chunk with its coded bytes.
+    ///
+    /// # Errors
+    /// [`PredictorError::Corrupt`] when the bytes cannot be a chunk.
+    fn begin_chunk(&mut self, payload: Vec<u8>) -> Result<(), PredictorError>;
+
+    /// Fills `out` with the next bytes of the open chunk.
+    ///
+    /// # Errors
+    /// [`PredictorError::Corrupt`] when the coded bytes do not decode.
+    fn read(&mut self, out: &mut [u8]) -> Result<(), PredictorError>;
+
+    /// Ends the open chunk: all of its coded bytes must have been used.
+    ///
+    /// # Errors
+    /// [`PredictorError::Corrupt`] when bytes are left over.
+    fn end_chunk(&mut self) -> Result<(), PredictorError>;
+
+    /// Advances the predictor over bytes that were stored in the clear after it had coded them.
+    ///
+    /// # Errors
+    /// [`PredictorError::Usage`] past the segment's declared length.
+    fn train(&mut self, data: &[u8]) -> Result<(), PredictorError>;
+
+    /// As [`SegmentEncoder::canary`].
+    fn canary(&self) -> u32 {
+        0
+    }
+}
+
+type Make<T> = fn(settings: &[u8], raw_len: u64) -> Result<Box<T>, PredictorError>;
+
+/// A registered predictor. `id`, `version` and `coder` stand in an archive's metadata.
+pub struct Predictor {
+    pub id: &'static str,
+    pub version: u32,
+    /// Coder id of FORMAT.md: 0 its own, 1 binary arithmetic.
+    pub coder: u8,
+    /// Bytes of memory that coding or decoding a segment takes.
+    pub memory: fn(settings: &[u8], raw_len: u64) -> Result<u64, PredictorError>,
+    pub encoder: Make<dyn SegmentEncoder>,
+    pub decoder: Make<dyn SegmentDecoder>,
+    /// Settings for a level (1..=9) and the first bytes of the segment, as the archive stores them.
+    pub settings: fn(level: u8, sample: &[u8]) -> Vec<u8>,
+}
+
+/// Every predictor of this build.
+#[must_use]
+pub fn registry() -> &'static [Predictor] {
+    &[crate::store::PREDICTOR, crate::zstd::PREDICTOR]
+}
+
+/// Finds a predictor by id and version.
+#[must_use]
+pub fn find(id: &str, version: u32) -> Option<&'static Predictor> {
+    registry().iter().find(|p| p.id == id && p.version == version)
+}
