@@ -46,11 +46,9 @@ impl Encoder {
     pub fn encode(&mut self, bit: bool, p_one: u32) {
         debug_assert!(p_one > 0);
         let mid = split(self.low, self.high, p_one);
-        if bit {
-            self.high = mid;
-        } else {
-            self.low = mid + 1;
-        }
+        // Both ends by selection: a branch on the bit would be mispredicted often.
+        self.high = if bit { mid } else { self.high };
+        self.low = if bit { self.low } else { mid + 1 };
         while (self.low ^ self.high) >> 56 == 0 {
             self.out.push((self.high >> 56) as u8);
             self.low <<= 8;
@@ -128,11 +126,9 @@ impl Decoder {
     pub fn decode(&mut self, p_one: u32) -> bool {
         let mid = split(self.low, self.high, p_one);
         let bit = self.window <= mid;
-        if bit {
-            self.high = mid;
-        } else {
-            self.low = mid + 1;
-        }
+        // Both ends by selection: a branch on the bit would be mispredicted often.
+        self.high = if bit { mid } else { self.high };
+        self.low = if bit { self.low } else { mid + 1 };
         while (self.low ^ self.high) >> 56 == 0 {
             self.low <<= 8;
             self.high = self.high << 8 | 0xff;

@@ -3,6 +3,8 @@
 //! The registry in [`segment`] lists every predictor with its id and version; the container names
 //! them by that. Depends on `llmzip-coders` alone and opens no file.
 
+pub mod cm;
 pub mod segment;
+pub mod simd;
 mod store;
 mod zstd;

@@ -1,0 +1,60 @@
+//! Adaptive probability map, the last stage of refinement (SSE).
+//!
+//! After Mahoney's APM (paq8): for each context a curve over the incoming stretch value, kept at
+//! 32 points half a nat apart and interpolated; the nearer point moves towards the bit.
+
+use super::tables::Tables;
+use crate::simd::prefetch;
+
+const POINTS: usize = 32;
+const STEP_LOG: u32 = 10;
+/// The points lie at odd multiples of a quarter nat, so that a curve fills one cache line.
+const REACH: i32 = (POINTS as i32 - 1) << (STEP_LOG - 1);
+
+pub struct Apm {
+    /// Probabilities in units of `2^-16`.
+    curve: Vec<u16>,
+    nearer: usize,
+    rate: u32,
+}
+
+impl Apm {
+    /// `contexts` curves that start as the identity; a point moves by `2^-rate` of its error.
+    pub fn new(tables: &Tables, contexts: usize, rate: u32) -> Self {
+        let identity: Vec<u16> = (0..POINTS as i32)
+            .map(|i| (tables.squash((i << STEP_LOG) - REACH) >> 16) as u16)
+            .collect();
+        Self {
+            curve: identity.repeat(contexts),
+            nearer: 0,
+            rate,
+        }
+    }
+
+    /// Asks for a curve's memory ahead of [`Apm::refine`].
+    #[inline(always)]
+    pub fn prefetch(&self, context: usize) {
+        prefetch(&self.curve, context * POINTS);
+        prefetch(&self.curve, context * POINTS + POINTS - 1);
+    }
+
+    /// Refines a stretch value; returns a probability in units of `2^-32`.
+    #[inline(always)]
+    pub fn refine(&mut self, stretch: i32, context: usize) -> u32 {
+        let position = (stretch.clamp(-REACH, REACH - 1) + REACH) as usize;
+        let low = context * POINTS + (position >> STEP_LOG);
+        let weight = (position & ((1 << STEP_LOG) - 1)) as u32;
+        self.nearer = low + (weight >> (STEP_LOG - 1)) as usize;
+        let (a, b) = (u32::from(self.curve[low]), u32::from(self.curve[low + 1]));
+        (a * ((1 << STEP_LOG) - weight) + b * weight) << (16 - STEP_LOG)
+    }
+
+    /// Learns from the bit that [`Apm::refine`] was last asked about.
+    #[inline(always)]
+    pub fn update(&mut self, bit: u32) {
+        let point = &mut self.curve[self.nearer];
+        let target = (bit as i32) * 65535;
+        let error = target - i32::from(*point);
+        *point = (i32::from(*point) + ((error + (1 << (self.rate - 1))) >> self.rate)) as u16;
+    }
+}

@@ -1,0 +1,98 @@
+//! Pixel contexts for rows of one-bit pixels, packed eight to a byte, most significant bit first.
+//!
+//! Templates of growing reach, in the manner of JBIG (ITU-T T.82) and of paq8's im1bit model.
+
+use super::counter;
+use super::tables::Tables;
+
+/// Contexts, each with a table of its own.
+pub const TEMPLATES: usize = 8;
+const LOG_SIZE: u32 = 18;
+
+pub struct Bilevel {
+    stride: usize,
+    /// The last 64 pixels of the current row and of the four above, the nearest at bit 0 for the
+    /// current row; for rows above, bit 8 is the pixel straight above the one to come.
+    rows: [u64; 5],
+    tables: Vec<u32>,
+    states: Vec<u8>,
+    maps: Vec<u32>,
+    at: [usize; TEMPLATES],
+    near: usize,
+}
+
+impl Bilevel {
+    pub fn new(stride: usize, map: &[u32]) -> Self {
+        Self {
+            stride,
+            rows: [0; 5],
+            tables: vec![counter::counter(1 << 21, 0); TEMPLATES << LOG_SIZE],
+            states: vec![0; TEMPLATES << LOG_SIZE],
+            maps: map.repeat(TEMPLATES),
+            at: [0; TEMPLATES],
+            near: 0,
+        }
+    }
+
+    /// Inputs for the mixer that [`Bilevel::predict`] writes.
+    pub const INPUTS: usize = 3 * TEMPLATES;
+
+    /// Moves the window one pixel on; `bytes` are the bytes before the current one, `partial` the
+    /// current one's bits so far.
+    #[inline(always)]
+    pub fn bit(&mut self, bit: u32, bytes: &[u8], bit_position: u32) {
+        self.rows[0] = self.rows[0] << 1 | u64::from(bit);
+        // The byte of each row above that holds the pixel 8 to the right of the next one.
+        let n = bytes.len();
+        for (up, row) in self.rows.iter_mut().enumerate().skip(1) {
+            let from = n + 1;
+            let byte = if from >= up * self.stride && from - up * self.stride < n { bytes[from - up * self.stride] } else { 0 };
+            *row = *row << 1 | u64::from(byte >> (7 - bit_position) & 1);
+        }
+    }
+
+    #[inline(always)]
+    pub fn predict(&mut self, tables: &Tables, inputs: &mut [i32]) {
+        // Bits of a row above around the next pixel: `left` to its left, `right` to its right.
+        let window = |row: u64, left: u32, right: u32| row >> (7 - right) & ((1 << (left + right + 1)) - 1);
+        let [r0, r1, r2, r3, r4] = self.rows;
+        let low = |n: u32| r0 & ((1 << n) - 1);
+        let contexts = [
+            low(4) | window(r1, 2, 2) << 4 | window(r2, 1, 1) << 9,
+            low(2) | window(r1, 1, 1) << 2 | window(r2, 1, 1) << 5 | window(r3, 1, 1) << 8 | window(r4, 1, 1) << 11,
+            low(6) | window(r1, 4, 4) << 6 | window(r2, 2, 2) << 15,
+            low(8) | window(r1, 6, 6) << 8 | window(r2, 4, 4) << 21,
+            low(5) | window(r1, 3, 3) << 5 | window(r2, 3, 3) << 12 | window(r3, 2, 2) << 19 | window(r4, 1, 1) << 24,
+            low(12) | window(r1, 3, 7) << 12,
+            low(10) | window(r1, 7, 7) << 10 | window(r2, 7, 7) << 25 | window(r3, 3, 3) << 40,
+            low(20) | window(r1, 1, 1) << 20 | window(r2, 0, 0) << 23,
+        ];
+        self.near = (low(3) | window(r1, 1, 1) << 3 | window(r2, 1, 0) << 6) as usize;
+        for (i, &context) in contexts.iter().enumerate() {
+            let hash = (context + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - LOG_SIZE);
+            let at = i << LOG_SIZE | hash as usize;
+            self.at[i] = at;
+            let p = self.tables[at];
+            inputs[3 * i] = tables.stretch(counter::p12(p));
+            inputs[3 * i + 1] = (counter::p16(p) as i32 - 32768) >> 3;
+            let state = self.states[at];
+            let seen = -i32::from(state != 0);
+            inputs[3 * i + 2] = tables.stretch(counter::p12(self.maps[i * 256 + state as usize])) & seen;
+        }
+    }
+
+    /// Pixels nearest to the next one, 0..256.
+    pub fn near(&self) -> usize {
+        self.near
+    }
+
+    #[inline(always)]
+    pub fn update(&mut self, tables: &Tables, bit: u32) {
+        for (i, &at) in self.at.iter().enumerate() {
+            counter::update(tables, &mut self.tables[at], bit, 255);
+            let state = &mut self.states[at];
+            counter::update(tables, &mut self.maps[i * 256 + *state as usize], bit, 255);
+            *state = tables.next(*state, bit);
+        }
+    }
+}

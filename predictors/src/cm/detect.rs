@@ -1,0 +1,92 @@
+//! Content detection: which set of contexts a segment is coded with.
+//!
+//! Only an encoder looks; what it finds is stored in the segment's settings.
+
+/// What a segment looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Words and lines.
+    Text,
+    /// Records of fixed length, machine code, numbers: anything else.
+    Binary,
+    /// Rows of one-bit pixels.
+    Bilevel,
+}
+
+/// Class and, where there is one, the distance in bytes from a record or row to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    pub class: Class,
+    pub stride: u16,
+}
+
+/// Bytes that detection looks at.
+const SAMPLE: usize = 1 << 18;
+/// Longest record or row in bytes.
+const LONGEST: usize = 1024;
+
+/// Looks at the first bytes of a segment.
+#[must_use]
+pub fn detect(data: &[u8]) -> Content {
+    let data = &data[..data.len().min(SAMPLE)];
+    if is_text(data) {
+        return Content {
+            class: Class::Text,
+            stride: 0,
+        };
+    }
+    let stride = find_stride(data);
+    let class = if stride > 4 && is_bilevel(data, stride) {
+        Class::Bilevel
+    } else {
+        Class::Binary
+    };
+    Content {
+        class,
+        stride: stride as u16,
+    }
+}
+
+/// Few control characters, and either ASCII or well-formed enough UTF-8 or 8-bit letters.
+fn is_text(data: &[u8]) -> bool {
+    let odd = data
+        .iter()
+        .filter(|&&b| b < 32 && !matches!(b, b'\t' | b'\n' | b'\r' | 12 | 27) || b == 127)
+        .count();
+    let high = data.iter().filter(|&&b| b >= 128).count();
+    if odd * 64 > data.len() {
+        return false;
+    }
+    high * 4 <= data.len() || std::str::from_utf8(&data[..data.len() - data.len().min(4)]).is_ok()
+}
+
+/// The distance at which most bytes repeat, other than as runs; 0 when none stands out.
+fn find_stride(data: &[u8]) -> usize {
+    let longest = LONGEST.min(data.len() / 8);
+    let mut score = vec![0_u32; longest + 1];
+    // Bytes that differ from their neighbour: a run repeats at any distance and tells nothing.
+    let places: Vec<usize> = (LONGEST.min(data.len())..data.len())
+        .filter(|&i| data[i] != data[i - 1])
+        .take(1 << 15)
+        .collect();
+    for (distance, score) in score.iter_mut().enumerate().skip(2) {
+        *score = places.iter().filter(|&&i| data[i] == data[i - distance] && data[i - 1] == data[i - distance - 1]).count() as u32;
+    }
+    let Some((best, &most)) = score.iter().enumerate().skip(2).max_by_key(|&(distance, &score)| (score, usize::MAX - distance)) else {
+        return 0;
+    };
+    if (most as usize) * 16 < places.len() { 0 } else { best }
+}
+
+/// Mostly white or black bytes, and rows that differ from those above by few bits.
+fn is_bilevel(data: &[u8], stride: usize) -> bool {
+    let plain = data.iter().filter(|&&b| b == 0 || b == 255).count();
+    let (mut edges, mut flips) = (0_u32, 0_u32);
+    for i in stride..data.len() {
+        if data[i] != 0 && data[i] != 255 {
+            edges += 1;
+            flips += (data[i] ^ data[i - stride]).count_ones();
+        }
+    }
+    plain * 2 > data.len() && edges > 0 && flips < 3 * edges
+}

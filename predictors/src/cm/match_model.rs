@@ -1,0 +1,143 @@
+//! Match model: the bytes that followed the last occurrence of the current context.
+//!
+//! After Mahoney's MatchModel (lpaq, paq8), with recovery: a wrong byte does not end the match, it
+//! lowers the trust until the match proves itself again or a better one is found.
+
+use super::counter;
+use super::tables::Tables;
+
+const LENGTHS: usize = 32;
+const MISSES: usize = 4;
+
+pub struct MatchModel {
+    min_len: usize,
+    positions: Vec<u32>,
+    mask: u32,
+    pointer: usize,
+    /// Verified length of the match, 0 when there is none.
+    length: usize,
+    misses: usize,
+    expected: Option<u8>,
+    counters: Vec<u32>,
+    active: Option<usize>,
+}
+
+/// Length class of a match, `1..LENGTHS`.
+fn class(length: usize) -> usize {
+    match length {
+        0..16 => length.max(1),
+        16..32 => 16 + (length - 16) / 4,
+        32..96 => 20 + (length - 32) / 16,
+        96..512 => 24 + (length - 96) / 104,
+        _ => 28 + (length.ilog2() as usize - 9).min(3),
+    }
+}
+
+impl MatchModel {
+    /// Looks for contexts of `min_len` bytes in a table of `2^log_entries` positions.
+    pub fn new(min_len: usize, log_entries: u32) -> Self {
+        let counters = (0..LENGTHS * MISSES)
+            .map(|i| {
+                let length = (i / MISSES) as u32;
+                counter::counter((1 << 22) - (1 << 22) / (3 + length * 2), 0)
+            })
+            .collect();
+        Self {
+            min_len,
+            positions: vec![0; 1 << log_entries],
+            mask: (1 << log_entries) - 1,
+            pointer: 0,
+            length: 0,
+            misses: 0,
+            expected: None,
+            counters,
+            active: None,
+        }
+    }
+
+    /// Moves on after a whole byte; `history` ends with it.
+    pub fn byte(&mut self, history: &[u8]) {
+        let n = history.len();
+        if self.length > 0 {
+            if history[n - 1] == history[self.pointer] {
+                self.length = (self.length + 1).min(65535);
+                if self.length & 15 == 0 && self.misses > 0 {
+                    self.misses -= 1;
+                }
+            } else {
+                self.misses += 1;
+                self.length = if self.misses < MISSES { 1 } else { 0 };
+            }
+            self.pointer += 1;
+        }
+        if n >= self.min_len {
+            let mut hash = 0_u32;
+            for &byte in &history[n - self.min_len..] {
+                hash = (hash + u32::from(byte) + 1).wrapping_mul(0x2f0b_4c47);
+                hash ^= hash >> 15;
+            }
+            let entry = &mut self.positions[(hash & self.mask) as usize];
+            let candidate = *entry as usize;
+            *entry = n as u32;
+            if candidate > 0 && (self.length == 0 || (self.misses > 0 && self.length < 16)) {
+                let run = history[..candidate]
+                    .iter()
+                    .rev()
+                    .zip(history.iter().rev())
+                    .take(400)
+                    .take_while(|(a, b)| a == b)
+                    .count();
+                if run >= self.min_len && run > self.length {
+                    self.length = run;
+                    self.pointer = candidate;
+                    self.misses = 0;
+                }
+            }
+        }
+        self.expected = (self.length > 0).then(|| history[self.pointer]);
+    }
+
+    /// Writes two inputs for the next bit, `partial` being the bits so far behind a leading one.
+    #[inline(always)]
+    pub fn predict(&mut self, tables: &Tables, partial: u32, bit_position: u32, inputs: &mut [i32; 2]) {
+        self.active = None;
+        inputs[0] = 0;
+        inputs[1] = 0;
+        let Some(expected) = self.expected else { return };
+        let expected = u32::from(expected) | 256;
+        if expected >> (8 - bit_position) != partial {
+            self.expected = None;
+            return;
+        }
+        let context = class(self.length) * MISSES + self.misses.min(MISSES - 1);
+        self.active = Some(context);
+        let p = self.counters[context];
+        let sure = tables.stretch(counter::p12(p));
+        let share = (counter::p16(p) as i32 - 32768) >> 3;
+        if expected >> (7 - bit_position) & 1 == 1 {
+            inputs[0] = sure;
+            inputs[1] = share;
+        } else {
+            inputs[0] = -sure;
+            inputs[1] = -share;
+        }
+    }
+
+    #[inline(always)]
+    pub fn update(&mut self, tables: &Tables, bit: u32, bit_position: u32) {
+        if let (Some(context), Some(expected)) = (self.active, self.expected) {
+            let right = u32::from(u32::from(expected) >> (7 - bit_position) & 1 == bit);
+            counter::update(tables, &mut self.counters[context], right, 1023);
+        }
+    }
+
+    /// The byte that the match predicts, while it agrees with the bits seen so far.
+    pub fn expected(&self) -> Option<u8> {
+        self.expected
+    }
+
+    /// Class of the current match length for selectors, 0 (none) to 15.
+    pub fn selector(&self) -> usize {
+        if self.expected.is_none() { 0 } else { 1 + class(self.length) * 15 / LENGTHS }
+    }
+}

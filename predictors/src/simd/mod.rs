@@ -1,0 +1,161 @@
+//! Vector kernels, each equal to its scalar twin bit for bit, chosen at run time.
+//!
+//! A [`Job`] is generic over the kernels; [`run`] compiles it once for each level, with that level's
+//! CPU features on, and enters the right one. The only place with `unsafe`: loads and stores
+//! through pointers, and the entry into code for a feature that was detected.
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod avx512;
+#[allow(unsafe_code)]
+mod prefetch;
+pub mod scalar;
+
+use std::sync::OnceLock;
+
+pub use prefetch::prefetch;
+
+use crate::cm::tables::Tables;
+
+/// Mixer inputs and weights come in multiples of this, so that no kernel has a tail there.
+pub const LANES: usize = 16;
+
+/// Bytes that may be read past the end of the bytes of `nodes` in [`Kernels::context_inputs`].
+pub const SLACK: usize = 16;
+
+/// A kernel level, from the plainest to the widest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+/// Bit histories of `count` contexts for one nibble and the adaptive map that reads them.
+pub struct Contexts<'a> {
+    pub count: usize,
+    /// 16 bytes for each context: checksum, then a bit history for each node; [`SLACK`] more.
+    pub nodes: &'a mut [u8],
+    /// 256 counters for each context, by bit history.
+    pub maps: &'a mut [u32],
+    /// Counter of each context that the current bit uses.
+    pub counters: &'a mut [u32],
+}
+
+/// What the context mixer computes for every bit; [`scalar`] defines each.
+pub trait Kernels: Copy {
+    /// For each vector, which starts at `starts[k]` in `weights` and is as long as `inputs`, the
+    /// sum over inputs of `(input * (weight >> 16)) >> 9`, in 32-bit wrapping arithmetic.
+    fn dot(inputs: &[i32], weights: &[i32], starts: &[usize], sums: &mut [i32]);
+
+    /// Moves each weight of each vector by `(input * errors[k] + 8) >> 4`, kept within
+    /// `±scalar::WEIGHT_LIMIT`. Vectors do not overlap.
+    fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]);
+
+    /// Writes two mixer inputs for each context at node `node` (1..=15): the stretched probability
+    /// and, unless `distance` is empty, its distance from one half; zeros for an empty history.
+    /// Returns how many histories were not empty.
+    fn context_inputs(
+        tables: &Tables,
+        contexts: &mut Contexts<'_>,
+        node: usize,
+        stretched: &mut [i32],
+        distance: &mut [i32],
+    ) -> usize;
+
+    /// Moves each context's counter and bit history at node `node` towards `bit`.
+    fn context_update(tables: &Tables, contexts: &mut Contexts<'_>, node: usize, bit: u32, limit: u32);
+}
+
+/// Checks the lengths that vector loads and stores of weights rely on.
+#[inline(always)]
+fn check_vectors(inputs: &[i32], weights: &[i32], starts: &[usize]) {
+    let last = starts.iter().fold(0, |most, &start| most.max(start));
+    assert!(
+        inputs.len().is_multiple_of(LANES)
+            && inputs.len() <= weights.len()
+            && last <= weights.len() - inputs.len()
+    );
+}
+
+/// Checks the lengths that loads and stores of bit histories rely on; `node` is 1..=15.
+#[inline(always)]
+fn check_contexts(contexts: &Contexts<'_>, node: usize) {
+    let n = contexts.count;
+    assert!(
+        node < 16
+            && contexts.nodes.len() >= n * 16 + SLACK
+            && contexts.maps.len() >= n * 256
+            && contexts.counters.len() >= n
+    );
+}
+
+/// Work to do with the kernels of one level.
+pub trait Job {
+    type Output;
+    fn run<K: Kernels>(self) -> Self::Output;
+}
+
+/// Runs a job with the kernels of `level`.
+#[inline]
+pub fn run<J: Job>(level: Level, job: J) -> J::Output {
+    match level {
+        Level::Scalar => job.run::<scalar::Scalar>(),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => avx2::enter(job),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => avx512::enter(job),
+    }
+}
+
+/// Every level that this machine can run.
+#[must_use]
+pub fn available() -> Vec<(&'static str, Level)> {
+    let mut levels = vec![("scalar", Level::Scalar)];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if avx2::detected() {
+            levels.push(("avx2", Level::Avx2));
+        }
+        if avx512::detected() {
+            levels.push(("avx512", Level::Avx512));
+        }
+    }
+    levels
+}
+
+/// The level in use: the widest one here, or the one that `LLMZIP_SIMD` names.
+///
+/// # Errors
+/// A sentence that says why the level asked for cannot be used.
+pub fn active() -> Result<Level, String> {
+    static ACTIVE: OnceLock<Result<Level, String>> = OnceLock::new();
+    ACTIVE
+        .get_or_init(|| {
+            let levels = available();
+            let Some(asked) = std::env::var_os("LLMZIP_SIMD").filter(|name| !name.is_empty()) else {
+                return Ok(levels[levels.len() - 1].1);
+            };
+            levels
+                .iter()
+                .find(|(name, _)| asked == *name)
+                .map(|&(_, level)| level)
+                .ok_or_else(|| {
+                    let names: Vec<_> = levels.iter().map(|&(name, _)| name).collect();
+                    format!(
+                        "LLMZIP_SIMD={} cannot be used here, only {}",
+                        asked.to_string_lossy(),
+                        names.join(", ")
+                    )
+                })
+        })
+        .clone()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+use super::*;
+use proptest::prelude::*;
+
+struct All<'a> {
+    inputs: &'a [i32],
+    weights: &'a [i32],
+    error: i32,
+    nodes: &'a [u8],
+    counts: u32,
+    node: usize,
+    bit: u32,
+}
+
+/// Every output of every kernel.
+type Outputs = ([i32; 2], Vec<i32>, usize, Vec<i32>, Vec<i32>, Vec<u32>, Vec<u8>, Vec<u32>);
+
+impl Job for All<'_> {
+    type Output = Outputs;
+
+    fn run<K: Kernels>(self) -> Outputs {
+        let tables = Tables::get();
+        let mut weights = self.weights.repeat(3);
+        let starts = [0, 2 * self.weights.len()];
+        let mut sums = [0; 2];
+        K::dot(self.inputs, &weights, &starts, &mut sums);
+        K::train(self.inputs, &mut weights, &starts, &[self.error, -self.error]);
+        let count = self.nodes.len() / 16;
+        let mut nodes = self.nodes.to_vec();
+        nodes.resize(count * 16 + SLACK, 0);
+        let mut maps: Vec<u32> = (0..count as u32 * 256)
+            .map(|i| i.wrapping_mul(0x9e37_79b1).wrapping_add(self.counts))
+            .collect();
+        let mut counters = vec![0; count];
+        let (mut stretched, mut distance) = (vec![0; count], vec![0; count]);
+        let mut contexts = Contexts {
+            count,
+            nodes: &mut nodes,
+            maps: &mut maps,
+            counters: &mut counters,
+        };
+        let seen = K::context_inputs(tables, &mut contexts, self.node, &mut stretched, &mut distance);
+        K::context_update(tables, &mut contexts, self.node, self.bit, 255);
+        (sums, weights, seen, stretched, distance, maps, nodes, counters)
+    }
+}
+
+fn all_levels_agree(inputs: &[i32], weights: &[i32], error: i32, nodes: &[u8], counts: u32) {
+    for node in [1, 7, 15] {
+        for bit in [0, 1] {
+            let job = || All {
+                inputs,
+                weights,
+                error,
+                nodes,
+                counts,
+                node,
+                bit,
+            };
+            let expected = run(Level::Scalar, job());
+            for (name, level) in available() {
+                assert!(run(level, job()) == expected, "{name} differs from scalar");
+            }
+        }
+    }
+}
+
+#[test]
+fn kernels_agree_at_the_edges() {
+    let limit = scalar::WEIGHT_LIMIT;
+    for x in [-32767, -1, 0, 1, 32767] {
+        for w in [-limit, -65536, -1, 0, 1, 65535, limit] {
+            for error in [-65535, -1, 0, 1, 65535] {
+                all_levels_agree(&[x; 2 * LANES], &[w; 2 * LANES], error, &[255; 48], 0);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn kernels_agree(
+        rows in prop::collection::vec((-32767..=32767_i32, -scalar::WEIGHT_LIMIT..=scalar::WEIGHT_LIMIT), 4 * LANES),
+        blocks in 0..=4_usize,
+        error in -65535..=65535_i32,
+        nodes in prop::collection::vec(any::<[u8; 16]>(), 0..40),
+        counts in any::<u32>(),
+    ) {
+        let (inputs, weights): (Vec<_>, Vec<_>) = rows.into_iter().take(blocks * LANES).unzip();
+        all_levels_agree(&inputs, &weights, error, nodes.as_flattened(), counts);
+    }
+}
