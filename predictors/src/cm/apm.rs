@@ -31,11 +31,11 @@ impl Apm {
         }
     }
 
-    /// Asks for a curve's memory ahead of [`Apm::refine`].
+    /// Asks for the memory of `context` and of its neighbour that differs in the lowest bit.
     #[inline(always)]
     pub fn prefetch(&self, context: usize) {
-        prefetch(&self.curve, context * POINTS);
-        prefetch(&self.curve, context * POINTS + POINTS - 1);
+        prefetch(&self.curve, (context & !1) * POINTS);
+        prefetch(&self.curve, (context | 1) * POINTS);
     }
 
     /// Refines a stretch value; returns a probability in units of `2^-32`.

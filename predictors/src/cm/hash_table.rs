@@ -1,7 +1,7 @@
 //! Hash table of bit histories: 64-byte buckets of four slots, one cache line each.
 //!
-//! A slot belongs to one context and one nibble of the byte to come: a checksum and the bit
-//! histories of the 15 nodes of the nibble's binary tree. As in lpaq and zpaq (ICM), with four
+//! A slot belongs to one context and one nibble of the byte to come: the bit histories of the 15
+//! nodes of the nibble's binary tree. A bucket holds the four slots' checksums, then the slots. As in lpaq and zpaq (ICM), with four
 //! candidates that share a cache line.
 
 use memmap2::MmapMut;
@@ -9,8 +9,12 @@ use memmap2::MmapMut;
 use super::tables::Tables;
 use crate::simd::prefetch;
 
-pub const SLOT: usize = 16;
 const BUCKET: usize = 64;
+const SLOTS: usize = 4;
+/// Bit histories of a slot, nodes 1 to 15 of a nibble's tree.
+const HISTORIES: usize = 15;
+/// Where the histories start, behind the checksums.
+const FIRST: usize = SLOTS;
 
 pub struct HashTable {
     /// Page-aligned, so that buckets fall on cache lines.
@@ -46,41 +50,41 @@ impl HashTable {
     /// A new slot takes the place of the candidate whose first node has seen the fewest bits.
     #[inline(always)]
     pub fn find(&mut self, tables: &Tables, hash: u32) -> usize {
-        let check = hash as u8;
         let base = self.bucket(hash);
         let bucket = &mut self.bytes[base..base + BUCKET];
-        // One unpredictable branch in place of four.
-        let mut same = 0_u32;
-        for slot in 0..BUCKET / SLOT {
-            same |= u32::from(bucket[slot * SLOT] == check) << slot;
-        }
-        if same != 0 {
-            return base + same.trailing_zeros() as usize * SLOT;
+        let check = u32::from(hash as u8);
+        let checks = u32::from_le_bytes([bucket[0], bucket[1], bucket[2], bucket[3]]);
+        // The lowest zero byte of `apart` is the first slot with this checksum.
+        let apart = checks ^ check.wrapping_mul(0x0101_0101);
+        let zeros = apart.wrapping_sub(0x0101_0101) & !apart & 0x8080_8080;
+        if zeros != 0 {
+            return base + FIRST + (zeros.trailing_zeros() as usize >> 3) * HISTORIES;
         }
         let mut victim = 0;
         let mut fewest = u32::MAX;
-        for slot in 0..BUCKET / SLOT {
-            let [zeros, ones] = tables.counts[bucket[slot * SLOT + 1] as usize];
+        for slot in 0..SLOTS {
+            let [zeros, ones] = tables.counts[bucket[FIRST + slot * HISTORIES] as usize];
             let seen = u32::from(zeros) + u32::from(ones);
             if seen < fewest {
                 fewest = seen;
                 victim = slot;
             }
         }
-        let slot = &mut bucket[victim * SLOT..(victim + 1) * SLOT];
-        slot.fill(0);
-        slot[0] = check;
-        base + victim * SLOT
+        bucket[victim] = check as u8;
+        let start = FIRST + victim * HISTORIES;
+        bucket[start..start + HISTORIES].fill(0);
+        base + start
     }
 
-    /// The 16 bytes of a slot: checksum, then bit histories by node.
+    /// Copies a slot's histories to `nodes[1..]`.
     #[inline(always)]
-    pub fn load(&self, slot: usize) -> [u8; SLOT] {
-        self.bytes[slot..slot + SLOT].try_into().expect("a slot's length")
+    pub fn load(&self, slot: usize, nodes: &mut [u8; 16]) {
+        // One byte more in front makes it a single move; node 0 is never read.
+        nodes.copy_from_slice(&self.bytes[slot - 1..slot + HISTORIES]);
     }
 
     #[inline(always)]
-    pub fn save(&mut self, slot: usize, bytes: &[u8; SLOT]) {
-        self.bytes[slot..slot + SLOT].copy_from_slice(bytes);
+    pub fn save(&mut self, slot: usize, nodes: &[u8; 16]) {
+        self.bytes[slot..slot + HISTORIES].copy_from_slice(&nodes[1..]);
     }
 }

@@ -5,6 +5,7 @@
 //! those estimates. After Mahoney's paq8 and Mattern, "Mixing Strategies in Data Compression" (2012).
 
 use super::tables::{STRETCH_MAX, Tables};
+use crate::simd::scalar::Scalar;
 use crate::simd::{Kernels, LANES};
 
 /// One in the fixed point of weights, which reach to almost 3.5.
@@ -112,8 +113,7 @@ impl Mixer {
             vectors += contexts;
         }
         let count = selectors.len();
-        let mut share = vec![0; padded(count)];
-        share[..count].fill(ONE / count as i32);
+        let share = vec![ONE / count as i32; count];
         Self {
             inputs: vec![0; initial.len()],
             steps: if externals.is_empty() { Vec::new() } else { vec![0; initial.len()] },
@@ -122,7 +122,7 @@ impl Mixer {
             chosen: bases.clone(),
             selected: bases.iter().map(|&vector| vector * initial.len()).collect(),
             probabilities: vec![0; count],
-            estimates: vec![0; padded(count)],
+            estimates: vec![0; count],
             bases,
             second: Layer::new(&share, finals, rates[1]),
             errors: vec![0; count],
@@ -150,7 +150,8 @@ impl Mixer {
         self.final_vector = final_context;
         let start = final_context * self.second.width;
         let mut sum = [0];
-        K::dot(&self.estimates, &self.second.weights, &[start], &mut sum);
+        // So short a vector is quickest without vector registers.
+        Scalar::dot(&self.estimates, &self.second.weights, &[start], &mut sum);
         let result = stretch_of(sum[0]);
         self.final_probability = (tables.squash(result) >> 16) as i32;
         result
@@ -174,6 +175,6 @@ impl Mixer {
         let error = self.second.error(self.final_vector, self.final_probability, bit);
         let start = self.final_vector * self.second.width;
         let weights = &mut self.second.weights;
-        K::train(&self.estimates, weights, &[start], &[error]);
+        Scalar::train(&self.estimates, weights, &[start], &[error]);
     }
 }

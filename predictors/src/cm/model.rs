@@ -4,7 +4,7 @@ use super::apm::Apm;
 use super::bilevel::Bilevel;
 use super::context::History;
 use super::counter;
-use super::hash_table::{HashTable, SLOT};
+use super::hash_table::HashTable;
 use super::match_model::MatchModel;
 use super::mixer::{Mixer, ONE, Rate, padded};
 use super::plan::{Curve, Plan, Selector};
@@ -34,7 +34,8 @@ pub struct Model {
     bilevel: Option<Bilevel>,
     mixer: Mixer,
     apms: Vec<Apm>,
-    apm_contexts: Vec<usize>,
+    /// Context of each curve, to be combined with the bits of the current byte.
+    apm_bases: Vec<usize>,
     /// Bits of the current byte behind a leading one, 1..=255.
     partial: u32,
     bit_position: u32,
@@ -82,7 +83,7 @@ impl Model {
             history: History::new(plan.stride),
             hashes: vec![0; n],
             slots: vec![usize::MAX; n],
-            nodes: vec![0; n * SLOT + SLACK],
+            nodes: vec![0; n * 16 + SLACK],
             counters: vec![0; n],
             table: HashTable::new(log.clamp(16, plan.log_table)),
             maps: map.repeat(n),
@@ -93,7 +94,7 @@ impl Model {
             bilevel,
             mixer: Mixer::new(&initial, &[], &plan.selectors.iter().map(|s| s.contexts()).collect::<Vec<_>>(), 256, rates),
             apms: plan.apms.iter().map(|(curve, _)| Apm::new(tables, curve.contexts(), 6)).collect(),
-            apm_contexts: vec![0; plan.apms.len()],
+            apm_bases: vec![0; plan.apms.len()],
             plan,
             partial: 1,
             bit_position: 0,
@@ -107,6 +108,17 @@ impl Model {
             let hash = self.history.hash(context, i);
             *slot = hash;
             self.table.prefetch(hash);
+        }
+        for ((apm, &(curve, _)), base) in self.apms.iter().zip(self.plan.apms).zip(&mut self.apm_bases) {
+            *base = match curve {
+                Curve::Order0 => 0,
+                Curve::Order1 => (self.history.last8 as usize & 0xff) << 8,
+                Curve::Order2 => {
+                    let pair = self.history.last8 as u32 & 0xffff;
+                    (pair.wrapping_mul(0x9e37_79b1) >> 16) as usize
+                }
+            };
+            apm.prefetch(*base ^ 1);
         }
         for matcher in &mut self.matchers {
             matcher.byte(&self.history.bytes);
@@ -131,13 +143,13 @@ impl Model {
 
     #[inline(always)]
     fn open_slots(&mut self) {
-        let (nodes, _) = self.nodes.as_chunks_mut::<SLOT>();
+        let (nodes, _) = self.nodes.as_chunks_mut::<16>();
         for ((slot, nodes), &hash) in self.slots.iter_mut().zip(nodes).zip(&self.hashes) {
             if *slot != usize::MAX {
                 self.table.save(*slot, nodes);
             }
             *slot = self.table.find(self.tables, hash);
-            *nodes = self.table.load(*slot);
+            self.table.load(*slot, nodes);
         }
     }
 
@@ -159,27 +171,14 @@ impl Model {
         let node = self.node();
         let c1 = (self.history.last8 & 0xff) as usize;
         let partial = self.partial as usize;
-        for ((apm, &(curve, _)), context) in self.apms.iter().zip(self.plan.apms).zip(&mut self.apm_contexts) {
-            *context = match curve {
-                Curve::Order0 => partial,
-                Curve::Order1 => c1 << 8 | partial,
-                Curve::Order2 => {
-                    let pair = (self.history.last8 & 0xffff) as u32 | self.partial << 16;
-                    (pair.wrapping_mul(0x9e37_79b1) >> 16) as usize
-                }
-            };
-            apm.prefetch(*context);
+        if self.bit_position < 7 {
+            for (apm, &base) in self.apms.iter().zip(&self.apm_bases) {
+                apm.prefetch(base ^ partial << 1);
+            }
         }
         let n = self.hashes.len();
         let (stretched, distance) = self.mixer.inputs.split_at_mut(self.block);
-        let (stretched, rest) = stretched.split_at_mut(n);
-        let mut contexts = Contexts {
-            count: self.hashes.len(),
-            nodes: &mut self.nodes,
-            maps: &mut self.maps,
-            counters: &mut self.counters,
-        };
-        let hits = K::context_inputs(tables, &mut contexts, node, stretched, distance);
+        let rest = &mut stretched[n..];
         rest[0] = 256;
         let rest = &mut rest[1..];
         let (matches, rest) = rest.split_at_mut(2 * self.matchers.len());
@@ -194,6 +193,13 @@ impl Model {
         } else {
             0
         };
+        let mut contexts = Contexts {
+            count: n,
+            nodes: &mut self.nodes,
+            maps: &mut self.maps,
+            counters: &mut self.counters,
+        };
+        let hits = K::context_inputs(tables, &mut contexts, node, stretched, distance);
         let length = self.matchers[0].selector();
         let position = self.bit_position as usize;
         for (table, &selector) in self.plan.selectors.iter().enumerate() {
@@ -209,12 +215,10 @@ impl Model {
         }
         let stretch = self.mixer.mix::<K>(tables, partial);
         let mut sum = u64::from(tables.squash(stretch)) * 2;
-        let mut total = 2;
-        for ((apm, &(_, weight)), &context) in self.apms.iter_mut().zip(self.plan.apms).zip(&self.apm_contexts) {
-            sum += u64::from(apm.refine(stretch, context)) * u64::from(weight);
-            total += u64::from(weight);
+        for ((apm, &(_, weight)), &base) in self.apms.iter_mut().zip(self.plan.apms).zip(&self.apm_bases) {
+            sum += u64::from(apm.refine(stretch, base ^ partial)) * u64::from(weight);
         }
-        ((sum / total) as u32).max(1)
+        ((sum >> 3) as u32).max(1)
     }
 
     #[inline(always)]

@@ -36,23 +36,7 @@ const TEXT: &[Context] = &[
     Column,
 ];
 
-const BINARY: &[Context] = &[
-    Order(0),
-    Order(1),
-    Order(2),
-    Order(3),
-    Order(4),
-    Order(6),
-    Masked(0xffff00),
-    Masked(0xff00ff),
-    Above(&[(1, 0)], 1),
-    Above(&[(1, 0), (2, 0)], 0),
-    Above(&[(1, 0), (1, 1)], 1),
-    Place(&[(1, 0)], 0),
-    Place(&[(1, 0), (2, 0)], 1),
-    Trend(1),
-    Above(&[(1, 0), (1, -1), (1, 1)], 2),
-];
+const BINARY: &[Context] = &[Order(0), Order(1), Order(2), Order(3), Order(6), Above(&[(1, 0), (1, 1), (1, 2), (1, 3), (1, 4), (1, 5),(1,6),(1,7)], 4), Masked(0xffff00), Above(&[(1, 0), (2, 0)], 0), Above(&[(1, 0), (1, 1), (1, 2), (1, 3)], 1), Trend(1), Above(&[(1, 0), (1, -1), (1, 1)], 2), Word];
 
 const BILEVEL: &[Context] = &[
     Order(1),
@@ -79,9 +63,9 @@ impl Plan {
             bilevel: content.class == Class::Bilevel,
             stride: content.stride as usize,
             limit: 255,
-            distance: content.class != Class::Text,
+            distance: env("DIST", 0) == 1,
             selectors: if content.class == Class::Bilevel { BILEVEL_LEAN } else { LEAN },
-            apms: &[(Curve::Order1, 2), (Curve::Order2, 3)],
+            apms: &[(Curve::Order1, 2), (Curve::Order2, 4)],
             log_table: 26,
         }
     }

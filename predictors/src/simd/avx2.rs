@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::scalar::WEIGHT_LIMIT;
-use super::{Contexts, Job, Kernels, check_contexts, check_vectors};
+use super::{Contexts, Job, Kernels, LANES, check_contexts, check_vectors};
 use crate::cm::tables::Tables;
 
 pub fn detected() -> bool {
@@ -136,7 +136,8 @@ fn context_inputs(
     check_contexts(contexts, node);
     let n = contexts.count;
     let with_distance = !distance.is_empty();
-    assert!(stretched.len() >= n && (!with_distance || distance.len() >= n));
+    let whole = stretched.len().is_multiple_of(LANES);
+    assert!(whole && stretched.len() >= n && (!with_distance || distance.len() >= n));
     let zero = _mm256_setzero_si256();
     let mut seen = 0;
     for start in (0..n).step_by(8) {
@@ -163,7 +164,10 @@ fn context_inputs(
             ));
             _mm256_maskstore_epi32(contexts.counters.as_mut_ptr().add(start).cast(), mask, entry);
             let stretch = _mm256_and_si256(stretch, used);
-            _mm256_maskstore_epi32(stretched.as_mut_ptr().add(start), mask, stretch);
+            // A whole vector is stored, since a masked store would stall the load that follows.
+            let place: *mut __m256i = stretched.as_mut_ptr().add(start).cast();
+            let stretch = _mm256_blendv_epi8(_mm256_loadu_si256(place), stretch, mask);
+            _mm256_storeu_si256(place, stretch);
             if with_distance {
                 let apart = _mm256_and_si256(apart, used);
                 _mm256_maskstore_epi32(distance.as_mut_ptr().add(start), mask, apart);

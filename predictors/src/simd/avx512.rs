@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::scalar::WEIGHT_LIMIT;
-use super::{Contexts, Job, Kernels, check_contexts, check_vectors};
+use super::{Contexts, Job, Kernels, LANES, check_contexts, check_vectors};
 use crate::cm::tables::Tables;
 
 pub fn detected() -> bool {
@@ -133,7 +133,8 @@ fn context_inputs(
     check_contexts(contexts, node);
     let n = contexts.count;
     let with_distance = !distance.is_empty();
-    assert!(stretched.len() >= n && (!with_distance || distance.len() >= n));
+    let whole = stretched.len().is_multiple_of(LANES);
+    assert!(whole && stretched.len() >= n && (!with_distance || distance.len() >= n));
     let zero = _mm512_setzero_si512();
     let mut seen = 0;
     for start in (0..n).step_by(16) {
@@ -157,7 +158,9 @@ fn context_inputs(
             let apart = _mm512_sub_epi32(_mm512_srli_epi32::<16>(entry), _mm512_set1_epi32(32768));
             let apart = _mm512_maskz_srai_epi32::<3>(used, apart);
             _mm512_mask_storeu_epi32(contexts.counters.as_mut_ptr().add(start).cast(), mask, entry);
-            _mm512_mask_storeu_epi32(stretched.as_mut_ptr().add(start), mask, stretch);
+            // A whole vector is stored, since a masked store would stall the load that follows.
+            let place: *mut __m512i = stretched.as_mut_ptr().add(start).cast();
+            _mm512_storeu_si512(place, _mm512_mask_mov_epi32(_mm512_loadu_si512(place), mask, stretch));
             if with_distance {
                 _mm512_mask_storeu_epi32(distance.as_mut_ptr().add(start), mask, apart);
             }

@@ -39,7 +39,7 @@ pub enum Level {
 /// Bit histories of `count` contexts for one nibble and the adaptive map that reads them.
 pub struct Contexts<'a> {
     pub count: usize,
-    /// 16 bytes for each context: checksum, then a bit history for each node; [`SLACK`] more.
+    /// 16 bytes for each context, a bit history for each node; [`SLACK`] more.
     pub nodes: &'a mut [u8],
     /// 256 counters for each context, by bit history.
     pub maps: &'a mut [u32],
@@ -57,8 +57,8 @@ pub trait Kernels: Copy {
     /// `±scalar::WEIGHT_LIMIT`. Vectors do not overlap.
     fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]);
 
-    /// Writes two mixer inputs for each context at node `node` (1..=15): the stretched probability
-    /// and, unless `distance` is empty, its distance from one half; zeros for an empty history.
+    /// Writes two mixer inputs for each context at node `node` (1..=15): to `stretched`, a multiple of
+    /// [`LANES`] long whose other values are kept, the stretched probability, and, unless `distance` is empty, its distance from one half; zeros for an empty history.
     /// Returns how many histories were not empty.
     fn context_inputs(
         tables: &Tables,

@@ -31,7 +31,7 @@ impl Job for All<'_> {
             .map(|i| i.wrapping_mul(0x9e37_79b1).wrapping_add(self.counts))
             .collect();
         let mut counters = vec![0; count];
-        let (mut stretched, mut distance) = (vec![0; count], vec![0; count]);
+        let (mut stretched, mut distance) = (vec![7; count.next_multiple_of(LANES)], vec![0; count]);
         let mut contexts = Contexts {
             count,
             nodes: &mut nodes,
