@@ -1,4 +1,4 @@
-"""The records of a `.llmz` archive: bytes to dataclasses and back, exactly as FORMAT.md has them.
+"""The records of a `.llmz` archive: bytes to named tuples and back, exactly as FORMAT.md has them.
 
 Pure functions without input or output. Every `parse_*` takes the whole record, refuses what
 FORMAT.md refuses, and raises `CorruptError` with the offset in the file, or `UnsupportedError`.
@@ -8,8 +8,7 @@ FORMAT.md refuses, and raises `CorruptError` with the offset in the file, or `Un
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 from zlib import crc32
 
 from llmzip.errors import CorruptError, UnsupportedError
@@ -37,8 +36,7 @@ _MAX_COMMENT = 10_000
 _NO_FLAGS = "needs a newer llmzip: it uses a feature that this version does not know"
 
 
-@dataclass(frozen=True, slots=True)
-class PredictorRef:
+class PredictorRef(NamedTuple):
     """A predictor as metadata names it."""
 
     id: str
@@ -46,8 +44,7 @@ class PredictorRef:
     coder: int
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRef:
+class ModelRef(NamedTuple):
     """A model that decoding needs: `kind` 1 must be at hand, 2 is embedded; `length` in bytes."""
 
     kind: int
@@ -56,8 +53,7 @@ class ModelRef:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """What the writer promises that no segment or chunk goes over, in bytes."""
 
     max_segment_raw: int
@@ -65,8 +61,7 @@ class Bounds:
     decoder_memory: int
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """The archive's metadata."""
 
     predictors: tuple[PredictorRef, ...]
@@ -77,8 +72,7 @@ class Metadata:
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The archive's header; `size` is its length in bytes."""
 
     minor: int
@@ -86,8 +80,7 @@ class Header:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentHeader:
+class SegmentHeader(NamedTuple):
     """A segment's header. `predictor` indexes `Metadata.predictors`; lengths in bytes."""
 
     seq: int
@@ -98,8 +91,7 @@ class SegmentHeader:
     settings: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkHead:
+class ChunkHead(NamedTuple):
     """A chunk's head: `payload_crc` is over coded bytes, `check` (8 bytes) over raw ones."""
 
     type: int
@@ -109,8 +101,7 @@ class ChunkHead:
     check: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
+class IndexEntry(NamedTuple):
     """One segment in the index: `length` bytes with header and chunks, `raw_len` of content."""
 
     length: int
@@ -118,8 +109,7 @@ class IndexEntry:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Footer:
+class Footer(NamedTuple):
     """The archive's end; lengths in bytes."""
 
     index_len: int

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from llmzip import container
 from llmzip.container import ChunkHead, Footer, Header, IndexEntry, SegmentHeader
@@ -14,8 +13,7 @@ from llmzip.streams import read_exactly
 from llmzip.walk import foreign
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(NamedTuple):
     """One archive of a file: where it begins, and what its header, index and footer say."""
 
     offset: int

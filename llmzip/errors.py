@@ -6,7 +6,9 @@ scripts, `exit_code` what the command line returns. All of them survive pickling
 
 from __future__ import annotations
 
-from typing import ClassVar
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class LlmzError(Exception):

@@ -20,6 +20,7 @@ from llmzip.segments import (
     Tick,
     check_memory,
     check_output,
+    no_tick,
     segment_memory,
 )
 from llmzip.streams import write_all
@@ -92,24 +93,31 @@ class Guard:
         self.tally.archive_bytes += event.offset - self._start
 
 
-def decoded(events: Iterator[Event], guard: Guard, tick: Tick) -> Iterator[bytes]:
-    """The content of a walk's archives, chunk by chunk; decodes in this thread."""
-    decoder: SegmentDecoder | None = None
-    for event in events:
-        if isinstance(event, Chunk) and decoder:
-            raw, digest = decoder.decode(event)
-            guard.chunk(digest)
-            yield raw
-        elif isinstance(event, SegmentStart):
-            guard.segment(event)
-            decoder = SegmentDecoder(event, tick)
-        elif isinstance(event, SegmentEnd) and decoder:
-            decoder.finish()
-            decoder = None
+class EventDecoder:
+    """Turns a walk's events into content, in the caller's thread."""
+
+    def __init__(self, guard: Guard, tick: Tick = no_tick) -> None:
+        self._guard = guard
+        self._tick = tick
+        self._segment: SegmentDecoder | None = None
+
+    def decode(self, event: Event) -> bytes:
+        """The content that `event` brings: a chunk's, or none."""
+        if isinstance(event, Chunk) and self._segment:
+            raw, digest = self._segment.decode(event)
+            self._guard.chunk(digest)
+            return raw
+        if isinstance(event, SegmentStart):
+            self._guard.segment(event)
+            self._segment = SegmentDecoder(event, self._tick)
+        elif isinstance(event, SegmentEnd) and self._segment:
+            self._segment.finish()
+            self._segment = None
         elif isinstance(event, ArchiveStart):
-            guard.header(event)
+            self._guard.header(event)
         elif isinstance(event, ArchiveEnd):
-            guard.end(event)
+            self._guard.end(event)
+        return b""
 
 
 @dataclass
@@ -341,7 +349,9 @@ def read_archive(
     guard = Guard(limits)
     events = pull(source, walk_file())
     if threads == 1:
-        for raw in decoded(events, guard, meter.tick("decompress")):
+        decoder = EventDecoder(guard, meter.tick("decompress"))
+        for event in events:
+            raw = decoder.decode(event)
             if sink is not None:
                 write_all(sink, raw)
     else:

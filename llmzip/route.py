@@ -6,7 +6,7 @@ Never of time, threads or the machine: the same segment gets the same predictor 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from llmzip import _native
 from llmzip.container import MAX_CHUNK, PredictorRef
@@ -38,8 +38,7 @@ _TRIAL_PIECES = 4
 _TRIAL_LEVEL = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A predictor with its settings for one segment."""
 
     predictor: PredictorRef

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
 from llmzip import _native, container, route
@@ -69,8 +69,7 @@ class SegmentSettings:
             object.__setattr__(self, "predictors", found)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A coded segment: `data` is header and chunks, `digests` what the content hash takes."""
 
     data: bytes

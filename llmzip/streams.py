@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 
-def read_some(source: BinaryIO, most: int) -> bytes:
+class Readable(Protocol):
+    """What archives are read from."""
+
+    def read(self, length: int, /) -> bytes:
+        """Up to `length` bytes; none at the end alone."""
+
+
+def read_some(source: Readable, most: int) -> bytes:
     """Up to `most` bytes of `source`; none at its end alone."""
     data = source.read(most)
     if data is None:
@@ -13,7 +20,7 @@ def read_some(source: BinaryIO, most: int) -> bytes:
     return data
 
 
-def read_exactly(source: BinaryIO, length: int) -> bytes:
+def read_exactly(source: Readable, length: int) -> bytes:
     """`length` bytes of `source`, or fewer where it ends."""
     data = read_some(source, length)
     if len(data) == length or not data:

@@ -9,8 +9,7 @@ content hash. Nothing is taken on trust: no more than one chunk is asked for at 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias
+from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
 from llmzip import container
@@ -24,19 +23,17 @@ from llmzip.container import (
     SegmentHeader,
 )
 from llmzip.errors import CorruptError, NotAnArchiveError, TruncatedError
-from llmzip.streams import read_exactly
+from llmzip.streams import Readable, read_exactly
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveStart:
+class ArchiveStart(NamedTuple):
     """An archive's header was read; `offset` is where it begins in the file."""
 
     offset: int
     header: Header
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentStart:
+class SegmentStart(NamedTuple):
     """A segment's header was read; `offset` is where it begins in the file."""
 
     offset: int
@@ -44,8 +41,7 @@ class SegmentStart:
     predictor: PredictorRef
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """A chunk was read and its coded bytes are intact; `offset` is where its head begins."""
 
     offset: int
@@ -54,15 +50,13 @@ class Chunk:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentEnd:
+class SegmentEnd(NamedTuple):
     """The segment's chunks add up to what its header says; `offset` is where it ends."""
 
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveEnd:
+class ArchiveEnd(NamedTuple):
     """Index and footer match what was read; `offset` is where the archive ends."""
 
     offset: int
@@ -253,7 +247,7 @@ def walk_file(offset: int = 0) -> Walk:
         end = yield from _walk_archive(end, start)
 
 
-def pull(source: BinaryIO, walk: Walk | _Ended) -> Iterator[Event]:
+def pull(source: Readable, walk: Walk | _Ended) -> Iterator[Event]:
     """The events of `walk` over what `source` holds; reads no byte more than the walk asks for."""
     answer = b""
     try:

@@ -80,7 +80,7 @@ class InOrder(Generic[_Item, _Result]):
     """Calls `work` on items in `threads` threads; results come back in the order of the items.
 
     At most `threads` + 1 items are under way or waiting to be taken. With one thread the work is
-    done in the caller's. Leaving the `with` block ends all threads, at once if by an exception.
+    done in the caller's. Whoever makes one has to `abort` it in the end.
     """
 
     def __init__(self, work: Callable[[_Item], _Result], threads: int, meter: Meter) -> None:
@@ -90,12 +90,9 @@ class InOrder(Generic[_Item, _Result]):
         self._pool: ThreadPoolExecutor | None = None
         self._pending: deque[Future[_Result]] = deque()
 
-    def __enter__(self) -> InOrder[_Item, _Result]:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is not None:
-            self._meter.stop()
+    def abort(self) -> None:
+        """Ends all threads at once; what is under way is lost."""
+        self._meter.stop()
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
 
 from llmzip import container, route
 from llmzip.container import Bounds, Footer, IndexEntry, Metadata, PredictorRef
-from llmzip.errors import LimitError, LlmzError, VerifyError
+from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
 from llmzip.options import Options
 from llmzip.report import Notice, Report, Summary, Tally
 from llmzip.segments import Encoded, encode, verify
@@ -61,8 +61,7 @@ class Assembler:
         return data
 
 
-@dataclass
-class _Cut:
+class _Cut(NamedTuple):
     """A segment to code; `alone` where it is the whole content of its archive."""
 
     seq: int
@@ -91,6 +90,7 @@ class ArchiveEncoder:
         self._check = Push(walk_archive()) if options.verify else None
         self._pool: InOrder[_Cut, Encoded] | None = None
         self._cuts = 0
+        self._failed = False
         self.tally = Tally()
         self.tally.archives = 1
 
@@ -102,48 +102,62 @@ class ArchiveEncoder:
 
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytes]:
         """Takes content in; to be iterated to the end."""
-        view = memoryview(data).cast("B")
-        at = 0
-        while at < len(view):
-            end = at + self.wants
-            self._buffer += view[at:end]
-            at = end
-            if len(self._buffer) > self._size:
-                yield from self._cut(self._size, alone=False)
+        with self._all_or_nothing():
+            view = memoryview(data).cast("B")
+            at = 0
+            while at < len(view):
+                end = at + self.wants
+                self._buffer += view[at:end]
+                at = end
+                if len(self._buffer) > self._size:
+                    yield from self._cut(self._size, alone=False)
 
     def end_segment(self) -> Iterator[bytes]:
-        """Ends the open segment early and gives all that was taken in."""
-        if self._buffer:
-            yield from self._cut(len(self._buffer), alone=False)
-        if self._pool:
-            for encoded in self._pool.finish():
-                yield self._segment(encoded)
+        """Ends the open segment early; to be iterated to the end."""
+        with self._all_or_nothing():
+            if self._buffer:
+                yield from self._cut(len(self._buffer), alone=False)
+            yield from self._rest()
 
     def finish(self) -> Iterator[bytes]:
-        """Ends the archive."""
-        if self._buffer:
-            yield from self._cut(len(self._buffer), alone=self._cuts == 0)
-        elif not self._cuts:
-            memory = route.most_memory(self._options.level, self._options.predictor, 1)
-            yield self._emit(self._assembler.header(self._table[:1], 0, memory))
-        if self._pool:
-            for encoded in self._pool.finish():
-                yield self._segment(encoded)
-        yield self._emit(self._assembler.end())
-        if self._check and (not self._check.ended or self._check.unused):
-            raise VerifyError(_NOT_READABLE)
+        """Ends the archive; to be iterated to the end."""
+        with self._all_or_nothing():
+            if self._buffer:
+                yield from self._cut(len(self._buffer), alone=self._cuts == 0)
+            elif not self._cuts:
+                memory = route.most_memory(self._options.level, self._options.predictor, 1)
+                yield self._emit(self._assembler.header(self._table[:1], 0, memory))
+            yield from self._rest()
+            yield self._emit(self._assembler.end())
+            if self._check and (not self._check.ended or self._check.unused):
+                raise VerifyError(_NOT_READABLE)
 
-    def close(self, error: type[BaseException] | None = None) -> None:
-        """Ends all threads; at once where `error` is what ended the work."""
+    @property
+    def failed(self) -> bool:
+        """Whether the archive can no longer be completed."""
+        return self._failed
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        # A call that was broken off may have lost content: what follows must not look complete.
+        if self._failed:
+            raise UsageError("this archive cannot be completed: an earlier call failed")
+        self._failed = True
+        yield
+        self._failed = False
+
+    def abort(self) -> None:
+        """Ends all work at once; the archive stays incomplete."""
+        self._failed = True
         if self._pool:
-            self._pool.__exit__(error)
-            self._pool = None
+            self._pool.abort()
 
     def __enter__(self) -> ArchiveEncoder:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self.close(kind)
+    def __exit__(self, *exception: object) -> None:
+        # What was not finished by now was broken off.
+        self.abort()
 
     def _cut(self, length: int, *, alone: bool) -> Iterator[bytes]:
         cut = _Cut(self._cuts, bytes(memoryview(self._buffer)[:length]), alone)
@@ -189,6 +203,11 @@ class ArchiveEncoder:
         if self._options.verify:
             verify(encoded, cut.content, table, self._meter.tick("verify"))
         return encoded
+
+    def _rest(self) -> Iterator[bytes]:
+        if self._pool:
+            for encoded in self._pool.finish():
+                yield self._segment(encoded)
 
     def _segment(self, encoded: Encoded) -> bytes:
         self.tally.segment(encoded.raw_len, encoded.predictor.id)
