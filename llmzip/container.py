@@ -431,6 +431,17 @@ def parse_index(record: bytes, base: int) -> list[IndexEntry]:
     return entries
 
 
+def index_len(start: bytes, base: int) -> int:
+    """Length of the index that `start` begins with; unchecked, for those who look for one."""
+    fields = _Fields(start, "the index", base)
+    fields.take(len(INDEX_SYNC))
+    for _ in range(fields.varint()):
+        fields.varint(), fields.varint()
+        fields.take(fields.varint())
+    fields.take(4)
+    return fields.at
+
+
 def build_footer(footer: Footer) -> bytes:
     """The footer of an archive."""
     record = _u(footer.index_len, 4) + _u(footer.archive_len, 8) + footer.content_hash

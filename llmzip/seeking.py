@@ -11,8 +11,8 @@ from llmzip.directory import Archive, check_segment, read_directory, read_segmen
 from llmzip.limits import Limits
 from llmzip.reader import check_header
 from llmzip.segments import SegmentDecoder, check_memory, segment_memory
-from llmzip.streams import read_exactly
-from llmzip.walk import Chunk, SegmentStart, Tape, Walk, pull, walk_segment
+from llmzip.streams import From
+from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
 
 _CACHE_BYTES = 64 << 20
 
@@ -24,20 +24,6 @@ class _Place(NamedTuple):
     seq: int
     offset: int
     raw_len: int
-
-
-class _From:
-    """Reads `source` from `offset` on, wherever others leave its position."""
-
-    def __init__(self, source: BinaryIO, offset: int) -> None:
-        self._source = source
-        self._offset = offset
-
-    def read(self, length: int) -> bytes:
-        self._source.seek(self._offset)
-        data = read_exactly(self._source, length)
-        self._offset += len(data)
-        return data
 
 
 class RandomAccess:
@@ -106,9 +92,10 @@ class RandomAccess:
         archive, seq, offset, _ = place
         header, size = read_segment_header(self._source, offset)
         check_segment(archive, seq, header, size, offset)
-        source = _From(self._source, offset)
+        source = From(self._source, offset)
         decoder: SegmentDecoder | None = None
-        for event in pull(source, _walk_one(archive, seq, offset)):
+        metadata = archive.header.metadata
+        for event in pull(source, walk_alone(offset, metadata.predictors, metadata.bounds, seq)):
             if isinstance(event, SegmentStart):
                 check_memory(segment_memory(event), self._limits)
                 decoder = SegmentDecoder(event)
@@ -116,10 +103,3 @@ class RandomAccess:
                 yield decoder.decode(event)[0]
             elif decoder:
                 decoder.finish()
-
-
-def _walk_one(archive: Archive, seq: int, offset: int) -> Walk:
-    tape = Tape(offset)
-    sync = yield from tape.take(4, "a segment")
-    metadata = archive.header.metadata
-    yield from walk_segment(tape, sync, metadata.predictors, metadata.bounds, seq)

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
 from llmzip import _native, container, route
-from llmzip.container import Bounds, ChunkHead, PredictorRef, SegmentHeader
+from llmzip.container import ChunkHead, PredictorRef, SegmentHeader
 from llmzip.errors import (
     CorruptError,
     LimitError,
@@ -27,14 +27,13 @@ from llmzip.errors import (
 )
 from llmzip.limits import Limits
 from llmzip.options import DEFAULT_LEVEL
-from llmzip.walk import Chunk, SegmentStart, Tape, Walk, pull, walk_segment
+from llmzip.walk import ANY_BOUNDS, Chunk, SegmentStart, pull, walk_alone
 
 Tick: TypeAlias = Callable[[int, int], None]
 """Called with the raw and the coded bytes done since the last call; may raise to end the work."""
 
 _CANARY_BYTES = 64
 _DIGEST_ITEM = 24
-_ANY_BOUNDS = Bounds((1 << 63) - 1, container.MAX_CHUNK, 0)
 
 
 def no_tick(raw: int, coded: int) -> None:
@@ -274,7 +273,7 @@ def decode(
     """The content of the coded segment, chunk by chunk."""
     source = BytesIO(coded)
     decoder: SegmentDecoder | None = None
-    for event in pull(source, _walk_alone(predictors, seq)):
+    for event in pull(source, walk_alone(0, predictors, ANY_BOUNDS, seq)):
         if isinstance(event, SegmentStart):
             check_memory(segment_memory(event), limits)
             if limits.max_output is not None:
@@ -286,12 +285,6 @@ def decode(
             decoder.finish()
     if source.tell() != len(coded):
         raise CorruptError("bytes follow the end of the segment", offset=source.tell())
-
-
-def _walk_alone(predictors: tuple[PredictorRef, ...], seq: int | None) -> Walk:
-    tape = Tape(0)
-    sync = yield from tape.take(4, "a segment")
-    yield from walk_segment(tape, sync, predictors, _ANY_BOUNDS, seq)
 
 
 def check_memory(asked: int, limits: Limits) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import BinaryIO, Protocol
 
 
@@ -31,6 +32,24 @@ def read_exactly(source: Readable, length: int) -> bytes:
         parts.append(data)
         left -= len(data)
     return b"".join(parts)
+
+
+class From:
+    """Reads `source` from `offset` on, wherever others leave its position; for several threads."""
+
+    _lock = Lock()
+
+    def __init__(self, source: BinaryIO, offset: int) -> None:
+        self._source = source
+        self._offset = offset
+
+    def read(self, length: int, /) -> bytes:
+        """Up to `length` bytes."""
+        with self._lock:
+            self._source.seek(self._offset)
+            data = read_exactly(self._source, length)
+        self._offset += len(data)
+        return data
 
 
 def write_all(sink: BinaryIO, data: bytes) -> None:

@@ -42,9 +42,10 @@ class SegmentStart(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A chunk was read and its coded bytes are intact; `offset` is where its head begins."""
+    """A chunk was read and its coded bytes are intact: `offset` is where its head begins."""
 
     offset: int
+    end: int
     segment: int
     head: ChunkHead
     payload: bytes
@@ -63,6 +64,9 @@ class ArchiveEnd(NamedTuple):
     entries: list[IndexEntry]
     footer: Footer
 
+
+# For a segment whose archive's header is not at hand.
+ANY_BOUNDS = Bounds((1 << 63) - 1, container.MAX_CHUNK, 0)
 
 Event: TypeAlias = ArchiveStart | SegmentStart | Chunk | SegmentEnd | ArchiveEnd
 Walk: TypeAlias = Generator[int | Event, bytes, None]
@@ -156,10 +160,21 @@ def walk_segment(
         payload = yield from tape.take(head.coded_len, what)
         if crc32(payload) != head.payload_crc:
             raise CorruptError("a chunk is damaged", offset=at, segment=header.seq)
-        yield Chunk(at, header.seq, head, payload)
+        yield Chunk(at, tape.at, header.seq, head, payload)
     tape.segment = None
     yield SegmentEnd(tape.at)
     return header.raw_len
+
+
+def walk_alone(
+    offset: int, predictors: Sequence[PredictorRef], bounds: Bounds, seq: int | None
+) -> _Ended:
+    """Walks the one segment that begins at `offset`, as `walk_segment` does."""
+    tape = Tape(offset)
+    sync = yield from tape.take(len(container.SEGMENT_SYNC), "a segment")
+    if sync != container.SEGMENT_SYNC:
+        raise CorruptError("no segment begins here", offset=offset)
+    return (yield from walk_segment(tape, sync, predictors, bounds, seq))
 
 
 def _walk_varint(tape: Tape, record: bytearray) -> _Ended:
