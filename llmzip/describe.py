@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from llmzip import container, directory
 from llmzip.container import ChunkHead, Footer, Header, IndexEntry, SegmentHeader
+from llmzip.errors import CorruptError
 from llmzip.walk import ArchiveEnd, ArchiveStart, Chunk, SegmentStart, pull, walk_file
 
 
@@ -185,6 +186,8 @@ def _from_directory(source: BinaryIO, archive: directory.Archive) -> ArchiveInfo
             head, length = directory.read_chunk_head(source, at, max_chunk)
             building.chunk(head)
             at += length + head.coded_len
+        if at != end:
+            raise CorruptError("chunks do not add up", offset=offset, segment=seq)
     return building.finish(archive.entries, archive.footer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -279,11 +280,11 @@ def _gaps(
         following = seq + 1
     if part.entries is not None:
         yield from missing(following, len(part.entries))
-    elif not own or not _index_follows(source, own[-1][0]):
+    elif not own or not _index_follows(source, own[-1][0].declared_end):
         yield Gap(number, following, None, None, "the archive's end is lost")
 
 
-def _index_follows(source: BinaryIO, found: FoundSegment) -> bool:
-    """Whether what is behind the segment was an index, damaged as it is."""
-    end = found.offset + found.size + found.header.coded_len
-    return From(source, end).read(len(container.INDEX_SYNC)) == container.INDEX_SYNC
+def _index_follows(source: BinaryIO, at: int) -> bool:
+    """Whether an index began at `at`, damaged as it is."""
+    mark = container.INDEX_SYNC
+    return at < source.seek(0, os.SEEK_END) and From(source, at).read(len(mark)) == mark

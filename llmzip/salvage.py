@@ -42,6 +42,11 @@ class FoundSegment(NamedTuple):
     whole: bool
     reached: int
 
+    @property
+    def declared_end(self) -> int:
+        """Where the segment ends by its header's word, maybe behind the file's end."""
+        return self.offset + self.size + self.header.coded_len
+
 
 class FoundIndex(NamedTuple):
     """An archive's index that is intact."""
@@ -86,8 +91,8 @@ def _at_mark(source: BinaryIO, at: int, end: int) -> tuple[Found | None, int]:
     if not isinstance(found, FoundSegment):
         # Nothing, or an index, which no other record follows from.
         return found, at + 1
-    declared = at + found.size + found.header.coded_len
-    if found.whole or declared == end or _record(source, declared, end):
+    declared = found.declared_end
+    if found.whole or declared == end or (declared < end and _record(source, declared, end)):
         return found, declared
     # Bytes are missing or too many: what follows may begin anywhere behind what is intact.
     return found, found.reached
