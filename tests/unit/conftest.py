@@ -8,7 +8,7 @@ import pytest
 
 import llmzip
 
-# Quick, and cuts the content into eight segments.
+# Quick, and cuts the content into nine segments.
 OPTIONS = llmzip.Options(level=1, segment_size=5000, threads=1)
 
 
@@ -19,8 +19,8 @@ def lines(count: int) -> bytes:
 
 @pytest.fixture(scope="session")
 def content() -> bytes:
-    """About 40 kB of text, noise and zeros."""
-    return lines(1200) + Random(1).randbytes(6000) + bytes(6000)
+    """41 kB: five segments of text, two of noise, one of zeros, and a short one."""
+    return lines(1200)[:25_000] + Random(1).randbytes(10_000) + bytes(5000) + lines(60)[:1000]
 
 
 @pytest.fixture(scope="session")
@@ -31,5 +31,5 @@ def options() -> llmzip.Options:
 
 @pytest.fixture(scope="session")
 def archive(content) -> bytes:
-    """`content` in eight segments."""
+    """`content` in nine segments."""
     return llmzip.compress(content, options=OPTIONS)
