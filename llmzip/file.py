@@ -11,7 +11,7 @@ from llmzip.directory import seekable
 from llmzip.incremental import options_for
 from llmzip.limits import Limits
 from llmzip.options import Options
-from llmzip.reader import EventDecoder, Guard
+from llmzip.reader import Broken, EventDecoder, Guard
 from llmzip.seeking import RandomAccess
 from llmzip.streams import write_all
 from llmzip.walk import pull, walk_file
@@ -36,6 +36,7 @@ class _Content(io.RawIOBase):
         self._rest = memoryview(b"")
         self._events = pull(source, walk_file(self._begin))
         self._decoder = EventDecoder(Guard(limits))
+        self._broken = Broken()
         self._random: RandomAccess | None = None
 
     def readable(self) -> bool:
@@ -53,10 +54,11 @@ class _Content(io.RawIOBase):
             if self._random:
                 self._rest = self._random.read(self._position)
                 break
-            event = next(self._events, None)
-            if event is None:
-                break
-            self._rest = memoryview(self._decoder.decode(event))
+            with self._broken:
+                event = next(self._events, None)
+                if event is None:
+                    break
+                self._rest = memoryview(self._decoder.decode(event))
         length = min(len(target), len(self._rest))
         target[:length] = self._rest[:length]
         self._rest = self._rest[length:]

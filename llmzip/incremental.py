@@ -7,7 +7,7 @@ from typing import ClassVar, TypeAlias
 from llmzip.errors import UsageError
 from llmzip.limits import Limits
 from llmzip.options import DEFAULT_LEVEL, Options
-from llmzip.reader import EventDecoder, Guard
+from llmzip.reader import Broken, EventDecoder, Guard
 from llmzip.walk import Push, walk_archive
 from llmzip.workers import Meter
 from llmzip.writer import ArchiveEncoder
@@ -77,6 +77,7 @@ class Decompressor:
         self._push = Push(walk_archive())
         self._decoder = EventDecoder(Guard(limits or Limits()))
         self._ready = bytearray()
+        self._broken = Broken()
         self.eof = False
         self.needs_input = True
 
@@ -88,14 +89,15 @@ class Decompressor:
         """
         if self.eof:
             raise EOFError("the archive has ended: `unused_data` has what follows it")
-        self._push.add(data)
-        self.needs_input = False
-        while max_length < 0 or len(self._ready) < max_length:
-            event = self._push.event()
-            if event is None:
-                self.needs_input = not self._push.ended
-                break
-            self._ready += self._decoder.decode(event)
+        with self._broken:
+            self._push.add(data)
+            self.needs_input = False
+            while max_length < 0 or len(self._ready) < max_length:
+                event = self._push.event()
+                if event is None:
+                    self.needs_input = not self._push.ended
+                    break
+                self._ready += self._decoder.decode(event)
         end = len(self._ready) if max_length < 0 else max_length
         out = bytes(memoryview(self._ready)[:end])
         del self._ready[:end]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from llmzip import route
 from llmzip.container import Header
 from llmzip.directory import content_size
-from llmzip.errors import CorruptError, LlmzError, ModelError
+from llmzip.errors import CorruptError, LlmzError, ModelError, UsageError
 from llmzip.limits import Limits
 from llmzip.report import Notice, Report, Summary, Tally
 from llmzip.segments import (
@@ -118,6 +118,27 @@ class EventDecoder:
         elif isinstance(event, ArchiveEnd):
             self._guard.end(event)
         return b""
+
+
+class Broken:
+    """Around steps of a decode that cannot go on after an exception.
+
+    It could lose content otherwise, or take the place where it stopped for the end. Later steps
+    raise the same error again.
+    """
+
+    def __init__(self) -> None:
+        self._error: LlmzError | None = None
+
+    def __enter__(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, LlmzError):
+            self._error = error
+        elif error is not None:
+            self._error = UsageError("decoding was broken off before: open the archive again")
 
 
 @dataclass

@@ -67,9 +67,12 @@ class RandomAccess:
             return memoryview(self._cache[segment, number])[inside - starts[number] :]
         if self._open != segment or self._next_chunk > number:
             self._chunks = self._decode(self._places[segment])
-            self._open, self._next_chunk = segment, 0
+            self._next_chunk = 0
         while True:
+            # An exception leaves no decoder behind that could go on in the wrong place.
+            self._open = -1
             raw = next(self._chunks)
+            self._open = segment
             number = self._next_chunk
             self._next_chunk += 1
             if self._next_chunk == len(starts):
@@ -87,8 +90,6 @@ class RandomAccess:
             self._cached_bytes -= len(self._cache.popitem(last=False)[1])
 
     def _decode(self, place: _Place) -> Iterator[bytes]:
-        # An error leaves no decoder behind that could go on in the wrong place.
-        self._open = -1
         archive, seq, offset, _ = place
         header, size = read_segment_header(self._source, offset)
         check_segment(archive, seq, header, size, offset)

@@ -111,9 +111,21 @@ def test_the_cache_is_bounded(monkeypatch, archive, content):
         assert access._cached_bytes == sum(map(len, access._cache.values())) <= 12_000
 
 
-def test_many_chunks_in_a_segment():
+def test_many_chunks_in_a_segment(monkeypatch):
     data = b"".join(number.to_bytes(4, "big") for number in range(700_000))
     archive = llmzip.compress(data, level=1)
+    decoded = []
+
+    class Counting(seeking.SegmentDecoder):
+        def decode(self, chunk):
+            decoded.append(chunk.offset)
+            return super().decode(chunk)
+
+    monkeypatch.setattr(seeking, "SegmentDecoder", Counting)
+    file = LlmzFile(io.BytesIO(archive))
+    file.seek(5)
+    assert b"".join(iter(lambda: file.read(100_000), b"")) == data[5:]
+    assert len(decoded) == 3
     file, plain = LlmzFile(io.BytesIO(archive)), io.BytesIO(data)
     for place in (2_500_000, 10, 1 << 20, (1 << 20) - 3, 2_799_990, 0):
         file.seek(place)
@@ -313,6 +325,44 @@ def test_errors_while_reading(archive):
     file.seek(1)
     with pytest.raises(LimitError):
         file.read()
+
+
+def test_an_error_is_never_taken_for_the_end(archive, content):
+    damaged = bytearray(archive)
+    damaged[len(archive) // 2] ^= 1
+    file = LlmzFile(io.BytesIO(bytes(damaged)))
+    got = b""
+    for _ in range(50):
+        try:
+            piece = file.read1(3000)
+        except CorruptError:
+            continue
+        assert piece
+        got += piece
+    assert content.startswith(got)
+
+
+def test_an_interrupt_loses_no_content(monkeypatch, archive, content):
+    from llmzip import reader
+
+    decode = reader.SegmentDecoder.decode
+    calls = []
+
+    def interrupted(self, chunk):
+        calls.append(chunk)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return decode(self, chunk)
+
+    monkeypatch.setattr(reader.SegmentDecoder, "decode", interrupted)
+    file = LlmzFile(io.BytesIO(archive))
+    with pytest.raises(KeyboardInterrupt):
+        file.read()
+    with pytest.raises(UsageError, match="broken off"):
+        file.read(1)
+    file.seek(0, os.SEEK_END)
+    file.seek(0)
+    assert file.read() == content
 
 
 def test_damage_does_not_spoil_other_segments(archive, content):

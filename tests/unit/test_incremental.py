@@ -102,7 +102,10 @@ def test_unused_data_is_empty_before_the_end(archive):
 def test_damage_and_limits(archive, content):
     damaged = bytearray(archive)
     damaged[len(archive) // 2] ^= 1
-    with pytest.raises(CorruptError):
-        Decompressor().decompress(bytes(damaged))
+    decompressor = Decompressor()
+    for data in (bytes(damaged), b"", b"more"):
+        with pytest.raises(CorruptError):
+            decompressor.decompress(data)
+        assert not decompressor.eof
     with pytest.raises(LimitError):
         Decompressor(limits=llmzip.Limits(max_output=len(content) - 1)).decompress(archive)
