@@ -183,10 +183,12 @@ class SegmentDecoder:
         self._pace = _Pace()
         self._native: _native.Decoder | None = None
         self._seen = 0
+        self._left = start.header.raw_len
 
     def decode(self, chunk: Chunk) -> tuple[bytes, bytes]:
         """The raw bytes of the next chunk, and the 24 bytes that it adds to the content hash."""
         head, payload = chunk.head, chunk.payload
+        self._left -= head.raw_len
         if head.type == container.CONSTANT:
             raw = payload * head.raw_len
             self._tick(len(raw), len(payload))
@@ -216,7 +218,7 @@ class SegmentDecoder:
             if coded:
                 self._native.begin_chunk(chunk.payload)
             parts = list(self._advance(self._native, chunk, 0, first))
-            if first and self._seen == _CANARY_BYTES:
+            if self._seen == _CANARY_BYTES or (first and not self._left):
                 self._check_canary()
             parts += self._advance(self._native, chunk, first, chunk.head.raw_len)
             if coded:

@@ -106,8 +106,9 @@ def rebuilt(archive: bytes, change) -> bytes:
     return archive[:at] + b"".join(coded) + archive[end:]
 
 
-def test_a_different_prediction_is_named(make, predictor, prose):
-    archive = make(prose(2000), predictor)
+@pytest.mark.parametrize("length", [1000, 40])
+def test_a_different_prediction_is_named(make, predictor, prose, length):
+    archive = make(prose(length), predictor)
     if predictor.id == "store":
         pytest.skip("store predicts nothing")
     changed = rebuilt(archive, lambda h, c: (h._replace(canary=h.canary ^ 1), c))
