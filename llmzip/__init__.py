@@ -1,1 +1,72 @@
 """llmzip: a learned lossless compressor."""
+
+from __future__ import annotations
+
+try:
+    from llmzip import _native
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "llmzip's native module is not built: run `pip install -e .` in the source folder"
+    ) from error
+
+from llmzip import errors
+from llmzip.info import info
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from llmzip.file import LlmzFile, open
+    from llmzip.incremental import Compressor, Decompressor
+    from llmzip.limits import Limits
+    from llmzip.oneshot import compress, decompress
+    from llmzip.options import Options
+    from llmzip.segments import SegmentSettings, decode_segment, encode_segment
+
+__version__ = _native.VERSION
+
+__all__ = [
+    "Compressor",
+    "Decompressor",
+    "Limits",
+    "LlmzFile",
+    "Options",
+    "SegmentSettings",
+    "compress",
+    "decode_segment",
+    "decompress",
+    "encode_segment",
+    "errors",
+    "info",
+    "open",
+]
+
+# Imported when they are asked for: a program that only imports llmzip should start at once.
+_HOMES = {
+    "Compressor": "incremental",
+    "Decompressor": "incremental",
+    "Limits": "limits",
+    "LlmzFile": "file",
+    "Options": "options",
+    "SegmentSettings": "segments",
+    "compress": "oneshot",
+    "decode_segment": "segments",
+    "decompress": "oneshot",
+    "encode_segment": "segments",
+    "open": "file",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'llmzip' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"llmzip.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

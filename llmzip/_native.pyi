@@ -1,25 +1,58 @@
-def xxh3_128(data: bytes) -> bytes: ...
-def predictors() -> list[tuple[str, int, int]]: ...
-def memory(id: str, version: int, settings: bytes, raw_len: int) -> int: ...
-def settings(id: str, version: int, level: int, sample: bytes) -> bytes: ...
+"""The Rust core, `native/`: one segment at a time, no files. Every call that is long frees the GIL.
+
+`id` and `version` name a predictor of `predictors()`, `settings` are its own as a segment header
+stores them, `raw_len` is the segment's content in bytes.
+"""
 
 VERSION: str
 
-class CorruptData(Exception): ...
-class UnsupportedData(Exception): ...
+class CorruptData(Exception):
+    """The coded bytes do not decode."""
+
+class UnsupportedData(Exception):
+    """Settings that this version does not know, or no such predictor."""
+
+def xxh3_128(data: bytes) -> bytes:
+    """XXH3-128 with seed 0 in canonical form: 16 bytes, big-endian."""
+
+def predictors() -> list[tuple[str, int, int]]:
+    """Every predictor of this build: id, version, coder id of FORMAT.md."""
+
+def memory(id: str, version: int, settings: bytes, raw_len: int) -> int:
+    """Bytes of memory that coding or decoding a segment takes."""
+
+def settings(id: str, version: int, level: int, sample: bytes) -> bytes:
+    """Settings for `level` (1 to 9) and the first bytes of a segment.
+
+    They never need more memory than those for an empty sample.
+    """
 
 class Encoder:
+    """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
+
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Encoder: ...
     def write(self, data: bytes) -> None: ...
-    def finish_chunk(self) -> bytes: ...
+    def finish_chunk(self) -> bytes:
+        """The chunk's coded bytes; where they are not shorter, it must be stored as type 3."""
+
     @property
-    def canary(self) -> int: ...
+    def canary(self) -> int:
+        """Hash of the first predictions, once 64 bytes or all that come were coded."""
 
 class Decoder:
+    """Decodes one segment: for a coded chunk `begin_chunk`, `read` all of it, `end_chunk`."""
+
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Decoder: ...
     def begin_chunk(self, payload: bytes) -> None: ...
-    def read(self, length: int) -> bytes: ...
-    def end_chunk(self) -> None: ...
-    def train(self, data: bytes) -> None: ...
+    def read(self, length: int) -> bytes:
+        """The next `length` bytes of the chunk."""
+
+    def end_chunk(self) -> None:
+        """Checks that all of the payload was used."""
+
+    def train(self, data: bytes) -> None:
+        """Advances over the bytes of a chunk of type 3, in any pieces."""
+
     @property
-    def canary(self) -> int: ...
+    def canary(self) -> int:
+        """As the encoder's."""

@@ -1,0 +1,45 @@
+"""Compressing and decompressing bytes in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+
+from llmzip.archive import read_archive, write_archive
+from llmzip.incremental import Data, options_for
+from llmzip.limits import Limits
+from llmzip.options import Options
+
+DEFAULT_MAX_OUTPUT = 64 << 20
+
+# Less than this is not worth starting threads for.
+_THREADS_FROM = 1 << 20
+
+
+def compress(data: Data, level: int | None = None, *, options: Options | None = None) -> bytes:
+    """One archive with content `data`.
+
+    level: 1 (fastest) to 9 (smallest); or give `options`.
+    """
+    sink = BytesIO()
+    view = memoryview(data).cast("B")
+    write_archive(BytesIO(view), sink, options_for(level, options), total=len(view))
+    return sink.getvalue()
+
+
+def decompress(
+    data: Data, *, max_output: int | None = DEFAULT_MAX_OUTPUT, limits: Limits | None = None
+) -> bytes:
+    """The content of all archives in `data`, one after the other.
+
+    max_output: the most bytes to return, or None for as many as there are; `LimitError` above it.
+    limits: what else decoding may take; its own `max_output` holds where it is lower.
+    """
+    limits = limits or Limits()
+    both = [most for most in (max_output, limits.max_output) if most is not None]
+    limits = replace(limits, max_output=min(both, default=None))
+    sink = BytesIO()
+    view = memoryview(data).cast("B")
+    threads = 1 if len(view) < _THREADS_FROM else 0
+    read_archive(BytesIO(view), sink, threads=threads, limits=limits)
+    return sink.getvalue()

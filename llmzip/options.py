@@ -1,0 +1,51 @@
+"""What a writer is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmzip.errors import UsageError
+
+DEFAULT_LEVEL = 6
+
+# FORMAT.md, metadata tag 8.
+MAX_COMMENT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compress. An archive's bytes depend on all but `threads`, `verify` and `memory`.
+
+    level: 1 (fastest) to 9 (smallest).
+    predictor: id of the predictor for every segment; None chooses by content.
+    threads: segments coded at a time; 0 means one for each core.
+    verify: decode every segment after coding it and compare.
+    segment_size: bytes of content in a segment; None follows the level.
+    comment: text kept in the archive's header, at most 10,000 bytes of UTF-8.
+    memory: bytes that coding may take; None means three quarters of the machine's memory. Fewer
+        threads are used before anything fails.
+    """
+
+    level: int = DEFAULT_LEVEL
+    predictor: str | None = None
+    threads: int = 0
+    verify: bool = True
+    segment_size: int | None = None
+    comment: str = ""
+    memory: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.level <= 9:
+            raise UsageError(f"level {self.level}: levels go from 1 to 9")
+        if self.threads < 0:
+            raise UsageError(f"{self.threads} threads: use 0 for all cores, or a positive number")
+        if self.segment_size is not None and self.segment_size < 1:
+            raise UsageError(f"segment size {self.segment_size}: must be at least 1 byte")
+        if self.memory is not None and self.memory < 1:
+            raise UsageError(f"memory {self.memory}: must be at least 1 byte")
+        try:
+            comment_len = len(self.comment.encode())
+        except UnicodeEncodeError:
+            raise UsageError("the comment is not valid Unicode text") from None
+        if comment_len > MAX_COMMENT:
+            raise UsageError(f"the comment has {comment_len:,} bytes, at most {MAX_COMMENT:,}")

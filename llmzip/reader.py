@@ -1,0 +1,400 @@
+"""From archives to content: reads from front to back, decodes in parallel, checks everything."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from llmzip import route
+from llmzip.container import Header
+from llmzip.directory import content_size
+from llmzip.errors import CorruptError, LlmzError, ModelError, UsageError
+from llmzip.limits import Limits
+from llmzip.report import Notice, Report, Summary, Tally
+from llmzip.segments import (
+    SegmentDecoder,
+    Tick,
+    check_memory,
+    check_output,
+    no_tick,
+    segment_memory,
+)
+from llmzip.streams import write_all
+from llmzip.walk import (
+    ArchiveEnd,
+    ArchiveStart,
+    Chunk,
+    Event,
+    SegmentEnd,
+    SegmentStart,
+    pull,
+    walk_file,
+)
+from llmzip.workers import TICK_SECONDS, Cancelled, Meter, cores
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+# Coded bytes and, apart from them, raw bytes that a segment may hold while others are decoded.
+_MOST_HELD = 64 << 20
+_LEAST_HELD = 2 << 20
+
+
+def check_header(header: Header) -> None:
+    """Raises unless this build has what the archive says that it needs."""
+    for ref in header.metadata.predictors:
+        route.require(ref)
+    for model in header.metadata.models:
+        raise ModelError(
+            f"model {model.name!r} (sha256 {model.sha256.hex()}) is needed, and this llmzip has "
+            "no predictor that takes one: install a version that has"
+        )
+
+
+class Guard:
+    """Holds what is decoded to the limits, and to the archive's content hash."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._hash = hashlib.sha256()
+        self._start = 0
+        self.tally = Tally()
+
+    def header(self, event: ArchiveStart) -> None:
+        """To be called at every archive's start."""
+        check_header(event.header)
+        self._hash = hashlib.sha256()
+        self._start = event.offset
+
+    def segment(self, event: SegmentStart) -> int:
+        """To be called before a segment is decoded; returns the bytes of memory it takes."""
+        memory = segment_memory(event)
+        check_memory(memory, self._limits)
+        self.tally.segment(event.header.raw_len, event.predictor.id)
+        if self._limits.max_output is not None:
+            check_output(self.tally.raw_bytes, self._limits.max_output)
+        return memory
+
+    def chunk(self, digest: bytes) -> None:
+        """To be called with what each chunk adds to the content hash, in order."""
+        self._hash.update(digest)
+
+    def end(self, event: ArchiveEnd) -> None:
+        """To be called when all of an archive is decoded."""
+        if self._hash.digest() != event.footer.content_hash:
+            raise CorruptError(
+                "the content is not what the archive's end says", offset=event.offset
+            )
+        self.tally.archives += 1
+        self.tally.archive_bytes += event.offset - self._start
+
+
+class EventDecoder:
+    """Turns a walk's events into content, in the caller's thread."""
+
+    def __init__(self, guard: Guard, tick: Tick = no_tick) -> None:
+        self._guard = guard
+        self._tick = tick
+        self._segment: SegmentDecoder | None = None
+
+    def decode(self, event: Event) -> bytes:
+        """The content that `event` brings: a chunk's, or none."""
+        if isinstance(event, Chunk) and self._segment:
+            raw, digest = self._segment.decode(event)
+            self._guard.chunk(digest)
+            return raw
+        if isinstance(event, SegmentStart):
+            self._guard.segment(event)
+            self._segment = SegmentDecoder(event, self._tick)
+        elif isinstance(event, SegmentEnd) and self._segment:
+            self._segment.finish()
+            self._segment = None
+        elif isinstance(event, ArchiveStart):
+            self._guard.header(event)
+        elif isinstance(event, ArchiveEnd):
+            self._guard.end(event)
+        return b""
+
+
+class Broken:
+    """Around steps of a decode that cannot go on after an exception.
+
+    It could lose content otherwise, or take the place where it stopped for the end. Later steps
+    raise the same error again.
+    """
+
+    def __init__(self) -> None:
+        self._error: LlmzError | None = None
+
+    def __enter__(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, LlmzError):
+            self._error = error
+        elif error is not None:
+            self._error = UsageError("decoding was broken off before: open the archive again")
+
+
+@dataclass
+class _Task:
+    """A segment on its way through a worker: its chunks go in, their content comes out.
+
+    memory: bytes that it takes, with what it may hold of coded and of raw bytes (`held` each).
+    input: whether chunks may follow; "cut" where they end too early.
+    """
+
+    start: SegmentStart
+    memory: int
+    held: int
+    coded: deque[Chunk] = field(default_factory=deque)
+    coded_bytes: int = 0
+    input: Literal["open", "all", "cut"] = "open"
+    raw: deque[tuple[bytes, bytes]] = field(default_factory=deque)
+    raw_bytes: int = 0
+    done: bool = False
+    error: BaseException | None = None
+
+
+class _Parallel:
+    """Decodes several segments at a time; the caller's thread reads, writes and reports.
+
+    A segment starts when its memory fits beside that of the segments under way. Chunks go to
+    workers as they are read and come back as they are decoded, so that no segment is ever held
+    whole unless it is small.
+    """
+
+    def __init__(
+        self,
+        sink: BinaryIO | None,
+        threads: int,
+        limits: Limits,
+        guard: Guard,
+        meter: Meter,
+        notice: Notice | None,
+    ) -> None:
+        self._sink = sink
+        self._threads = threads
+        self._allowed = limits.decoder_memory
+        self._guard = guard
+        self._meter = meter
+        self._notice = notice
+        self._tick = meter.tick("decompress")
+        self._tasks: deque[_Task] = deque()
+        self._changed = threading.Condition()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> _Parallel:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self._meter.stop()
+        with self._changed:
+            self._changed.notify_all()
+        if self._pool:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, events: Iterator[Event]) -> None:
+        """Decodes all of a walk's archives."""
+        while True:
+            try:
+                event = next(events, None)
+                memory = self._admit(event)
+            except LlmzError:
+                # What was read before the damage comes out first, or fails first.
+                self._cut_short()
+                raise
+            if event is None:
+                return
+            self._take(event, memory)
+            self._write_ready()
+
+    def _admit(self, event: Event | None) -> int:
+        if isinstance(event, ArchiveStart):
+            self._guard.header(event)
+        return self._guard.segment(event) if isinstance(event, SegmentStart) else 0
+
+    def _take(self, event: Event, memory: int) -> None:
+        if isinstance(event, Chunk):
+            task = self._tasks[-1]
+            self._wait(lambda: task.coded_bytes < task.held or task.done)
+            with self._changed:
+                task.coded.append(event)
+                task.coded_bytes += len(event.payload)
+                self._changed.notify_all()
+        elif isinstance(event, SegmentStart):
+            self._start(event, memory)
+        elif isinstance(event, SegmentEnd):
+            with self._changed:
+                self._tasks[-1].input = "all"
+                self._changed.notify_all()
+        elif isinstance(event, ArchiveEnd):
+            self._wait(lambda: not self._tasks)
+            self._guard.end(event)
+
+    def _cut_short(self) -> None:
+        if self._tasks:
+            with self._changed:
+                if self._tasks[-1].input == "open":
+                    self._tasks[-1].input = "cut"
+                self._changed.notify_all()
+        self._wait(lambda: not self._tasks)
+
+    def _start(self, event: SegmentStart, memory: int) -> None:
+        held = max(
+            min((self._allowed - memory) // 2, event.header.raw_len, _MOST_HELD), _LEAST_HELD
+        )
+        task = _Task(event, memory + 2 * held, held)
+        if task.memory * self._threads > self._allowed and self._notice:
+            fitting = max(self._allowed // task.memory, 1)
+            self._notice(
+                f"{fitting} of {self._threads} threads used: each takes {task.memory:,} bytes, "
+                f"{self._allowed:,} allowed"
+            )
+            self._notice = None
+        self._wait(lambda: self._fits(task))
+        self._tasks.append(task)
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="llmzip")
+        self._pool.submit(self._work, task)
+
+    def _fits(self, task: _Task) -> bool:
+        if not self._tasks:
+            return True
+        in_use = sum(other.memory for other in self._tasks)
+        return len(self._tasks) < self._threads and in_use + task.memory <= self._allowed
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        while not ready():
+            if not self._write_ready():
+                self._rest()
+
+    def _rest(self) -> None:
+        """Waits until the first segment has moved, or the next report is due."""
+        self._meter.report()
+        with self._changed:
+            task = self._tasks[0]
+            if not task.raw and not task.done:
+                self._changed.wait(TICK_SECONDS)
+
+    def _write_ready(self) -> bool:
+        """Writes what is decoded of the first segments; whether there was anything to do."""
+        moved = False
+        while self._tasks:
+            task = self._tasks[0]
+            with self._changed:
+                ready = list(task.raw)
+                task.raw.clear()
+                task.raw_bytes = 0
+                done = task.done
+                self._changed.notify_all()
+            for raw, digest in ready:
+                self._guard.chunk(digest)
+                if self._sink is not None:
+                    write_all(self._sink, raw)
+            self._meter.report()
+            moved = moved or bool(ready) or done
+            if not done:
+                break
+            self._tasks.popleft()
+            if task.error is not None:
+                raise task.error
+        return moved
+
+    def _work(self, task: _Task) -> None:
+        try:
+            decoder = SegmentDecoder(task.start, self._tick)
+            while (chunk := self._next(task)) is not None:
+                result = decoder.decode(chunk)
+                with self._changed:
+                    task.raw.append(result)
+                    task.raw_bytes += len(result[0])
+                    self._changed.notify_all()
+            if task.input == "all":
+                decoder.finish()
+        except BaseException as error:
+            task.error = error
+        finally:
+            with self._changed:
+                task.done = True
+                self._changed.notify_all()
+
+    def _next(self, task: _Task) -> Chunk | None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._meter.stopped
+                    or (task.raw_bytes < task.held and (task.coded or task.input != "open"))
+                )
+            )
+            if self._meter.stopped:
+                raise Cancelled
+            if not task.coded:
+                return None
+            chunk = task.coded.popleft()
+            task.coded_bytes -= len(chunk.payload)
+            self._changed.notify_all()
+            return chunk
+
+
+def read_archive(
+    source: BinaryIO,
+    sink: BinaryIO | None,
+    *,
+    threads: int = 0,
+    limits: Limits | None = None,
+    progress: Report | None = None,
+    notice: Notice | None = None,
+) -> Summary:
+    """Decompresses all archives that `source` holds one after the other to `sink`.
+
+    Without a `sink` they are only tested. Neither has to be seekable. Content that is damaged or
+    cannot be checked is never written, but what stands before it may be: a caller that keeps files
+    must throw away what was written when this raises.
+
+    threads: segments decoded at a time; 0 means one for each core.
+    progress: called from this thread, about ten times a second.
+    notice: called with a line where fewer threads are used than asked, to stay within `limits`.
+    """
+    limits = limits or Limits()
+    threads = threads or cores()
+    total = content_size(source) if progress else None
+    meter = Meter(progress, total)
+    guard = Guard(limits)
+    events = pull(source, walk_file())
+    if threads == 1:
+        decoder = EventDecoder(guard, meter.tick("decompress"))
+        for event in events:
+            raw = decoder.decode(event)
+            if sink is not None:
+                write_all(sink, raw)
+    else:
+        with _Parallel(sink, threads, limits, guard, meter, notice) as parallel:
+            parallel.run(events)
+    meter.report(last=True)
+    return guard.tally.summary()
+
+
+def check_coded(source: BinaryIO) -> Summary:
+    """Checks all that can be checked of archives without decoding: it needs no predictor or model.
+
+    What this cannot see: whether the coded bytes decode to the content that was compressed.
+    """
+    tally = Tally()
+    start = 0
+    for event in pull(source, walk_file()):
+        if isinstance(event, ArchiveStart):
+            start = event.offset
+        elif isinstance(event, SegmentStart):
+            tally.segment(event.header.raw_len, event.predictor.id)
+        elif isinstance(event, ArchiveEnd):
+            tally.archives += 1
+            tally.archive_bytes += event.offset - start
+    return tally.summary()

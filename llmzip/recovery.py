@@ -1,0 +1,290 @@
+"""Gets out of a broken archive what is undamaged, and tells what is lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import BinaryIO, NamedTuple
+
+from llmzip import _native, container
+from llmzip.container import Header, IndexEntry, PredictorRef
+from llmzip.errors import LimitError, LlmzError, NotAnArchiveError, UnsupportedError
+from llmzip.limits import Limits
+from llmzip.report import Report
+from llmzip.salvage import FoundHeader, FoundIndex, FoundSegment, scan
+from llmzip.segments import SegmentDecoder, Tick, check_memory, segment_memory
+from llmzip.streams import From, write_all
+from llmzip.walk import ANY_BOUNDS, Chunk, Event, SegmentStart, foreign, pull, walk_alone
+from llmzip.workers import InOrder, Meter, cores
+
+# Larger segments are decoded one at a time, straight to the output.
+_MOST_HELD = 64 << 20
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Content that is lost: segments `first` to `last` of an archive, or a part of one.
+
+    archive: which of the file's archives, from 0. last: None where it is not known how many
+    segments there were. bytes: of content, None where that is not known.
+    """
+
+    archive: int
+    first: int
+    last: int | None
+    bytes: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        many = self.last is None or self.last > self.first
+        which = f"segments {self.first} to {self.last}" if many else f"segment {self.first}"
+        if self.last is None:
+            which = f"any segments from {self.first} on"
+        size = "bytes unknown" if self.bytes is None else f"{self.bytes:,} bytes"
+        where = f" of archive {self.archive}" if self.archive else ""
+        return f"{which}{where} ({size}): {self.reason}"
+
+
+@dataclass(frozen=True)
+class RecoverReport:
+    """What came of it.
+
+    segments_found: with an intact header. segments_written: complete. bytes_written: of content,
+    the undamaged beginnings of other segments included. lost: in the order of the file. notes:
+    what a user should know besides.
+    """
+
+    segments_found: int
+    segments_written: int
+    bytes_written: int
+    lost: tuple[Gap, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Part:
+    """What was found of one archive."""
+
+    header: Header | None = None
+    segments: list[FoundSegment] = field(default_factory=list)
+    entries: tuple[IndexEntry, ...] | None = None
+
+
+class _Job(NamedTuple):
+    """A segment to decode, with the predictors that may have coded it."""
+
+    found: FoundSegment
+    predictors: Sequence[PredictorRef]
+
+    @property
+    def raw_len(self) -> int:
+        return self.found.header.raw_len
+
+    def starts(self) -> Iterator[SegmentStart]:
+        """What decoding starts from, for every predictor that has the segment's settings."""
+        for ref in self.predictors:
+            start = SegmentStart(self.found.offset, self.found.header, ref)
+            try:
+                segment_memory(start)
+            except UnsupportedError:
+                continue
+            yield start
+
+
+class _Outcome:
+    """What came of a segment: `kept` bytes of content, of which `chunks` are not written yet."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.kept = 0
+        self.error: LlmzError | None = None
+
+
+def recover(
+    source: BinaryIO,
+    sink: BinaryIO,
+    *,
+    threads: int = 0,
+    limits: Limits | None = None,
+    progress: Report | None = None,
+) -> RecoverReport:
+    """Writes the content of every undamaged segment in `source`, which must be able to seek.
+
+    Of a damaged segment, the chunks in front of the damage are written. What is lost leaves no
+    hole: the rest moves up. Where an archive's header is lost, every predictor is tried. Content
+    that is itself an archive, stored uncompressed, may be taken for one where bytes are missing.
+
+    Raises `NotAnArchiveError` where nothing of an archive is found, `LimitError` where a segment
+    takes more than `limits` allow.
+    """
+    limits = limits or Limits()
+    parts = _parts(source)
+    if not parts:
+        source.seek(0)
+        raise NotAnArchiveError(f"no segment of an archive is in it: this is {_kind(source)}")
+    jobs = [_Job(found, _predictors(part, found)) for part in parts for found in part.segments]
+    meter = Meter(progress, sum(job.found.header.raw_len for job in jobs))
+    outcomes = list(_decode_all(source, sink, jobs, threads or cores(), limits, meter))
+    meter.report(last=True)
+    rest = iter(outcomes)
+    lost: list[Gap] = []
+    notes: list[str] = []
+    for number, part in enumerate(parts):
+        own = [(found, next(rest)) for found in part.segments]
+        lost += _gaps(source, number, part, own)
+        if part.header is None:
+            notes.append(f"the header of archive {number} is lost: predictors were found by trial")
+    return RecoverReport(
+        len(outcomes),
+        sum(outcome.error is None for outcome in outcomes),
+        sum(outcome.kept for outcome in outcomes),
+        tuple(lost),
+        tuple(notes),
+    )
+
+
+def _kind(source: BinaryIO) -> str:
+    return foreign(source.read(262))
+
+
+def _parts(source: BinaryIO) -> list[_Part]:
+    parts: list[_Part] = []
+    for found in scan(source):
+        part = parts[-1] if parts else None
+        if isinstance(found, FoundHeader):
+            parts.append(_Part(found.header))
+        elif isinstance(found, FoundIndex):
+            if part is None or part.entries is not None:
+                parts.append(part := _Part())
+            part.entries = found.entries
+        else:
+            last = part.segments[-1].header.seq if part and part.segments else -1
+            if part is None or part.entries is not None or found.header.seq <= last:
+                parts.append(part := _Part())
+            part.segments.append(found)
+    return parts
+
+
+def _predictors(part: _Part, found: FoundSegment) -> Sequence[PredictorRef]:
+    if part.header is None:
+        return [PredictorRef(*entry) for entry in _native.predictors()]
+    return part.header.metadata.predictors[found.header.predictor :][:1]
+
+
+def _decode_all(
+    source: BinaryIO,
+    sink: BinaryIO,
+    jobs: list[_Job],
+    threads: int,
+    limits: Limits,
+    meter: Meter,
+) -> Iterator[_Outcome]:
+    """Decodes segments, several at a time, and writes them in order."""
+    tick = meter.tick("decompress")
+
+    def run(job: _Job, outcome: _Outcome, take: Callable[[bytes], None]) -> _Outcome:
+        try:
+            for chunk in _decode(source, job, limits, tick):
+                take(chunk)
+                outcome.kept += len(chunk)
+        except LimitError:
+            raise
+        except LlmzError as error:
+            outcome.error = error
+        return outcome
+
+    def hold(job: _Job) -> _Outcome:
+        outcome = _Outcome()
+        return run(job, outcome, outcome.chunks.append)
+
+    def write(outcomes: Iterator[_Outcome]) -> Iterator[_Outcome]:
+        for outcome in outcomes:
+            for chunk in outcome.chunks:
+                write_all(sink, chunk)
+            outcome.chunks.clear()
+            yield outcome
+
+    each = max((_memory(job) for job in jobs), default=1)
+    pool = InOrder(hold, max(min(threads, limits.decoder_memory // each), 1), meter)
+    try:
+        for job in jobs:
+            if job.raw_len <= _MOST_HELD:
+                yield from write(pool.put(job))
+            else:
+                yield from write(pool.finish())
+                yield run(job, _Outcome(), partial(write_all, sink))
+        yield from write(pool.finish())
+    finally:
+        pool.abort()
+
+
+def _memory(job: _Job) -> int:
+    return min(job.raw_len, _MOST_HELD) + max(map(segment_memory, job.starts()), default=0)
+
+
+def _decode(source: BinaryIO, job: _Job, limits: Limits, tick: Tick) -> Iterator[bytes]:
+    start = _start(source, job, limits)
+    decoder = SegmentDecoder(start, tick)
+    for event in _events(source, start):
+        if isinstance(event, Chunk):
+            yield decoder.decode(event)[0]
+    decoder.finish()
+
+
+def _start(source: BinaryIO, job: _Job, limits: Limits) -> SegmentStart:
+    """The start with the predictor that decodes the segment's first coded chunk."""
+    starts = list(job.starts())
+    if not starts:
+        raise UnsupportedError("no predictor here has these settings: install a newer llmzip")
+    for start in starts:
+        check_memory(segment_memory(start), limits)
+    for start in starts[:-1]:
+        try:
+            decoder = SegmentDecoder(start)
+            for event in _events(source, start):
+                if isinstance(event, Chunk):
+                    decoder.decode(event)
+                    if event.head.type in (container.CODED, container.STORED_AFTER_CODING):
+                        break
+        except LlmzError:
+            continue
+        return start
+    return starts[-1]
+
+
+def _events(source: BinaryIO, start: SegmentStart) -> Iterator[Event]:
+    refs = (start.predictor,) * (start.header.predictor + 1)
+    return pull(From(source, start.offset), walk_alone(start.offset, refs, ANY_BOUNDS, None))
+
+
+def _gaps(
+    source: BinaryIO, number: int, part: _Part, own: list[tuple[FoundSegment, _Outcome]]
+) -> Iterator[Gap]:
+    """What is lost of a part."""
+
+    def missing(first: int, end: int) -> Iterator[Gap]:
+        if first < end:
+            inside = None if part.entries is None else part.entries[first:end]
+            size = None if inside is None else sum(entry.raw_len for entry in inside)
+            yield Gap(number, first, end - 1, size, "no intact header of it is left")
+
+    following = 0
+    for found, outcome in own:
+        seq = found.header.seq
+        yield from missing(following, seq)
+        if outcome.error is not None:
+            left = found.header.raw_len - outcome.kept
+            yield Gap(number, seq, seq, left, str(outcome.error))
+        following = seq + 1
+    if part.entries is not None:
+        yield from missing(following, len(part.entries))
+    elif not own or not _index_follows(source, own[-1][0].declared_end):
+        yield Gap(number, following, None, None, "the archive's end is lost")
+
+
+def _index_follows(source: BinaryIO, at: int) -> bool:
+    """Whether an index began at `at`, damaged as it is."""
+    mark = container.INDEX_SYNC
+    return at < source.seek(0, os.SEEK_END) and From(source, at).read(len(mark)) == mark

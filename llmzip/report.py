@@ -1,0 +1,74 @@
+"""What long work tells its caller, while it runs and at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Phase: TypeAlias = Literal["compress", "verify", "decompress"]
+
+
+@dataclass
+class Progress:
+    """How far a phase is: raw bytes done, of how many (if known), and coded bytes so far.
+
+    Segments are compressed and verified at the same time, so the two phases may interleave; each
+    counts for itself.
+    """
+
+    phase: Phase
+    done: int
+    total: int | None
+    coded: int
+
+
+Report: TypeAlias = Callable[[Progress], None]
+Notice: TypeAlias = Callable[[str], None]
+"""Called with one line that a user may want to know and that is no error."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was written or read: bytes of content and of archives, and what they are made of.
+
+    `predictors` are the ids of those that segments use, in order of first use.
+    """
+
+    raw_bytes: int
+    archive_bytes: int
+    segments: int
+    archives: int
+    predictors: tuple[str, ...]
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Bits of archive for each byte of content; 0 where there is no content."""
+        return 8 * self.archive_bytes / self.raw_bytes if self.raw_bytes else 0.0
+
+
+class Tally:
+    """Adds up a `Summary`."""
+
+    def __init__(self) -> None:
+        self.raw_bytes = 0
+        self.archive_bytes = 0
+        self.segments = 0
+        self.archives = 0
+        self._predictors: dict[str, None] = {}
+
+    def segment(self, raw_len: int, predictor: str) -> None:
+        """Counts a segment."""
+        self.segments += 1
+        self.raw_bytes += raw_len
+        self._predictors[predictor] = None
+
+    def summary(self) -> Summary:
+        """The sums so far."""
+        return Summary(
+            self.raw_bytes,
+            self.archive_bytes,
+            self.segments,
+            self.archives,
+            tuple(self._predictors),
+        )

@@ -1,0 +1,166 @@
+"""Which predictor a segment gets: a pure function of its bytes, the level and the options.
+
+Never of time, threads or the machine: the same segment gets the same predictor everywhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from llmzip import _native
+from llmzip.container import MAX_CHUNK, PredictorRef
+from llmzip.errors import UnsupportedError, UsageError
+
+# Bytes of a segment at each level, by what a reset costs there: level -> bytes.
+_SEGMENT_SIZES = {
+    1: 16 << 20,
+    2: 16 << 20,
+    3: 16 << 20,
+    4: 16 << 20,
+    5: 16 << 20,
+    6: 32 << 20,
+    7: 64 << 20,
+    8: 64 << 20,
+    9: 64 << 20,
+}
+
+# What a predictor's choice of settings may look at.
+_SAMPLE = 1 << 20
+
+# Segments shorter than this are coded without asking whether they are noise: it costs little.
+_NOISE_FROM = 64 << 10
+_BLOCK = 4096
+_BLOCKS = 48
+_ANCHOR = 16
+_TRIAL_PIECE = 16 << 10
+_TRIAL_PIECES = 4
+_TRIAL_LEVEL = 3
+
+
+class Choice(NamedTuple):
+    """A predictor with its settings for one segment."""
+
+    predictor: PredictorRef
+    settings: bytes
+
+
+def segment_size(level: int) -> int:
+    """Bytes of content that a segment has at `level`, where the caller does not say."""
+    return _SEGMENT_SIZES[level]
+
+
+def newest(name: str) -> PredictorRef | None:
+    """The newest version of predictor `name` that this build has."""
+    versions = [PredictorRef(*entry) for entry in _native.predictors() if entry[0] == name]
+    return max(versions, key=lambda ref: ref.version, default=None)
+
+
+def _named(name: str) -> PredictorRef:
+    found = newest(name)
+    if found is None:
+        known = ", ".join(sorted({entry[0] for entry in _native.predictors()}))
+        raise UsageError(f"predictor {name!r} is not known; there are: {known}")
+    return found
+
+
+def require(ref: PredictorRef) -> None:
+    """Raises `UnsupportedError` unless this build can decode what `ref` coded."""
+    if (ref.id, ref.version, ref.coder) not in _native.predictors():
+        raise UnsupportedError(
+            f"predictor {ref.id!r} version {ref.version} (coder {ref.coder}) is not in this "
+            "llmzip: install a version that has it"
+        )
+
+
+def candidates(level: int, predictor: str | None) -> tuple[PredictorRef, ...]:
+    """The predictors that segments may get, in the order in which an archive numbers them."""
+    if predictor is not None:
+        return (_named(predictor),)
+    if level <= 2:
+        return (_named("zstd"),)
+    return (newest("cm") or _named("zstd"), _named("store"))
+
+
+def memory(choice: Choice, raw_len: int) -> int:
+    """Bytes of memory that coding or decoding a segment of `raw_len` bytes takes."""
+    ref = choice.predictor
+    return _native.memory(ref.id, ref.version, choice.settings, raw_len)
+
+
+def most_memory(level: int, predictor: str | None, raw_len: int) -> int:
+    """The most that `memory` says for any segment of up to `raw_len` bytes."""
+    return max(
+        memory(_with_settings(ref, level, b""), raw_len) for ref in candidates(level, predictor)
+    )
+
+
+def choose(data: bytes, level: int, predictor: str | None) -> Choice:
+    """The predictor for a segment with content `data`; `predictor` forces one."""
+    options = candidates(level, predictor)
+    if len(options) > 1 and _is_noise(data, options[0]):
+        return Choice(options[1], b"")
+    return _with_settings(options[0], level, data[:_SAMPLE])
+
+
+def _with_settings(ref: PredictorRef, level: int, sample: bytes) -> Choice:
+    return Choice(ref, _native.settings(ref.id, ref.version, level, sample))
+
+
+def _is_noise(data: bytes, ref: PredictorRef) -> bool:
+    """Whether `ref` would not shrink `data`; cheap tests come first."""
+    return (
+        len(data) >= _NOISE_FROM
+        and _looks_random(data)
+        and not _repeats(data)
+        and not _zstd_shrinks(data)
+        and not _trial_shrinks(data, ref)
+    )
+
+
+def _spread(length: int, size: int, count: int) -> range:
+    """`count` places for samples of `size` bytes, evenly over `length` bytes."""
+    return range(0, length - size + 1, max((length - size) // (count - 1), 1))
+
+
+def _looks_random(data: bytes) -> bool:
+    """Whether in every sampled block all byte values are about equally frequent.
+
+    In a random block of n bytes the sum of squared counts is about n^2/256 + n, with a standard
+    deviation of n / 11; compressed images and sound are off by far more in some of their blocks.
+    """
+    limit = _BLOCK * _BLOCK // 256 + _BLOCK * 3 // 2
+    return all(
+        sum(n * n for n in Counter(data[at : at + _BLOCK]).values()) < limit
+        for at in _spread(len(data), _BLOCK, _BLOCKS)
+    )
+
+
+def _repeats(data: bytes) -> bool:
+    """Whether a sampled string of bytes comes again anywhere later."""
+    return any(
+        data.find(data[at : at + _ANCHOR], at + 1) >= 0
+        for at in _spread(len(data), _ANCHOR, _BLOCKS // 2)
+    )
+
+
+def _zstd_shrinks(data: bytes) -> bool:
+    """Whether a fast pass over all of it saves 1/512 of any chunk."""
+    choice = _with_settings(_named("zstd"), 1, b"")
+    ref = choice.predictor
+    encoder = _native.Encoder(ref.id, ref.version, choice.settings, len(data))
+    return any(_saves(encoder, data[at : at + MAX_CHUNK]) for at in range(0, len(data), MAX_CHUNK))
+
+
+def _trial_shrinks(data: bytes, ref: PredictorRef) -> bool:
+    """Whether `ref` itself, at a low level, saves 1/512 of a few samples."""
+    places = _spread(len(data), _TRIAL_PIECE, _TRIAL_PIECES)
+    sample = b"".join(data[at : at + _TRIAL_PIECE] for at in places)
+    choice = _with_settings(ref, _TRIAL_LEVEL, sample)
+    encoder = _native.Encoder(ref.id, ref.version, choice.settings, len(sample))
+    return _saves(encoder, sample)
+
+
+def _saves(encoder: _native.Encoder, chunk: bytes) -> bool:
+    encoder.write(chunk)
+    return len(encoder.finish_chunk()) < len(chunk) - len(chunk) // 512

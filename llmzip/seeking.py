@@ -1,0 +1,106 @@
+"""Content at any position, through the index: decodes no segment that is not asked for."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from llmzip.directory import Archive, check_segment, read_directory, read_segment_header
+from llmzip.limits import Limits
+from llmzip.reader import check_header
+from llmzip.segments import SegmentDecoder, check_memory, segment_memory
+from llmzip.streams import From
+from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
+
+_CACHE_BYTES = 64 << 20
+
+
+class _Place(NamedTuple):
+    """Where segment `seq` of `archive` is in the file, and how many bytes of content it has."""
+
+    archive: Archive
+    seq: int
+    offset: int
+    raw_len: int
+
+
+class RandomAccess:
+    """The content of all archives from `begin` of `source` to its end.
+
+    Keeps the decoder of the last segment and 64 MiB of decoded chunks, so that reading on, and
+    going back a little, do not decode again.
+    """
+
+    def __init__(self, source: BinaryIO, begin: int, limits: Limits) -> None:
+        self._source = source
+        self._limits = limits
+        self._places: list[_Place] = []
+        self._starts: list[int] = []
+        self.size = 0
+        for archive in read_directory(source, begin):
+            check_header(archive.header)
+            for seq, (offset, entry) in enumerate(archive.segments()):
+                self._starts.append(self.size)
+                self._places.append(_Place(archive, seq, offset, entry.raw_len))
+                self.size += entry.raw_len
+        self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._cached_bytes = 0
+        # For every segment that was opened: where its chunks begin, as far as they are known.
+        self._chunk_starts: dict[int, list[int]] = {}
+        self._open = -1
+        self._chunks: Iterator[bytes] = iter(())
+        self._next_chunk = 0
+
+    def read(self, position: int) -> memoryview:
+        """Content from `position` to the end of its chunk; nothing at or behind the end."""
+        if not 0 <= position < self.size:
+            return memoryview(b"")
+        segment = bisect_right(self._starts, position) - 1
+        inside = position - self._starts[segment]
+        starts = self._chunk_starts.setdefault(segment, [0])
+        # The last start known is where the next chunk begins: nothing of it was decoded yet.
+        number = bisect_right(starts, inside) - 1
+        if number < len(starts) - 1 and (segment, number) in self._cache:
+            self._cache.move_to_end((segment, number))
+            return memoryview(self._cache[segment, number])[inside - starts[number] :]
+        if self._open != segment or self._next_chunk > number:
+            self._chunks = self._decode(self._places[segment])
+            self._next_chunk = 0
+        while True:
+            # An exception leaves no decoder behind that could go on in the wrong place.
+            self._open = -1
+            raw = next(self._chunks)
+            self._open = segment
+            number = self._next_chunk
+            self._next_chunk += 1
+            if self._next_chunk == len(starts):
+                starts.append(starts[-1] + len(raw))
+            self._keep((segment, number), raw)
+            if inside < starts[number] + len(raw):
+                return memoryview(raw)[inside - starts[number] :]
+
+    def _keep(self, key: tuple[int, int], raw: bytes) -> None:
+        if key not in self._cache:
+            self._cached_bytes += len(raw)
+        self._cache[key] = raw
+        self._cache.move_to_end(key)
+        while self._cached_bytes > _CACHE_BYTES:
+            self._cached_bytes -= len(self._cache.popitem(last=False)[1])
+
+    def _decode(self, place: _Place) -> Iterator[bytes]:
+        archive, seq, offset, _ = place
+        header, size = read_segment_header(self._source, offset)
+        check_segment(archive, seq, header, size, offset)
+        source = From(self._source, offset)
+        decoder: SegmentDecoder | None = None
+        metadata = archive.header.metadata
+        for event in pull(source, walk_alone(offset, metadata.predictors, metadata.bounds, seq)):
+            if isinstance(event, SegmentStart):
+                check_memory(segment_memory(event), self._limits)
+                decoder = SegmentDecoder(event)
+            elif isinstance(event, Chunk) and decoder:
+                yield decoder.decode(event)[0]
+            elif decoder:
+                decoder.finish()

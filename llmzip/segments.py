@@ -1,0 +1,323 @@
+"""One segment, coded and decoded: the unit that any cluster engine can map over.
+
+`encode_segment` and `decode_segment` are pure functions of bytes and picklable settings. A segment
+carries its own header and checks, but not the list of predictors that its header refers to: that
+is `SegmentSettings.predictors`, which both sides must have alike; an archive has it as metadata.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import NamedTuple, TypeAlias
+from zlib import crc32
+
+from llmzip import _native, container, route
+from llmzip.container import ChunkHead, PredictorRef, SegmentHeader
+from llmzip.errors import (
+    CorruptError,
+    LimitError,
+    LlmzError,
+    PredictionMismatch,
+    UnsupportedError,
+    UsageError,
+    VerifyError,
+)
+from llmzip.limits import Limits
+from llmzip.options import DEFAULT_LEVEL
+from llmzip.walk import ANY_BOUNDS, Chunk, SegmentStart, pull, walk_alone
+
+Tick: TypeAlias = Callable[[int, int], None]
+"""Called with the raw and the coded bytes done since the last call; may raise to end the work."""
+
+_CANARY_BYTES = 64
+_DIGEST_ITEM = 24
+
+
+def no_tick(raw: int, coded: int) -> None:
+    """A `Tick` that does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSettings:
+    """How a segment is coded, and what its header refers to.
+
+    level: 1 (fastest) to 9 (smallest).
+    predictor: id of the predictor to use, or None to choose by content.
+    seq: the segment's number.
+    verify: decode the segment after coding it and compare.
+    predictors: what the header's predictor number counts in; what `level` and `predictor` ask of
+        this build when empty.
+    """
+
+    level: int = DEFAULT_LEVEL
+    predictor: str | None = None
+    seq: int = 0
+    verify: bool = True
+    predictors: tuple[PredictorRef, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.level <= 9:
+            raise UsageError(f"level {self.level}: levels go from 1 to 9")
+        if self.seq < 0:
+            raise UsageError(f"segment number {self.seq}: must not be negative")
+        if not self.predictors:
+            found = route.candidates(self.level, self.predictor)
+            object.__setattr__(self, "predictors", found)
+
+
+class Encoded(NamedTuple):
+    """A coded segment: `data` is header and chunks, `digests` what the content hash takes."""
+
+    data: bytes
+    raw_len: int
+    predictor: PredictorRef
+    memory: int
+    digests: bytes
+
+
+def encode_segment(data: bytes | bytearray | memoryview, settings: SegmentSettings) -> bytes:
+    """Codes `data` (not empty) as one segment: header and chunks.
+
+    Raises `UsageError` for what cannot be coded, `VerifyError` if it does not decode to `data`.
+    """
+    content = bytes(data)
+    if not content:
+        raise UsageError("a segment has at least one byte of content")
+    choice = route.choose(content, settings.level, settings.predictor)
+    if choice.predictor not in settings.predictors:
+        raise UsageError(f"predictor {choice.predictor.id!r} is not among the settings' predictors")
+    index = settings.predictors.index(choice.predictor)
+    encoded = encode(content, choice, settings.seq, index)
+    if settings.verify:
+        verify(encoded, content, settings.predictors)
+    return encoded.data
+
+
+def decode_segment(
+    coded: bytes | bytearray | memoryview, settings: SegmentSettings, limits: Limits | None = None
+) -> bytes:
+    """The content of what `encode_segment` made with `settings`.
+
+    Raises `CorruptError`, `PredictionMismatch`, `UnsupportedError` or `LimitError`.
+    """
+    limits = limits or Limits()
+    content = bytearray()
+    for chunk in decode(bytes(coded), settings.predictors, limits, settings.seq):
+        content += chunk
+    return bytes(content)
+
+
+class _Pace:
+    """Cuts work into pieces that take a moment each, so that progress and ctrl-C stay alive."""
+
+    def __init__(self) -> None:
+        self._size = 4096
+
+    def pieces(self, length: int) -> Iterator[tuple[int, int]]:
+        at = 0
+        while at < length:
+            end = min(at + self._size, length)
+            began = time.monotonic()
+            yield at, end
+            spent = time.monotonic() - began
+            if spent < 0.02:
+                self._size = min(self._size * 2, container.MAX_CHUNK)
+            elif spent > 0.1:
+                self._size = max(self._size // 2, 1024)
+            at = end
+
+
+def encode(
+    data: bytes, choice: route.Choice, seq: int, index: int, tick: Tick = no_tick
+) -> Encoded:
+    """Codes `data` with `choice`, which is number `index` among the archive's predictors."""
+    ref = choice.predictor
+    pace = _Pace()
+    encoder: _native.Encoder | None = None
+    chunks: list[bytes] = []
+    digests: list[bytes] = []
+    for start in range(0, len(data), container.MAX_CHUNK):
+        raw = data[start : start + container.MAX_CHUNK]
+        if not raw.lstrip(raw[:1]):
+            kind, payload = container.CONSTANT, raw[:1]
+            tick(len(raw), 0)
+        elif ref.id == "store":
+            kind, payload = container.STORED, raw
+            tick(len(raw), 0)
+        else:
+            if encoder is None:
+                encoder = _native.Encoder(ref.id, ref.version, choice.settings, len(data))
+            for at, end in pace.pieces(len(raw)):
+                encoder.write(raw[at:end])
+                tick(end - at, 0)
+            kind, payload = container.CODED, encoder.finish_chunk()
+            if len(payload) >= len(raw):
+                kind, payload = container.STORED_AFTER_CODING, raw
+        digest = _native.xxh3_128(raw)
+        head = container.build_chunk_head(
+            ChunkHead(kind, len(raw), len(payload), crc32(payload), digest[:8])
+        )
+        tick(0, len(head) + len(payload))
+        chunks += (head, payload)
+        digests.append(len(raw).to_bytes(8, "little") + digest)
+    body = b"".join(chunks)
+    canary = encoder.canary if encoder else 0
+    header = container.build_segment_header(
+        SegmentHeader(seq, index, len(data), len(body), canary, choice.settings)
+    )
+    tick(0, len(header))
+    return Encoded(
+        header + body, len(data), ref, route.memory(choice, len(data)), b"".join(digests)
+    )
+
+
+class SegmentDecoder:
+    """Decodes one segment, chunk by chunk, and checks everything before it hands bytes out."""
+
+    def __init__(self, start: SegmentStart, tick: Tick = no_tick) -> None:
+        self._start = start
+        self._tick = tick
+        self._pace = _Pace()
+        self._native: _native.Decoder | None = None
+        self._seen = 0
+        self._left = start.header.raw_len
+
+    def decode(self, chunk: Chunk) -> tuple[bytes, bytes]:
+        """The raw bytes of the next chunk, and the 24 bytes that it adds to the content hash."""
+        head, payload = chunk.head, chunk.payload
+        self._left -= head.raw_len
+        if head.type == container.CONSTANT:
+            raw = payload * head.raw_len
+            self._tick(len(raw), len(payload))
+        elif head.type == container.STORED:
+            raw = payload
+            self._tick(len(raw), len(payload))
+        else:
+            raw = self._predicted(chunk)
+            self._tick(0, len(payload))
+        digest = _native.xxh3_128(raw)
+        if digest[:8] != head.check:
+            raise self._damaged("a chunk does not decode to what was coded", chunk)
+        return raw, head.raw_len.to_bytes(8, "little") + digest
+
+    def finish(self) -> None:
+        """To be called after the last chunk."""
+        if self._seen < _CANARY_BYTES:
+            self._check_canary()
+
+    def _predicted(self, chunk: Chunk) -> bytes:
+        header, ref = self._start.header, self._start.predictor
+        coded = chunk.head.type == container.CODED
+        first = min(max(_CANARY_BYTES - self._seen, 0), chunk.head.raw_len)
+        try:
+            if self._native is None:
+                self._native = _native.Decoder(ref.id, ref.version, header.settings, header.raw_len)
+            if coded:
+                self._native.begin_chunk(chunk.payload)
+            parts = list(self._advance(self._native, chunk, 0, first))
+            if self._seen == _CANARY_BYTES or (first and not self._left):
+                self._check_canary()
+            parts += self._advance(self._native, chunk, first, chunk.head.raw_len)
+            if coded:
+                self._native.end_chunk()
+        except _native.CorruptData as error:
+            raise self._damaged(str(error), chunk) from None
+        except _native.UnsupportedData as error:
+            raise _newer(header.seq, error) from None
+        return b"".join(parts)
+
+    def _advance(
+        self, decoder: _native.Decoder, chunk: Chunk, begin: int, stop: int
+    ) -> Iterator[bytes]:
+        for start, end in self._pace.pieces(stop - begin):
+            if chunk.head.type == container.CODED:
+                piece = decoder.read(end - start)
+            else:
+                piece = chunk.payload[begin + start : begin + end]
+                decoder.train(piece)
+            self._tick(len(piece), 0)
+            yield piece
+        self._seen += stop - begin
+
+    def _check_canary(self) -> None:
+        found = self._native.canary if self._native else 0
+        if found != self._start.header.canary:
+            raise PredictionMismatch(self._start.header.seq)
+
+    def _damaged(self, what: str, chunk: Chunk) -> CorruptError:
+        return CorruptError(what, offset=chunk.offset, segment=chunk.segment)
+
+
+def segment_memory(start: SegmentStart) -> int:
+    """Bytes of memory that decoding the segment takes; `UnsupportedError` if it cannot be."""
+    route.require(start.predictor)
+    try:
+        choice = route.Choice(start.predictor, start.header.settings)
+        return route.memory(choice, start.header.raw_len)
+    except _native.UnsupportedData as error:
+        raise _newer(start.header.seq, error) from None
+
+
+def _newer(seq: int, error: Exception) -> UnsupportedError:
+    return UnsupportedError(f"segment {seq} needs a newer llmzip: {error}")
+
+
+def decode(
+    coded: bytes,
+    predictors: tuple[PredictorRef, ...],
+    limits: Limits,
+    seq: int | None,
+    tick: Tick = no_tick,
+) -> Iterator[bytes]:
+    """The content of the coded segment, chunk by chunk."""
+    source = BytesIO(coded)
+    decoder: SegmentDecoder | None = None
+    for event in pull(source, walk_alone(0, predictors, ANY_BOUNDS, seq)):
+        if isinstance(event, SegmentStart):
+            check_memory(segment_memory(event), limits)
+            if limits.max_output is not None:
+                check_output(event.header.raw_len, limits.max_output)
+            decoder = SegmentDecoder(event, tick)
+        elif isinstance(event, Chunk) and decoder:
+            yield decoder.decode(event)[0]
+        elif decoder:
+            decoder.finish()
+    if source.tell() != len(coded):
+        raise CorruptError("bytes follow the end of the segment", offset=source.tell())
+
+
+def check_memory(asked: int, limits: Limits) -> None:
+    """Raises `LimitError` where decoding one segment takes more than `limits` allow."""
+    if asked > limits.decoder_memory:
+        raise LimitError(
+            "memory to decode a segment", asked, limits.decoder_memory, "raise it with -M"
+        )
+
+
+def check_output(asked: int, allowed: int) -> None:
+    """Raises `LimitError` where the content is larger than `allowed` bytes."""
+    if asked > allowed:
+        raise LimitError("output", asked, allowed, "raise it with max_output=")
+
+
+def verify(
+    encoded: Encoded, content: bytes, predictors: tuple[PredictorRef, ...], tick: Tick = no_tick
+) -> None:
+    """Decodes `encoded` as a reader would; `VerifyError` unless it gives `content`."""
+    at = 0
+    limits = Limits(decoder_memory=encoded.memory)
+    try:
+        for chunk in decode(encoded.data, predictors, limits, None, tick):
+            if content[at : at + len(chunk)] != chunk:
+                raise CorruptError(f"content differs from byte {at:,}")
+            at += len(chunk)
+    except LlmzError as error:
+        raise VerifyError(
+            f"what was coded does not decode to the input, nothing was kept: {error}; "
+            "test this machine's memory, and report it if it happens again"
+        ) from error
+    if at != len(content):
+        raise VerifyError("what was coded decodes to less than the input, nothing was kept")

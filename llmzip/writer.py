@@ -1,0 +1,264 @@
+"""From content to an archive: cuts segments, codes them in parallel, writes them in order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
+
+from llmzip import container, route
+from llmzip.container import Bounds, Footer, IndexEntry, Metadata, PredictorRef
+from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
+from llmzip.options import Options
+from llmzip.report import Notice, Report, Summary, Tally
+from llmzip.segments import Encoded, encode, verify
+from llmzip.streams import read_some, write_all
+from llmzip.walk import ArchiveEnd, Push, walk_archive
+from llmzip.workers import InOrder, Meter, cores, machine_memory
+
+_READ = 1 << 20
+_NOT_READABLE = "what was written cannot be read back, nothing was kept"
+
+
+class Assembler:
+    """Puts coded segments together to one archive; holds no segment."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._entries: list[IndexEntry] = []
+        self._hash = hashlib.sha256()
+        self._len = 0
+
+    def header(self, predictors: tuple[PredictorRef, ...], largest: int, memory: int) -> bytes:
+        """The header: which predictors segments number, bytes in the largest segment, memory."""
+        # An empty archive has bounds too; 1 is the least that all of its readers take.
+        largest = max(largest, 1)
+        bounds = Bounds(largest, min(largest, container.MAX_CHUNK), memory)
+        metadata = Metadata(predictors, self._options.level, bounds, comment=self._options.comment)
+        return self._counted(container.build_header(metadata))
+
+    def segment(self, encoded: Encoded) -> bytes:
+        """The next segment."""
+        self._entries.append(IndexEntry(len(encoded.data), encoded.raw_len))
+        self._hash.update(encoded.digests)
+        return self._counted(encoded.data)
+
+    def end(self) -> bytes:
+        """Index and footer."""
+        index = container.build_index(self._entries, len(self._entries))
+        total = self._len + len(index) + container.FOOTER_LEN
+        footer = Footer(len(index), total, self.content_hash)
+        return index + container.build_footer(footer)
+
+    @property
+    def content_hash(self) -> bytes:
+        """The hash over the content of the segments so far."""
+        return self._hash.digest()
+
+    def _counted(self, data: bytes) -> bytes:
+        self._len += len(data)
+        return data
+
+
+class _Cut(NamedTuple):
+    """A segment to code; `alone` where it is the whole content of its archive."""
+
+    seq: int
+    content: bytes
+    alone: bool
+
+
+class ArchiveEncoder:
+    """Takes content in pieces and gives an archive's bytes back as segments are done.
+
+    The bytes depend on content and options alone: not on the pieces, nor on threads. All but
+    `feed`'s data lives in at most `threads` + 1 segments.
+    """
+
+    def __init__(
+        self, options: Options, meter: Meter, *, threads: int = 1, notice: Notice | None = None
+    ) -> None:
+        self._options = options
+        self._size = options.segment_size or route.segment_size(options.level)
+        self._table = route.candidates(options.level, options.predictor)
+        self._meter = meter
+        self._threads = threads
+        self._notice = notice
+        self._buffer = bytearray()
+        self._assembler = Assembler(options)
+        self._check = Push(walk_archive()) if options.verify else None
+        self._pool: InOrder[_Cut, Encoded] | None = None
+        self._cuts = 0
+        self._failed = False
+        self.tally = Tally()
+        self.tally.archives = 1
+
+    @property
+    def wants(self) -> int:
+        """How many bytes the next `feed` should bring to complete a segment."""
+        # One byte more than a segment tells whether another one follows.
+        return self._size + 1 - len(self._buffer)
+
+    def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytes]:
+        """Takes content in; to be iterated to the end."""
+        with self._all_or_nothing():
+            view = memoryview(data).cast("B")
+            at = 0
+            while at < len(view):
+                end = at + self.wants
+                self._buffer += view[at:end]
+                at = end
+                if len(self._buffer) > self._size:
+                    yield from self._cut(self._size, alone=False)
+
+    def end_segment(self) -> Iterator[bytes]:
+        """Ends the open segment early; to be iterated to the end."""
+        with self._all_or_nothing():
+            if self._buffer:
+                yield from self._cut(len(self._buffer), alone=False)
+            yield from self._rest()
+
+    def finish(self) -> Iterator[bytes]:
+        """Ends the archive; to be iterated to the end."""
+        with self._all_or_nothing():
+            if self._buffer:
+                yield from self._cut(len(self._buffer), alone=self._cuts == 0)
+            elif not self._cuts:
+                memory = route.most_memory(self._options.level, self._options.predictor, 1)
+                yield self._emit(self._assembler.header(self._table[:1], 0, memory))
+            yield from self._rest()
+            yield self._emit(self._assembler.end())
+            if self._check and (not self._check.ended or self._check.unused):
+                raise VerifyError(_NOT_READABLE)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the archive can no longer be completed."""
+        return self._failed
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        # A call that was broken off may have lost content: what follows must not look complete.
+        if self._failed:
+            raise UsageError("this archive cannot be completed: an earlier call failed")
+        self._failed = True
+        yield
+        self._failed = False
+
+    def abort(self) -> None:
+        """Ends all work at once; the archive stays incomplete."""
+        self._failed = True
+        if self._pool:
+            self._pool.abort()
+
+    def __enter__(self) -> ArchiveEncoder:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        # What was not finished by now was broken off.
+        self.abort()
+
+    def _cut(self, length: int, *, alone: bool) -> Iterator[bytes]:
+        cut = _Cut(self._cuts, bytes(memoryview(self._buffer)[:length]), alone)
+        del self._buffer[:length]
+        self._cuts += 1
+        if self._pool is None:
+            self._pool = self._start(length if alone else self._size, alone)
+            if not alone:
+                options = self._options
+                memory = route.most_memory(options.level, options.predictor, self._size)
+                yield self._emit(self._assembler.header(self._table, self._size, memory))
+        for encoded in self._pool.put(cut):
+            if alone:
+                yield self._emit(
+                    self._assembler.header((encoded.predictor,), encoded.raw_len, encoded.memory)
+                )
+            yield self._segment(encoded)
+
+    def _start(self, largest: int, alone: bool) -> InOrder[_Cut, Encoded]:
+        options = self._options
+        each = route.most_memory(options.level, options.predictor, largest) + 2 * largest
+        allowed = options.memory or machine_memory()
+        if options.memory and each > allowed:
+            raise LimitError(
+                "memory to compress a segment",
+                each,
+                allowed,
+                "raise it with -M, or lower the level",
+            )
+        asked = 1 if alone else self._threads
+        threads = max(min(asked, allowed // each), 1)
+        if threads < asked and self._notice:
+            self._notice(
+                f"{threads} of {asked} threads used: each takes {each:,} bytes, {allowed:,} allowed"
+            )
+        return InOrder(self._code, threads, self._meter)
+
+    def _code(self, cut: _Cut) -> Encoded:
+        choice = route.choose(cut.content, self._options.level, self._options.predictor)
+        table = (choice.predictor,) if cut.alone else self._table
+        index = table.index(choice.predictor)
+        encoded = encode(cut.content, choice, cut.seq, index, self._meter.tick("compress"))
+        if self._options.verify:
+            verify(encoded, cut.content, table, self._meter.tick("verify"))
+        return encoded
+
+    def _rest(self) -> Iterator[bytes]:
+        if self._pool:
+            for encoded in self._pool.finish():
+                yield self._segment(encoded)
+
+    def _segment(self, encoded: Encoded) -> bytes:
+        self.tally.segment(encoded.raw_len, encoded.predictor.id)
+        return self._emit(self._assembler.segment(encoded))
+
+    def _emit(self, data: bytes) -> bytes:
+        self.tally.archive_bytes += len(data)
+        if self._check:
+            # What stands around the segments is read back here, what is in them by `_code`.
+            self._check.add(data)
+            try:
+                while event := self._check.event():
+                    if isinstance(event, ArchiveEnd):
+                        self._check_hash(event.footer.content_hash)
+            except LlmzError as error:
+                raise VerifyError(f"{_NOT_READABLE}: {error}") from error
+        return data
+
+    def _check_hash(self, found: bytes) -> None:
+        if found != self._assembler.content_hash:
+            raise VerifyError(_NOT_READABLE)
+
+
+def write_archive(
+    source: BinaryIO,
+    sink: BinaryIO,
+    options: Options | None = None,
+    *,
+    total: int | None = None,
+    progress: Report | None = None,
+    notice: Notice | None = None,
+) -> Summary:
+    """Compresses all of `source` into one archive on `sink`; neither has to be seekable.
+
+    total: bytes that `source` will give, if known; for `progress` alone.
+    progress: called from this thread, about ten times a second.
+    notice: called with a line where fewer threads are used than asked, to stay within memory.
+
+    Raises `LimitError` before anything is written where one segment takes more than
+    `options.memory`, `VerifyError` where what was written does not decode to what was read, and
+    what `source` and `sink` raise.
+    """
+    options = options or Options()
+    meter = Meter(progress, total)
+    threads = options.threads or cores()
+    with ArchiveEncoder(options, meter, threads=threads, notice=notice) as encoder:
+        while data := read_some(source, min(encoder.wants, _READ)):
+            for part in encoder.feed(data):
+                write_all(sink, part)
+            meter.report()
+        for part in encoder.finish():
+            write_all(sink, part)
+    meter.report(last=True)
+    return encoder.tally.summary()

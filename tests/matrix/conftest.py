@@ -1,0 +1,118 @@
+"""What the matrix runs over: every predictor of the build, and content of every kind.
+
+A predictor that is registered is here; there is no list to add it to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from llmzip import _native, route
+from llmzip.container import PredictorRef
+from llmzip.options import Options
+from llmzip.segments import encode
+from llmzip.writer import Assembler
+
+PREDICTORS = [PredictorRef(*entry) for entry in _native.predictors()]
+# Every predictor takes it, and the slow ones are quickest there.
+LEVEL = 3
+
+
+def text(length: int) -> bytes:
+    """Something like prose."""
+    random = Random(1)
+    words = ["the", "of", "and", "a", "in", "chunk", "segment", "predict", "mixing", "context"]
+    words += ["".join(random.choices("etaoinshrdlu", k=random.randrange(3, 9))) for _ in range(400)]
+    out = ""
+    while len(out) < length:
+        out += (
+            " ".join(random.choices(words, k=random.randrange(5, 15))) + random.choice(".,\n") + " "
+        )
+    return out.encode()[:length]
+
+
+def records(count: int) -> bytes:
+    """Binary records of 24 bytes: a counter, a slow value, noise, constants."""
+    random = Random(2)
+    parts = []
+    value = 1000
+    for number in range(count):
+        value += random.randrange(-20, 20)
+        parts.append(
+            number.to_bytes(4, "little")
+            + value.to_bytes(8, "big", signed=True)
+            + random.randbytes(2)
+            + b"\0\1\0\0REC\xff\xff\0"
+        )
+    return b"".join(parts)
+
+
+SAMPLES = {
+    "empty": b"",
+    "one-byte": b"\x00",
+    "two-bytes": b"\xff\x00",
+    "under-canary": bytes(range(63)),
+    "canary": bytes(range(64)),
+    "over-canary": bytes(range(65)),
+    "zeros": bytes(5000),
+    "ones": b"\xff" * 5000,
+    "random": Random(3).randbytes(20_000),
+    "text": text(20_000),
+    "utf-8": ("žluťoučký kůň — 漢字かな交じり文 🙂 " * 300).encode(),
+    "records": records(800),
+    "all-bytes": bytes(range(256)) * 40,
+    "mixed": text(6000) + Random(4).randbytes(6000) + bytes(6000) + records(200),
+}
+
+
+@pytest.fixture(params=PREDICTORS, ids=lambda ref: f"{ref.id}-{ref.version}")
+def predictor(request: pytest.FixtureRequest) -> PredictorRef:
+    """Every registered predictor, old versions too."""
+    ref: PredictorRef = request.param
+    return ref
+
+
+@pytest.fixture(params=SAMPLES, ids=str)
+def sample(request: pytest.FixtureRequest) -> bytes:
+    """Content of every kind."""
+    return SAMPLES[request.param]
+
+
+Make = Callable[..., bytes]
+
+
+def make_archive(
+    data: bytes, ref: PredictorRef, level: int = LEVEL, segment_size: int = 1 << 24
+) -> bytes:
+    """An archive whose segments are all coded by `ref`, whatever its version."""
+    assembler = Assembler(Options(level=level))
+    cuts = [data[at : at + segment_size] for at in range(0, len(data), segment_size)]
+    coded = []
+    for seq, cut in enumerate(cuts):
+        settings = _native.settings(ref.id, ref.version, level, cut[: 1 << 20])
+        coded.append(encode(cut, route.Choice(ref, settings), seq, 0))
+    memory = max((segment.memory for segment in coded), default=0)
+    parts = [assembler.header((ref,), max(map(len, cuts), default=0), memory)]
+    parts += [assembler.segment(segment) for segment in coded]
+    return b"".join([*parts, assembler.end()])
+
+
+@pytest.fixture
+def make() -> Make:
+    """`make_archive`."""
+    return make_archive
+
+
+@pytest.fixture
+def mixed() -> bytes:
+    """Content with chunks of every type, if it is cut into 6,000 bytes."""
+    return SAMPLES["mixed"]
+
+
+@pytest.fixture
+def prose() -> Callable[[int], bytes]:
+    """`text`."""
+    return text

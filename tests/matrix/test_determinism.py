@@ -1,0 +1,102 @@
+"""The same content and options give the same bytes: on any threads, instruction set, read sizes."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from llmzip import Options
+from llmzip.archive import write_archive
+
+
+class Dribble(io.RawIOBase):
+    """Gives `step` bytes at a time, as a pipe may."""
+
+    def __init__(self, data: bytes, step: int) -> None:
+        self._data = memoryview(data)
+        self._step = step
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        length = min(self._step, size) if size >= 0 else self._step
+        out, self._data = bytes(self._data[:length]), self._data[length:]
+        return out
+
+
+def write(source, **options) -> bytes:
+    sink = io.BytesIO()
+    write_archive(source, sink, Options(level=3, **options))
+    return sink.getvalue()
+
+
+def test_threads_and_verification_change_nothing(predictor, mixed):
+    made = {
+        write(
+            io.BytesIO(mixed),
+            predictor=predictor.id,
+            threads=threads,
+            verify=verify,
+            segment_size=2000,
+        )
+        for threads in (1, 2, 7)
+        for verify in (True, False)
+    }
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("step", [1, 7, 1999, 2000, 2001, 1 << 20])
+def test_a_pipe_gives_what_a_file_gives(predictor, mixed, step):
+    options = {"predictor": predictor.id, "threads": 1, "segment_size": 2000, "verify": False}
+    assert write(Dribble(mixed, step), **options) == write(io.BytesIO(mixed), **options)
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_a_pipe_gives_what_a_file_gives_at_a_segments_edge(predictor, mixed, extra):
+    content = mixed[: 4000 + extra]
+    options = {"predictor": predictor.id, "threads": 1, "segment_size": 2000}
+    assert write(Dribble(content, 13), **options) == write(io.BytesIO(content), **options)
+
+
+SIMD = {"scalar": (), "avx2": ("avx2",), "avx512": ("avx512f", "avx512bw")}
+
+PROGRAM = """
+import hashlib, sys
+from llmzip import Options, compress
+data = sys.stdin.buffer.read()
+for level in (3, 6, 9):
+    options = Options(level=level, predictor=sys.argv[1], threads=1)
+    print(hashlib.sha256(compress(data, options=options)).hexdigest())
+"""
+
+
+def cpu_flags() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith("flags") for flag in line.split()}
+
+
+def hashes(predictor: str, data: bytes, simd: str | None) -> bytes:
+    env = {key: value for key, value in os.environ.items() if key != "LLMZIP_SIMD"}
+    if simd is not None:
+        env["LLMZIP_SIMD"] = simd
+    # -P: a checkout in the working directory must not stand in for what is installed.
+    command = [sys.executable, "-P", "-c", PROGRAM, predictor]
+    return subprocess.run(command, input=data, env=env, check=True, capture_output=True).stdout
+
+
+@pytest.mark.parametrize("simd", SIMD)
+def test_instruction_sets_change_nothing(predictor, mixed, simd):
+    missing = set(SIMD[simd]) - cpu_flags()
+    if missing:
+        pytest.skip(f"this machine has no {', '.join(sorted(missing))}")
+    content = mixed[:8000]
+    assert hashes(predictor.id, content, simd) == hashes(predictor.id, content, None)
