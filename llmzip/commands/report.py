@@ -1,0 +1,121 @@
+"""What the commands say: lines on standard error for people, JSON on standard output."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+from llmzip.commands.job import Job
+from llmzip.errors import CorruptError, LimitError, LlmzError
+from llmzip.text import printable
+
+# What an operating system's error means here: kind for scripts, and what to do about it.
+_SYSTEM = {
+    errno.ENOENT: ("missing", "no such file or folder"),
+    errno.EACCES: ("permission", "permission denied"),
+    errno.EPERM: ("permission", "not permitted"),
+    errno.EROFS: ("permission", "the file system is read-only; -o writes elsewhere"),
+    errno.ENOSPC: (
+        "no-space",
+        "no space left on the device; free some, or write elsewhere with -o",
+    ),
+    errno.EDQUOT: ("no-space", "the disk quota is used up; free some, or write elsewhere with -o"),
+    errno.EFBIG: ("no-space", "larger than the file system or the limit on file sizes allows"),
+    errno.EPIPE: ("closed-pipe", "closed by its reader before everything was written"),
+    errno.EIO: ("io", "input/output error; the device may be failing"),
+}
+
+
+class Report:
+    """Says what happens to each file, and keeps the worst exit code."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.exit_code = 0
+        self.terminal = _is_terminal()
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether a bar may be drawn."""
+        job = self._job
+        return self.terminal and job.progress and not job.quiet and not job.as_json
+
+    def error(self, name: str | None, error: BaseException, **facts: Any) -> None:
+        """One line for one failure; the worst exit code stays. `facts` go to the JSON report."""
+        kind, message, code, about = _describe(error)
+        self.exit_code = max(self.exit_code, code)
+        label = about or name
+        if self._job.quiet < 2:
+            _to_stderr("llmzip: " + (f"{printable(label)}: " if label else "") + printable(message))
+        if kind == "internal" and self._job.verbose > 1:
+            traceback.print_exception(error)
+        if self._job.as_json:
+            details: dict[str, Any] = {"kind": kind, "message": message, "exit_code": code}
+            if isinstance(error, CorruptError):
+                details |= {"offset": error.offset, "segment": error.segment}
+            if isinstance(error, LimitError):
+                details |= {"limit": error.limit, "asked": error.asked, "allowed": error.allowed}
+            self._object(name, ok=False, error=details, **facts)
+
+    def done(self, name: str, line: str, **facts: Any) -> None:
+        """One file is done: `line` for -v and terminals with one file, `facts` for JSON."""
+        if self._job.as_json:
+            self._object(name, ok=True, **facts)
+        elif self._job.verbose or (self.shows_progress and len(self._job.files) == 1):
+            self.say(name, line)
+
+    def note(self, name: str, line: str) -> None:
+        """Something worth a line with -v."""
+        if self._job.verbose:
+            self.say(name, line)
+
+    def say(self, name: str, line: str) -> None:
+        """A line on standard error that is no failure."""
+        if not self._job.quiet:
+            _to_stderr(f"llmzip: {printable(name)}: {printable(line)}")
+
+    def print(self, text: str) -> None:
+        """Lines that are the command's result, on standard output."""
+        sys.stdout.write(text + "\n")
+
+    def _object(self, name: str | None, **facts: Any) -> None:
+        head: dict[str, Any] = {"command": self._job.mode or None}
+        if name is not None:
+            head["file"] = name
+        sys.stdout.write(json.dumps(head | facts) + "\n")
+        sys.stdout.flush()
+
+
+def _describe(error: BaseException) -> tuple[str, str, int, str | None]:
+    """Kind, message and exit code of a failure, and the file it is about if that is known."""
+    if isinstance(error, LlmzError):
+        return error.kind, str(error), error.exit_code, None
+    if isinstance(error, OSError):
+        kind, text = _SYSTEM.get(error.errno or 0, ("io", (error.strerror or str(error)).lower()))
+        about = None if error.filename is None else os.fsdecode(error.filename)
+        return kind, text, 1, about
+    if isinstance(error, MemoryError):
+        return "memory", "out of memory; use fewer threads (-T 1) or a lower level", 1, None
+    text = f"internal error, please report it with what -vv shows: {type(error).__name__}: {error}"
+    return "internal", text, 1, None
+
+
+def _is_terminal() -> bool:
+    try:
+        return os.isatty(2) and os.environ.get("TERM") != "dumb"
+    except OSError:
+        return False
+
+
+def _to_stderr(line: str) -> None:
+    # Nothing is left to tell when standard error itself is gone; the exit code still says it.
+    if sys.stderr is not None:
+        try:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+        except OSError:
+            pass
