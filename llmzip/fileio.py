@@ -25,6 +25,13 @@ BUFFER = 1 << 18
 
 Identity = tuple[int, int]
 
+# By whether archives are expected.
+_NO_FOLDER = {
+    False: "a folder is no input: use tar -I llmzip -cf FOLDER.tar.llmz FOLDER, "
+    "or -r for one archive per file",
+    True: f"a folder is no input: -r takes every *{SUFFIX} in it",
+}
+
 
 class FileError(LlmzError):
     """An input or output that the command line refuses; the message says what to do instead."""
@@ -140,7 +147,7 @@ class Source:
             if to_file:
                 self._check_plain(self.path, links)
             if os.path.isdir(self.path):
-                raise folder_error()
+                raise NotAFileError(_NO_FOLDER[archive])
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
         raw = _RawInput(descriptor, "rb", closefd=self.path is not None)
         raw.label = self.name
@@ -148,7 +155,7 @@ class Source:
         try:
             self.status = os.fstat(descriptor)
             if stat.S_ISDIR(self.status.st_mode):
-                raise folder_error()
+                raise NotAFileError(_NO_FOLDER[archive])
             if archive and not console and os.isatty(descriptor):
                 raise TerminalError(
                     "archive bytes do not come from a terminal; name a file, or use <FILE"
@@ -213,14 +220,6 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def folder_error() -> NotAFileError:
-    """What a folder without `-r` gets."""
-    return NotAFileError(
-        "a folder is no input: use tar -I llmzip -cf ARCHIVE.tar.llmz FOLDER, "
-        "or -r for one archive per file"
-    )
 
 
 class Output:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from llmzip.errors import UsageError
 
+VERBS = ("compress", "decompress", "test", "list", "recover")
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -63,8 +65,6 @@ class Job:
             raise UsageError("--rm and -k contradict each other; choose one")
         if self.remove and self.mode == "compress" and not self.verify:
             raise UsageError("--rm needs the verification; leave out --no-verify")
-        if self.output and len(self.files) > 1:
-            raise UsageError("-o takes one input; use --output-dir DIR for several")
         if self.output_dir and "-" in self.files:
             raise UsageError("standard input has no name for --output-dir; use -o FILE")
         if self.mode == "recover":
@@ -72,6 +72,8 @@ class Job:
                 raise UsageError("recover takes one archive at a time")
             if not destinations:
                 raise UsageError("recover needs a place to write to; use -o FILE")
+        elif self.output and len(self.files) > 1:
+            raise UsageError("-o takes one input; use --output-dir DIR for several")
         to_stdout = self.stdout or self.output == "-" or (not destinations and "-" in self.files)
         if self.as_json and to_stdout:
             raise UsageError("with --json standard output holds the report; use -o FILE for data")

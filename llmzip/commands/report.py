@@ -9,7 +9,7 @@ import sys
 import traceback
 from typing import Any
 
-from llmzip.commands.job import Job
+from llmzip.commands.job import VERBS, Job
 from llmzip.errors import CorruptError, LimitError, LlmzError
 from llmzip.text import printable
 
@@ -26,6 +26,7 @@ _SYSTEM = {
     errno.EDQUOT: ("no-space", "the disk quota is used up; free some, or write elsewhere with -o"),
     errno.EFBIG: ("no-space", "larger than the file system or the limit on file sizes allows"),
     errno.EPIPE: ("closed-pipe", "closed by its reader before everything was written"),
+    errno.EISDIR: ("not-a-file", "is a folder"),
     errno.EIO: ("io", "input/output error; the device may be failing"),
 }
 
@@ -49,6 +50,8 @@ class Report:
         kind, message, code, about = _describe(error)
         self.exit_code = max(self.exit_code, code)
         label = about or name
+        if kind == "missing" and label in VERBS:
+            message += f"; a verb comes first, as in llmzip {label} FILE"
         if self._job.quiet < 2:
             _to_stderr("llmzip: " + (f"{printable(label)}: " if label else "") + printable(message))
         if kind == "internal" and self._job.verbose > 1:
