@@ -6,7 +6,6 @@ Nothing is done here: `parse` turns arguments into a `Job`, and `run` hands that
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -16,6 +15,7 @@ import click
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.errors import UsageError
+from llmzip.stdio import complain
 
 PROGRAM = "llmzip"
 
@@ -261,7 +261,7 @@ def parse(arguments: Sequence[str]) -> Job:
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments ask for; returns the exit code."""
     if not arguments and _is_terminal(0):
-        sys.stderr.write(_SHORT_HELP)
+        complain(_SHORT_HELP)
         return 2
     report = Report(Job(mode="", files=(), as_json="--json" in arguments))
     try:
@@ -272,8 +272,11 @@ def run(arguments: Sequence[str]) -> int:
         report.error(None, error)
         return report.exit_code
     except click.exceptions.Exit as done:
-        sys.stdout.flush()
         return done.exit_code
+    except OSError as error:
+        # Help or version that could not be printed.
+        report.error("standard output", error)
+        return report.exit_code
     try:
         import_module(f"llmzip.commands.{job.mode}").run(job, report)
     except Exception as error:

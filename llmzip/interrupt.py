@@ -6,7 +6,6 @@ temporary files. `held()` puts that off where a half-done step would leave litte
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,18 +46,6 @@ def held() -> Iterator[None]:
         if _holds == 0 and _pending is not None:
             signum, _pending = _pending, None
             _stop(signum)
-
-
-def ensure_standard_files() -> None:
-    """Fill missing descriptors 0 to 2, so that no file opened later is taken for standard output.
-
-    Each is opened the wrong way round: using it fails as using a closed one does.
-    """
-    for descriptor, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, flags)
 
 
 def _on_signal(signum: int, _frame: FrameType | None) -> None:

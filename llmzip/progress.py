@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from llmzip.stdio import complain
 from llmzip.text import duration, quantity
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Meter:
         """Take the bar off the terminal."""
         global _current
         if self._drawn:
-            _write("\r\x1b[K")
+            complain("\r\x1b[K")
             self._drawn = False
         if _current is self:
             _current = None
@@ -78,7 +78,7 @@ class Meter:
 
     def interject(self, line: str) -> None:
         """Write a line above the bar."""
-        _write(("\r\x1b[K" if self._drawn else "") + line + "\n")
+        complain(("\r\x1b[K" if self._drawn else "") + line + "\n")
         if self._drawn:
             self._draw()
 
@@ -124,7 +124,7 @@ class Meter:
             line = f"{self._name}  {line}"
         elif room >= 12:
             line = f"...{self._name[-(room - 3) :]}  {line}"
-        _write("\r" + line[: max(width, 1)] + "\x1b[K")
+        complain("\r" + line[: max(width, 1)] + "\x1b[K")
         self._drawn = True
 
 
@@ -146,14 +146,3 @@ def _columns() -> int:
         return os.get_terminal_size(2).columns or 80
     except OSError:
         return 80
-
-
-def _write(text: str) -> None:
-    # A terminal that went away is no reason to stop the job.
-    if sys.stderr is not None:
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except (OSError, RuntimeError):
-            # RuntimeError: the signal came in the middle of another write.
-            pass

@@ -27,10 +27,8 @@ def run(job: Job, report: Report) -> None:
         if job.as_json:
             report.done(name, "", **found.as_dict())
             continue
-        if number:
-            report.print("")
-        for line in _lines(name, found, job.verbose > 0):
-            report.print(line)
+        lines = _lines(name, found, job.verbose > 0)
+        report.print(("\n" if number else "") + "\n".join(lines))
 
 
 def _lines(name: str, found: Info, verbose: bool) -> Iterator[str]:

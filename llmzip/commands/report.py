@@ -11,6 +11,7 @@ from typing import Any
 
 from llmzip.commands.job import VERBS, Job
 from llmzip.errors import CorruptError, LimitError, LlmzError
+from llmzip.stdio import abandon_stdout, complain
 from llmzip.text import printable
 
 # What an operating system's error means here: kind for scripts, and what to do about it.
@@ -37,6 +38,7 @@ class Report:
     def __init__(self, job: Job) -> None:
         self._job = job
         self.exit_code = 0
+        self._stdout_lost = False
         self.terminal = _is_terminal()
 
     @property
@@ -53,7 +55,8 @@ class Report:
         if kind == "missing" and label in VERBS:
             message += f"; a verb comes first, as in llmzip {label} FILE"
         if self._job.quiet < 2:
-            _to_stderr("llmzip: " + (f"{printable(label)}: " if label else "") + printable(message))
+            where = f"{printable(label)}: " if label else ""
+            complain(f"llmzip: {where}{printable(message)}\n")
         if kind == "internal" and self._job.verbose > 1:
             traceback.print_exception(error)
         if self._job.as_json:
@@ -79,18 +82,28 @@ class Report:
     def say(self, name: str, line: str) -> None:
         """A line on standard error that is no failure."""
         if not self._job.quiet:
-            _to_stderr(f"llmzip: {printable(name)}: {printable(line)}")
+            complain(f"llmzip: {printable(name)}: {printable(line)}\n")
 
     def print(self, text: str) -> None:
-        """Lines that are the command's result, on standard output."""
-        sys.stdout.write(text + "\n")
+        """Lines that are the command's result, on standard output.
+
+        An error there is reported once; what follows vanishes.
+        """
+        if self._stdout_lost:
+            return
+        try:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+        except OSError as error:
+            self._stdout_lost = True
+            abandon_stdout()
+            self.error("standard output", error)
 
     def _object(self, name: str | None, **facts: Any) -> None:
         head: dict[str, Any] = {"command": self._job.mode or None}
         if name is not None:
             head["file"] = name
-        sys.stdout.write(json.dumps(head | facts) + "\n")
-        sys.stdout.flush()
+        self.print(json.dumps(head | facts))
 
 
 def _describe(error: BaseException) -> tuple[str, str, int, str | None]:
@@ -112,13 +125,3 @@ def _is_terminal() -> bool:
         return os.isatty(2) and os.environ.get("TERM") != "dumb"
     except OSError:
         return False
-
-
-def _to_stderr(line: str) -> None:
-    # Nothing is left to tell when standard error itself is gone; the exit code still says it.
-    if sys.stderr is not None:
-        try:
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
-        except OSError:
-            pass
