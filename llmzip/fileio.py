@@ -72,19 +72,25 @@ class TerminalError(FileError):
 
 
 class _RawInput(io.FileIO):
-    """Reads like FileIO, names the file in errors, and waits if the descriptor does not block."""
+    """Reads like FileIO, names the file in errors, and waits if the descriptor does not block.
+
+    The end is the end: a terminal would go on after it.
+    """
 
     label: str
+    _ended = False
 
     def readinto(self, buffer: Any) -> int:
-        while True:
+        while not self._ended:
             try:
                 count = super().readinto(buffer)
             except OSError as error:
                 raise _named(error, self.label) from None
             if count is not None:
+                self._ended = count == 0 and len(buffer) > 0
                 return count
             select.select([self], [], [])
+        return 0
 
 
 class _RawOutput(io.FileIO):

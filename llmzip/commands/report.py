@@ -68,10 +68,15 @@ class Report:
             self._object(name, ok=False, error=details, **facts)
 
     def done(self, name: str, line: str, **facts: Any) -> None:
-        """One file is done: `line` for -v and terminals with one file, `facts` for JSON."""
-        if self._job.as_json:
+        """One file is done: `line` for -v and for the terminal of a single job, `facts` for JSON.
+
+        A filter's terminal stays clean, since it may show the content.
+        """
+        job = self._job
+        single = len(job.files) == 1 and not job.to_stdout(job.files[0])
+        if job.as_json:
             self._object(name, ok=True, **facts)
-        elif self._job.verbose or (self.shows_progress and len(self._job.files) == 1):
+        elif job.verbose or (self.shows_progress and single):
             self.say(name, line)
 
     def note(self, name: str, line: str) -> None:

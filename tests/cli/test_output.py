@@ -107,10 +107,11 @@ def test_rm_is_ignored_where_no_file_is_made(llmzip: Shell) -> None:
 
 def test_direct_write_to_devices_and_fifos(llmzip: Shell) -> None:
     source = llmzip.write("a", CONTENT)
-    before = os.stat("/dev/null")
+    null = Path("/dev/null")
+    before = null.stat()
     for options in ([], ["-f"]):
         llmzip(*options, "-o", "/dev/null", "a")
-    after = os.stat("/dev/null")
+    after = null.stat()
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
     assert stat.S_ISCHR(after.st_mode)
     fifo = llmzip.folder / "fifo"
