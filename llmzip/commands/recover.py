@@ -10,7 +10,7 @@ from llmzip.commands.report import Report
 from llmzip.errors import CorruptError, UsageError
 from llmzip.fileio import Output, Source, identities, open_output, open_stdout
 from llmzip.progress import Meter
-from llmzip.recovery import Gap, RecoverReport, recover
+from llmzip.recovery import RecoverReport, recover
 from llmzip.text import printable
 
 
@@ -39,6 +39,8 @@ def run(job: Job, report: Report) -> None:
         report.error(name, error)
         return
     facts = dataclasses.asdict(found)
+    for note in found.notes:
+        report.say(name, note)
     line = (
         f"{found.bytes_written:,} bytes from {found.segments_written} of "
         f"{found.segments_found} segments found"
@@ -47,7 +49,7 @@ def run(job: Job, report: Report) -> None:
         report.done(name, f"{line}, nothing lost; {kept}", output=kept, **facts)
         return
     for gap in found.lost:
-        report.say(name, f"lost: {_lost(gap)}")
+        report.say(name, f"lost: {gap}")
     what = f"{line}; {kept} holds them" if kept else "nothing could be recovered, nothing written"
     report.error(name, LostError(what), output=kept, **facts)
 
