@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
-import traceback
 from typing import Any
 
 from llmzip.commands.job import VERBS, Job
@@ -58,6 +56,8 @@ class Report:
             where = f"{printable(label)}: " if label else ""
             complain(f"llmzip: {where}{printable(message)}\n")
         if kind == "internal" and self._job.verbose > 1:
+            import traceback
+
             traceback.print_exception(error)
         if self._job.as_json:
             details: dict[str, Any] = {"kind": kind, "message": message, "exit_code": code}
@@ -108,6 +108,8 @@ class Report:
         head: dict[str, Any] = {"command": self._job.mode or None}
         if name is not None:
             head["file"] = name
+        import json
+
         self.print(json.dumps(head | facts))
 
 
