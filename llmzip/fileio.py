@@ -74,7 +74,7 @@ class TerminalError(FileError):
 class _RawInput(io.FileIO):
     """Reads like FileIO, names the file in errors, and waits if the descriptor does not block.
 
-    The end is the end: a terminal would go on after it.
+    The end is the end until a seek: a terminal would go on after it.
     """
 
     label: str
@@ -91,6 +91,10 @@ class _RawInput(io.FileIO):
                 return count
             select.select([self], [], [])
         return 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._ended = False
+        return super().seek(offset, whence)
 
 
 class _RawOutput(io.FileIO):
