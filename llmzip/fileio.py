@@ -382,10 +382,8 @@ class _AtomicOutput(Output):
 
     def _publish(self, descriptor: int) -> None:
         """Give the complete file its name."""
-        here = self._temporary or f"/proc/self/fd/{descriptor}"
         try:
-            # The descriptor makes Python call linkat, which alone can follow the /proc link.
-            os.link(here, self._path, src_dir_fd=descriptor, follow_symlinks=True)
+            self._link(descriptor, self._path)
         except FileExistsError:
             if not self._force:
                 raise ExistsError(f"{self._path} exists; -f overwrites it") from None
@@ -400,12 +398,20 @@ class _AtomicOutput(Output):
         # Only a file with a name can take another's place.
         if self._temporary is None:
             name = self._new_name()
-            os.link(here, name, src_dir_fd=descriptor, follow_symlinks=True)
+            self._link(descriptor, name)
             self._now_called(name)
         assert self._temporary is not None and self._remove is not None
         os.replace(self._temporary, self._path)
         self._remove.detach()
         self._temporary = None
+
+    def _link(self, descriptor: int, name: str) -> None:
+        if self._temporary is not None:
+            os.link(self._temporary, name)
+        else:
+            # Naming a descriptor makes Python call linkat, which alone can follow the /proc link.
+            here = f"/proc/self/fd/{descriptor}"
+            os.link(here, name, src_dir_fd=descriptor, follow_symlinks=True)
 
     def discard(self) -> None:
         super().discard()

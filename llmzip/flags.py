@@ -75,7 +75,7 @@ FLAGS = (
     ),
     Flag(
         *("threads", "T", ("threads",)),
-        "Use N threads, by default all cores; archives do not depend on it.",
+        "Use N threads, by default $LLMZIP_THREADS or all cores; archives do not depend on it.",
         *(_threads, "N"),
     ),
     Flag(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -89,6 +90,16 @@ def test_threads_do_not_change_the_bytes(llmzip: Shell) -> None:
     assert llmzip("-c", "-T", "3", "a").stdout == one
     assert llmzip("-c", "-T0", "a").stdout == one
     assert llmzip("-c", "a", env={"LLMZIP_THREADS": "2"}).stdout == one
+
+
+def test_the_bytes_hold_no_name_time_or_folder(llmzip: Shell) -> None:
+    llmzip.write("a", CONTENT)
+    other = llmzip.write("sub/other name", CONTENT)
+    os.utime(other, (1, 1))
+    llmzip("a", "sub/other name")
+    first = (llmzip.folder / "a.llmz").read_bytes()
+    assert (llmzip.folder / "sub/other name.llmz").read_bytes() == first
+    assert llmzip("-c", stdin=CONTENT).stdout == first
 
 
 def test_bad_threads_in_the_environment_are_refused(llmzip: Shell) -> None:
