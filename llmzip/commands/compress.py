@@ -10,8 +10,9 @@ from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.commands.transfer import sizes, transfer
 from llmzip.estimate import Estimate, estimate
-from llmzip.fileio import Output, Source
+from llmzip.fileio import Source
 from llmzip.options import DEFAULT_LEVEL, Options
+from llmzip.output import Output
 from llmzip.progress import Meter
 from llmzip.text import about, memory
 

@@ -8,8 +8,9 @@ from llmzip.archive import Summary, read_archive
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.commands.transfer import transfer
-from llmzip.fileio import Output, Source
+from llmzip.fileio import Source
 from llmzip.limits import Limits
+from llmzip.output import Output
 from llmzip.progress import Meter
 
 

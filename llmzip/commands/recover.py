@@ -8,7 +8,8 @@ from llmzip.commands.decompress import limits
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.errors import CorruptError, UsageError
-from llmzip.fileio import Output, Source, identities, open_output, open_stdout
+from llmzip.fileio import Source, identities
+from llmzip.output import Output, open_output, open_stdout
 from llmzip.progress import Meter
 from llmzip.recovery import RecoverReport, recover
 from llmzip.text import printable

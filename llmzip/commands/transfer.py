@@ -10,7 +10,8 @@ from llmzip.archive import Summary
 from llmzip.commands.files import Item, gather, target
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
-from llmzip.fileio import Identity, Output, Source, identities, identity, open_output, open_stdout
+from llmzip.fileio import Identity, Source, identities, identity
+from llmzip.output import Output, open_output, open_stdout
 from llmzip.progress import Meter
 from llmzip.text import bits_per_byte, printable
 

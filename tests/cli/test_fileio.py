@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from llmzip import fileio
+from llmzip import output as output_module
 
 
 def opened(path: Path) -> fileio.Source:
     return fileio.Source(str(path), archive=False, to_file=True, links=False, console=False)
 
 
-def output(path: Path, *, force: bool = False) -> fileio.Output:
-    return fileio.open_output(str(path), archive=True, force=force, inputs=set())
+def output(path: Path, *, force: bool = False) -> output_module.Output:
+    return output_module.open_output(str(path), archive=True, force=force, inputs=set())
 
 
 @pytest.fixture(params=["unnamed", "named", "no hard links"])
@@ -114,7 +115,7 @@ def test_size_of_what_only_pretends_to_be_empty() -> None:
 def test_signal_while_a_file_gets_its_name(tmp_path: Path, unnamed: bool) -> None:
     script = f"""
 import os, signal, sys
-from llmzip import fileio, interrupt
+from llmzip import interrupt, output
 if not {unnamed}:
     del os.O_TMPFILE
 interrupt.install()
@@ -125,7 +126,7 @@ def link(*arguments, **more):
     published.append(True)
 os.link = link
 try:
-    with fileio.open_output("out", archive=True, force=False, inputs=set()) as made:
+    with output.open_output("out", archive=True, force=False, inputs=set()) as made:
         made.stream.write(b"content")
         made.commit()
 except interrupt.Stopped as stopped:
@@ -141,7 +142,7 @@ except interrupt.Stopped as stopped:
 def test_second_signal_does_not_break_the_clean_up(tmp_path: Path) -> None:
     script = """
 import os, signal, sys
-from llmzip import fileio, interrupt
+from llmzip import interrupt, output
 del os.O_TMPFILE
 interrupt.install()
 real = os.unlink
@@ -150,7 +151,7 @@ def unlink(path):
     real(path)
 os.unlink = unlink
 try:
-    with fileio.open_output("out", archive=True, force=False, inputs=set()) as made:
+    with output.open_output("out", archive=True, force=False, inputs=set()) as made:
         os.kill(os.getpid(), signal.SIGINT)
 except interrupt.Stopped:
     sys.exit(9)
