@@ -103,14 +103,3 @@ def llmzip(tmp_path: Path) -> Shell:
     """llmzip in an empty folder."""
     assert PROGRAM.exists(), f"{PROGRAM} is missing: install llmzip before testing it"
     return Shell(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def text() -> bytes:
-    """About 200 kB that look like text, the same in every run."""
-    words = [bytes(97 + (i * i * 7 + j * 13) % 26 for j in range(2 + i % 9)) for i in range(997)]
-    state, out = 12345, []
-    for _ in range(33_000):
-        state = (state * 1_103_515_245 + 12_345) & 0x7FFFFFFF
-        out.append(words[(state >> 8) % len(words) * ((state >> 20) % 5) // 4])
-    return b" ".join(out)
