@@ -112,19 +112,20 @@ class Meter:
         return fields
 
     def _draw(self) -> None:
-        bar = ""
+        width = max(_columns() - 1, 1)
+        fields = ", ".join(self._fields())
+        line = fields
         if self._total:
             share = min(1.0, self._passed() / self._total)
             full = int(share * BAR_WIDTH)
-            bar = f"{share:4.0%} [{'#' * full}{'.' * (BAR_WIDTH - full)}] "
-        line = bar + ", ".join(self._fields())
-        width = _columns() - 1
+            bar = f"{share:4.0%} [{'#' * full}{'.' * (BAR_WIDTH - full)}] {fields}"
+            line = bar if len(bar) <= width else f"{share:4.0%} {fields}"
         room = width - len(line) - 2
         if room >= len(self._name):
             line = f"{self._name}  {line}"
         elif room >= 12:
             line = f"...{self._name[-(room - 3) :]}  {line}"
-        complain("\r" + line[: max(width, 1)] + "\x1b[K")
+        complain(f"\r{line[:width]}\x1b[K")
         self._drawn = True
 
 
