@@ -1,0 +1,50 @@
+"""From arguments to a command; nothing else is done here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+
+from llmzip import flags
+from llmzip.commands.job import Job
+from llmzip.commands.report import Report
+from llmzip.stdio import complain
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments ask for; returns the exit code."""
+    if not arguments and _stdin_is_terminal():
+        from llmzip import usage
+
+        complain(usage.SHORT)
+        return 2
+    report = Report(Job(mode="", files=(), as_json="--json" in arguments))
+    try:
+        asked = flags.parse(arguments)
+        if asked.help or asked.version:
+            report.print(_about(asked))
+            return report.exit_code
+        report = Report(asked.job)
+        asked.job.check()
+        import_module(f"llmzip.commands.{asked.job.mode}").run(asked.job, report)
+    except Exception as error:
+        report.error(None, error)
+    return report.exit_code
+
+
+def _about(asked: flags.Asked) -> str:
+    if asked.help:
+        from llmzip import usage
+
+        return usage.long(asked.verb).rstrip("\n")
+    from llmzip._native import VERSION
+
+    return f"llmzip {VERSION}"
+
+
+def _stdin_is_terminal() -> bool:
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False

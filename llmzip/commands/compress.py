@@ -1,0 +1,72 @@
+"""`llmzip compress`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from llmzip.archive import Summary, write_archive
+from llmzip.commands.job import Job
+from llmzip.commands.report import Report
+from llmzip.commands.transfer import sizes, transfer
+from llmzip.estimate import Estimate, estimate
+from llmzip.fileio import Source
+from llmzip.options import DEFAULT_LEVEL, Options
+from llmzip.output import Output
+from llmzip.progress import Meter
+from llmzip.text import about, memory
+
+# Jobs that are expected to take longer say so before they start.
+LONG_SECONDS = 60.0
+
+
+def run(job: Job, report: Report) -> None:
+    """Compress every input of `job`."""
+    options = Options(
+        level=job.level or DEFAULT_LEVEL,
+        predictor=job.predictor,
+        threads=job.threads,
+        verify=job.verify,
+        memory=job.memory,
+    )
+
+    def work(source: Source, output: Output, meter: Meter) -> Summary:
+        if source.size is not None:
+            _announce(source.name, source.size, options, report, job.verbose > 0)
+        return write_archive(
+            source.stream,
+            output.stream,
+            options,
+            total=source.size,
+            progress=meter,
+            notice=partial(report.note, source.name),
+        )
+
+    transfer(job, report, work, sizes)
+
+
+def _announce(name: str, size: int, options: Options, report: Report, verbose: bool) -> None:
+    """Say what a long job will take, and which level is done sooner."""
+    if not (report.shows_progress or verbose):
+        return
+    expected = _seconds(size, options.level, options)
+    if expected is None or expected.seconds <= LONG_SECONDS:
+        return
+    line = (
+        f"about {about(expected.seconds)} and {memory(expected.memory)} of memory "
+        f"at level {options.level}"
+    )
+    for level in range(options.level - 1, 0, -1):
+        faster = _seconds(size, level, options)
+        if faster is not None and faster.seconds <= max(LONG_SECONDS, expected.seconds / 4):
+            line += f"; -{level} takes about {about(faster.seconds)}"
+            break
+    report.say(name, line)
+
+
+def _seconds(size: int, level: int, options: Options) -> Estimate | None:
+    """What the whole job takes; decoding what was written takes as long as writing it."""
+    coding = estimate(size, level, options.predictor, options.threads)
+    if coding is None or not options.verify:
+        return coding
+    return replace(coding, seconds=2 * coding.seconds)

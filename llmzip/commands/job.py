@@ -1,0 +1,85 @@
+"""What one call of the command line asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmzip.errors import UsageError
+
+VERBS = ("compress", "decompress", "test", "list", "recover")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The arguments, parsed. `files` holds `-` for standard input and is never empty.
+
+    level, predictor, threads, memory: None or 0 where the library's default holds. `remove`: the
+    inputs go once the outputs are safe. `quiet`, `verbose`: how often the option was given.
+    """
+
+    mode: str
+    files: tuple[str, ...]
+    stdout: bool = False
+    output: str | None = None
+    output_dir: str | None = None
+    force: bool = False
+    keep: bool = False
+    remove: bool = False
+    recursive: bool = False
+    level: int | None = None
+    predictor: str | None = None
+    verify: bool = True
+    threads: int = 0
+    memory: int | None = None
+    quick: bool = False
+    quiet: int = 0
+    verbose: int = 0
+    progress: bool = True
+    as_json: bool = False
+
+    @property
+    def codes(self) -> bool:
+        """Whether this writes data, rather than looking at it."""
+        return self.mode in ("compress", "decompress", "recover")
+
+    def check(self) -> None:
+        """Raise UsageError for options that contradict each other."""
+        destinations = [
+            name
+            for name, given in (
+                ("-c", self.stdout),
+                ("-o", self.output),
+                ("--output-dir", self.output_dir),
+            )
+            if given
+        ]
+        if not self.codes:
+            if self.output or self.output_dir:
+                raise UsageError(f"{self.mode} writes no file; leave out {destinations[-1]}")
+            return
+        if len(destinations) > 1:
+            raise UsageError(f"{' and '.join(destinations)} name two places; choose one")
+        if self.quick:
+            raise UsageError("--quick belongs to test; use llmzip test --quick")
+        if self.remove and self.keep:
+            raise UsageError("--rm and -k contradict each other; choose one")
+        if self.remove and self.mode == "compress" and not self.verify:
+            raise UsageError("--rm needs the verification; leave out --no-verify")
+        if self.output_dir and "-" in self.files:
+            raise UsageError("standard input has no name for --output-dir; use -o FILE")
+        if self.mode == "recover":
+            if len(self.files) > 1:
+                raise UsageError("recover takes one archive at a time")
+            if not destinations:
+                raise UsageError("recover needs a place to write to; use -o FILE")
+        elif self.output and len(self.files) > 1:
+            raise UsageError("-o takes one input; use --output-dir DIR for several")
+        to_stdout = self.stdout or self.output == "-" or (not destinations and "-" in self.files)
+        if self.as_json and to_stdout:
+            raise UsageError("with --json standard output holds the report; use -o FILE for data")
+
+    def to_stdout(self, path: str) -> bool:
+        """Whether the output for input `path` goes to standard output."""
+        if self.stdout or self.output == "-":
+            return True
+        return path == "-" and self.output is None

@@ -1,0 +1,93 @@
+"""`llmzip list`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmzip.commands.files import gather
+from llmzip.commands.job import Job
+from llmzip.commands.report import Report
+from llmzip.fileio import Source
+from llmzip.info import ArchiveInfo, Info, SegmentInfo, info
+from llmzip.text import bits_per_byte, memory, printable, ratio
+
+
+def run(job: Job, report: Report) -> None:
+    """Show every archive of `job`; nothing is decoded, no predictor or model is needed."""
+    for number, item in enumerate(gather(job, report)):
+        name = "standard input" if item.path == "-" else item.path
+        try:
+            with Source(
+                item.path, archive=True, to_file=False, links=True, console=job.force
+            ) as source:
+                found = info(source.stream)
+        except Exception as error:
+            report.error(name, error)
+            continue
+        if job.as_json:
+            report.done(name, "", **found.as_dict())
+            continue
+        lines = _lines(name, found, job.verbose > 0)
+        report.print(("\n" if number else "") + "\n".join(lines))
+
+
+def _lines(name: str, found: Info, verbose: bool) -> Iterator[str]:
+    count = len(found.archives)
+    yield printable(name)
+    if count > 1:
+        yield _line("in all", f"{count} archives, {_sizes(found.raw_bytes, found.archive_bytes)}")
+    for number, archive in enumerate(found.archives):
+        if count > 1:
+            yield f"archive {number + 1} of {count}, at byte {archive.offset:,}"
+        yield from _archive(archive)
+        if verbose:
+            yield from _segments(archive)
+
+
+def _archive(archive: ArchiveInfo) -> Iterator[str]:
+    yield _line("size", _sizes(archive.raw_bytes, archive.archive_bytes))
+    yield _line("format", f"{archive.format}, level {archive.level}")
+    used = ", ".join(f"{printable(p.id)} {p.version}" for p in archive.predictors)
+    yield _line("predictors", used)
+    for model in archive.models:
+        where = "embedded" if model.embedded else "needed to decode"
+        yield _line("model", f"{printable(model.name)}, sha256 {model.sha256}, {where}")
+    yield _line("segments", f"{len(archive.segments):,}")
+    yield _line("checks", "crc32 of coded bytes, xxh3 of content in every chunk")
+    yield _line("hash", archive.content_hash)
+    yield _line("memory", f"{memory(archive.decoder_memory)} to decode a segment")
+    if archive.writer:
+        yield _line("writer", printable(archive.writer))
+    if archive.comment:
+        yield _line("comment", printable(archive.comment))
+
+
+def _segments(archive: ArchiveInfo) -> Iterator[str]:
+    if not archive.segments:
+        return
+    yield f"  {'seq':>5} {'offset':>14} {'coded':>13} {'content':>13} {'bits/byte':>9}  predictor"
+    for segment in archive.segments:
+        yield _segment(segment)
+
+
+def _segment(segment: SegmentInfo) -> str:
+    bpb = bits_per_byte(segment.raw_len, segment.length)
+    line = (
+        f"  {segment.seq:>5} {segment.offset:>14,} {segment.length:>13,} {segment.raw_len:>13,} "
+        f"{'-' if bpb is None else f'{bpb:.3f}':>9}  {printable(segment.predictor)}"
+    )
+    if segment.settings:
+        line += f" {segment.settings}"
+    if segment.label:
+        line += f"  {printable(segment.label)}"
+    return line
+
+
+def _sizes(raw: int, coded: int) -> str:
+    bpb = bits_per_byte(raw, coded)
+    density = "" if bpb is None else f", {bpb:.3f} bits/byte, ratio {ratio(raw, coded)}"
+    return f"{raw:,} bytes in {coded:,}{density}"
+
+
+def _line(key: str, value: str) -> str:
+    return f"  {key:<11} {value}"

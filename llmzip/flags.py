@@ -1,0 +1,164 @@
+"""The one table of options: parsing and help both come from it."""
+
+from __future__ import annotations
+
+import getopt
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from llmzip.commands.job import VERBS, Job
+from llmzip.errors import UsageError
+
+MOST_THREADS = 4096
+
+_UNITS = {"": 0, "B": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def _size(text: str) -> int:
+    """Bytes; K, M, G and T are binary, and may be followed by B or iB."""
+    digits = text.rstrip("KMGTBibkmgt")
+    unit = text[len(digits) :].upper()
+    if len(unit) > 1:
+        unit = unit.removesuffix("IB").removesuffix("B")
+    if not (digits.isascii() and digits.isdigit()) or unit not in _UNITS or not int(digits):
+        raise UsageError(f"{text!r} is not a size; write for example 512M or 2G")
+    return int(digits) << _UNITS[unit]
+
+
+def _threads(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > MOST_THREADS:
+        raise UsageError(f"{text!r} is not a number of threads; write 0 (all) to {MOST_THREADS:,}")
+    return int(text)
+
+
+class Flag(NamedTuple):
+    """An option: the field of `Job` it sets, its letter and words, and what it sets.
+
+    `value` is set as it is, or called with the argument where there is a `metavar`; `counts` flags
+    add up instead. Without `help`, help does not show it.
+    """
+
+    field: str
+    letter: str
+    words: tuple[str, ...]
+    help: str
+    value: object = True
+    metavar: str = ""
+    counts: bool = False
+
+
+FLAGS = (
+    Flag("mode", "z", ("compress",), "Compress; what happens without a mode.", "compress"),
+    Flag("mode", "d", ("decompress",), "Decompress FILE.llmz to FILE.", "decompress"),
+    Flag("mode", "t", ("test",), "Test archives: decode everything, write nothing.", "test"),
+    Flag("mode", "l", ("list",), "List what archives hold, without decoding them.", "list"),
+    *(Flag("level", str(n), (), "", n) for n in range(2, 9)),
+    Flag("level", "1", ("fast",), "", 1),
+    Flag("level", "9", ("best",), "", 9),
+    Flag("stdout", "c", ("stdout",), "Write to standard output."),
+    Flag("output", "o", ("output",), "Write to FILE (one input only).", str, "FILE"),
+    Flag("output_dir", "", ("output-dir",), "Write the outputs into DIR.", str, "DIR"),
+    Flag("force", "f", ("force",), "Overwrite outputs; take links; use terminals for archives."),
+    Flag("keep", "k", ("keep",), "Keep the input files; they are kept anyway."),
+    Flag("remove", "", ("rm",), "Remove each input once its output is verified and on disk."),
+    Flag("recursive", "r", ("recursive",), "Take every file in folders; one archive for each."),
+    Flag(
+        *("predictor", "p", ("predictor",)),
+        "Use this predictor instead of choosing by content.",
+        *(str, "NAME"),
+    ),
+    Flag(
+        *("verify", "", ("no-verify",)),
+        "Do not decode what was written to compare it; half the time.",
+        False,
+    ),
+    Flag(
+        *("threads", "T", ("threads",)),
+        "Use N threads, by default $LLMZIP_THREADS or all cores; archives do not depend on it.",
+        *(_threads, "N"),
+    ),
+    Flag(
+        *("memory", "M", ("memory",)),
+        "Use at most SIZE of memory, as in 512M or 4G; fewer threads if need be.",
+        *(_size, "SIZE"),
+    ),
+    Flag("quick", "", ("quick",), "With test: check coded bytes only, decode nothing."),
+    Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
+    Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
+    Flag("progress", "", ("no-progress",), "Show no progress bar.", False),
+    Flag("as_json", "", ("json",), "Report on standard output, one JSON object a file."),
+    Flag("help", "h", ("help",), "Show this help."),
+    Flag("version", "V", ("version",), "Show the version."),
+)
+
+_ALL = frozenset(flag.field for flag in FLAGS)
+_WRITING = _ALL - {"mode", "version", "quick"}
+_FIELDS = {
+    "compress": _WRITING,
+    "decompress": _WRITING - {"level", "predictor", "verify"},
+    "test": _ALL
+    - {"mode", "version", "stdout", "output", "output_dir", "keep", "remove"}
+    - {"level", "predictor", "verify"},
+    "list": frozenset({"recursive", "force", "quiet", "verbose", "progress", "as_json", "help"}),
+    "recover": frozenset(
+        {"stdout", "output", "force", "threads", "memory"}
+        | {"quiet", "verbose", "progress", "as_json", "help"}
+    ),
+}
+
+
+def flags_of(verb: str | None) -> list[Flag]:
+    """The options that `verb` takes; without a verb, all of them."""
+    fields = _ALL if verb is None else _FIELDS[verb]
+    return [flag for flag in FLAGS if flag.field in fields]
+
+
+class Asked(NamedTuple):
+    """What the arguments ask for: a `job`, or `help` (of `verb`), or the `version`."""
+
+    job: Job
+    verb: str | None
+    help: bool
+    version: bool
+
+
+def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Asked:
+    """Read the arguments; raises UsageError. A verb counts as one only in front."""
+    verb = arguments[0] if arguments and arguments[0] in VERBS else None
+    more = f"; see llmzip {verb} -h" if verb else "; see llmzip -h"
+    flags = flags_of(verb)
+    letters = "".join(f.letter + (":" if f.metavar else "") for f in flags if f.letter)
+    words = [word + ("=" if f.metavar else "") for f in flags for word in f.words]
+    try:
+        found, files = getopt.gnu_getopt(list(arguments[verb is not None :]), letters, words)
+    except getopt.GetoptError as error:
+        raise UsageError(error.msg.replace("not recognized", "is not known") + more) from None
+    names = {f"-{f.letter}": f for f in flags if f.letter}
+    names |= {f"--{word}": f for f in flags for word in f.words}
+    values: dict[str, object] = {}
+    if environment.get("LLMZIP_THREADS"):
+        values["threads"] = _named("LLMZIP_THREADS", _threads, environment["LLMZIP_THREADS"])
+    for name, argument in found:
+        flag = names[name]
+        if flag.counts:
+            so_far = values.get(flag.field, 0)
+            assert isinstance(so_far, int)
+            values[flag.field] = so_far + 1
+        elif callable(flag.value):
+            values[flag.field] = _named(name, flag.value, argument)
+        else:
+            values[flag.field] = flag.value
+    help, version = bool(values.pop("help", False)), bool(values.pop("version", False))
+    mode = verb or values.pop("mode", "compress")
+    job = Job(mode=mode, files=tuple(files) or ("-",), **values)  # type: ignore[arg-type]
+    return Asked(job, verb, help, version)
+
+
+def _named(name: str, value: Callable[[str], object], argument: str) -> object:
+    if not argument:
+        raise UsageError(f"option {name} requires argument")
+    try:
+        return value(argument)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None

@@ -1,0 +1,98 @@
+"""The text of `llmzip -h` and its verbs'."""
+
+from __future__ import annotations
+
+import textwrap
+
+from llmzip.flags import Flag, flags_of
+
+SHORT = """\
+Usage: llmzip [OPTIONS] [FILE]...      compress each FILE to FILE.llmz
+       llmzip -d FILE.llmz             decompress to FILE
+       llmzip VERB -h                  compress decompress test list recover
+       tar -I llmzip -cf DIR.tar.llmz DIR
+'llmzip -h' lists all options.
+"""
+
+_MAIN = """\
+Usage: llmzip [OPTIONS] [FILE]...
+       llmzip VERB [OPTIONS] [FILE]...
+
+Compress each FILE to FILE.llmz and keep FILE. Without FILE, or when FILE is -, standard
+input goes to standard output.
+
+Verbs:
+  compress    what happens without a verb
+  decompress  get files back; as -d
+  test        decode everything, write nothing; as -t
+  list        show what archives hold; as -l
+  recover     save what can be saved of a broken archive
+
+Examples:
+  llmzip notes.txt                      makes notes.txt.llmz
+  llmzip -d notes.txt.llmz              makes notes.txt
+  llmzip -8 --rm *.csv                  smaller, slower; removes each source once verified
+  llmzip test --json *.llmz             one JSON object for each archive
+  tar -I llmzip -cf DIR.tar.llmz DIR    a whole folder; -xf gets it back
+"""
+_LEVELS = """
+Levels:
+  -1 to -2  fast (zstd)     -3 to -5  light context mixing
+  -6        the default     -7 to -9  smallest, slowest, most memory
+"""
+_EXIT_CODES = """
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 something is missing here (a predictor, a
+newer version, memory over a limit); 130 interrupted. With several files, the worst.
+"""
+_VERBS = {
+    "compress": """\
+Usage: llmzip compress [OPTIONS] [FILE]...
+
+Compress each FILE to FILE.llmz and keep FILE. What was written is decoded again and
+compared before it gets its name.
+""",
+    "decompress": """\
+Usage: llmzip decompress [OPTIONS] [FILE]...
+
+Decompress each FILE.llmz to FILE and keep FILE.llmz. Nothing is kept of an archive that is
+damaged; 'llmzip recover' saves its good parts.
+""",
+    "test": """\
+Usage: llmzip test [OPTIONS] [FILE]...
+
+Decode each archive completely and compare all checks; write nothing.
+""",
+    "list": """\
+Usage: llmzip list [OPTIONS] [FILE]...
+
+Show what each archive holds and what decoding it takes, without decoding it; -v shows every
+segment.
+""",
+    "recover": """\
+Usage: llmzip recover [OPTIONS] BROKEN -o OUT
+
+Write every undamaged segment of a broken archive, in order, and say what is lost. Exit code
+1 if anything is.
+""",
+}
+
+_COLUMN = 24
+_WIDTH = 90
+
+
+def long(verb: str | None) -> str:
+    """The help for `verb`, or for the program."""
+    text = _MAIN if verb is None else _VERBS[verb]
+    if verb in (None, "compress"):
+        text += _LEVELS
+    text += "\nOptions:\n"
+    text += "".join(_option(flag) for flag in flags_of(verb) if flag.help)
+    return text + _EXIT_CODES
+
+
+def _option(flag: Flag) -> str:
+    letter = f"-{flag.letter}, " if flag.letter else "    "
+    names = f"  {letter}--{flag.words[0]} {flag.metavar}".rstrip()
+    indent = " " * (_COLUMN + 2)
+    lines = textwrap.wrap(flag.help, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return names + "\n".join(lines)[len(names) :] + "\n"
