@@ -1,4 +1,4 @@
-"""Broken archives, each with the error that says so: right checks round a wrong field, and damage."""
+"""Broken archives, each with the error it deserves: wrong fields under right checks, and damage."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def damage() -> Iterator[Bad]:
         flipped = bytearray(whole)
         flipped[at] ^= 0x10
         yield Bad(f"flipped-{name}", f"one bit of byte {at} flipped", CORRUPT, bytes(flipped))
-    yield Bad("garbage-after", "bytes after the footer", CORRUPT, whole + b"garbage, not an archive")
+    yield Bad(
+        "garbage-after", "bytes after the footer", CORRUPT, whole + b"garbage, not an archive"
+    )
     yield Bad("zeros-after", "zeros after the footer", CORRUPT, whole + bytes(512))
 
 
@@ -108,7 +110,9 @@ def header() -> Iterator[Bad]:
     yield variant("major-2", "a format to come", major=2)
     yield variant("major-0", "a format that never was", major=0)
     yield variant("incompatible-1", "an incompatible flag", incompatible=1)
-    yield variant("incompatible-128", "the highest incompatible flag, newer minor", incompatible=128, minor=9)
+    yield variant(
+        "incompatible-128", "the highest incompatible flag, newer minor", incompatible=128, minor=9
+    )
 
 
 def metadata() -> Iterator[Bad]:
@@ -123,7 +127,12 @@ def metadata() -> Iterator[Bad]:
     yield variant("zero-predictors", "an empty list of predictors", CORRUPT, t1=b"")
     yield variant("17-predictors", "more than 16 predictors", CORRUPT, t1=one * 17)
     yield variant("predictor-cut", "the last predictor is cut", CORRUPT, t1=one + one[:5])
-    yield variant("predictor-long-varint", "a version not in its shortest form", CORRUPT, t1=b"\x04zstd\x81\x00\x00")
+    yield variant(
+        "predictor-long-varint",
+        "a version not in its shortest form",
+        CORRUPT,
+        t1=b"\x04zstd\x81\x00\x00",
+    )
     yield variant("no-level", "the level is missing", CORRUPT, t3=None)
     yield variant("level-0", "level 0", CORRUPT, t3=b"\0")
     yield variant("level-10", "level 10", CORRUPT, t3=b"\x0a")
@@ -149,7 +158,9 @@ def metadata() -> Iterator[Bad]:
 
 
 def segments() -> Iterator[Bad]:
-    def variant(name: str, intent: str, change: Callable[[Archive], None], error: str = CORRUPT) -> Bad:
+    def variant(
+        name: str, intent: str, change: Callable[[Archive], None], error: str = CORRUPT
+    ) -> Bad:
         archive = good()
         change(archive)
         return Bad(f"segment-{name}", intent, error, archive.build())
@@ -193,30 +204,50 @@ def chunks() -> Iterator[Bad]:
         archive = Archive([predictor], [Segment(0, settings, list(parts))], decoder_memory=MEMORY)
         return Bad(f"chunk-{name}", intent, error, archive.build())
 
-    yield variant("type-4", "a chunk type that nobody knows", Chunk(4, text, text), error=UNSUPPORTED)
+    yield variant(
+        "type-4", "a chunk type that nobody knows", Chunk(4, text, text), error=UNSUPPORTED
+    )
     yield variant("type-255", "the highest chunk type", Chunk(255, text, text), error=UNSUPPORTED)
     yield variant("payload-check", "a payload's check", replace(coded, payload_check=b"\1\2\3\4"))
     yield variant("raw-check", "the raw bytes' check", replace(coded, raw_check=b"12345678"))
     yield variant("garbage", "a payload that is no zstd", Chunk(CODED, text, b"garbage, not zstd"))
     yield variant("cut", "a payload that is cut", replace(coded, payload=coded.payload[:-9]))
     # A block more, which repeats one byte five times.
-    yield variant("extended", "a payload that goes on", replace(coded, payload=coded.payload + b"\x2a\0\0!"))
+    yield variant(
+        "extended", "a payload that goes on", replace(coded, payload=coded.payload + b"\x2a\0\0!")
+    )
     yield variant("empty-payload", "a coded chunk without a payload", replace(coded, payload=b""))
     yield variant("raw-zero", "a raw length of 0", coded, Chunk(STORED, b"", b""))
-    yield variant("stored-short", "stored bytes fewer than the raw length", Chunk(STORED, text, text[:-1]))
-    yield variant("after-long", "type 3 with one byte too many", Chunk(STORED_AFTER_CODING, text, text + b"!"))
+    yield variant(
+        "stored-short", "stored bytes fewer than the raw length", Chunk(STORED, text, text[:-1])
+    )
+    yield variant(
+        "after-long", "type 3 with one byte too many", Chunk(STORED_AFTER_CODING, text, text + b"!")
+    )
     yield variant("constant-two", "a constant of two bytes", Chunk(CONSTANT, b"a" * 50, b"aa"))
     yield variant("constant-other", "a constant of another byte", Chunk(CONSTANT, b"a" * 50, b"b"))
-    yield variant("not-shorter", "a coded chunk that is not shorter", Chunk(CODED, text[:9], coded.payload[:9]))
+    yield variant(
+        "not-shorter",
+        "a coded chunk that is not shorter",
+        Chunk(CODED, text[:9], coded.payload[:9]),
+    )
     store_coded = Chunk(CODED, text, text[:-1])
     yield variant("store-coded", "a coded chunk of store", store_coded, predictor=STORE)
     # 128 KiB for 4 bytes: a frame whose blocks repeat one byte.
     blocks = bytes.fromhex("28b52ffd0088") + (0x100000 | 2).to_bytes(3, "little") + b"x"
     bomb = Chunk(CODED, b"x" * 400, blocks + ((0x100000 | 2).to_bytes(3, "little") + b"x") * 90)
     yield variant("bomb", "a frame that decodes to far more than the raw length", bomb)
-    ended = Chunk(CODED, b"x" * 400, bytes.fromhex("28b52ffd0088") + (400 << 3 | 3).to_bytes(3, "little") + b"x")
+    ended = Chunk(
+        CODED,
+        b"x" * 400,
+        bytes.fromhex("28b52ffd0088") + (400 << 3 | 3).to_bytes(3, "little") + b"x",
+    )
     yield variant("frame-ends", "a frame whose last block says so", ended)
-    windowed = Chunk(CODED, b"x" * 400, bytes.fromhex("28b52ffd00a8") + (400 << 3 | 2).to_bytes(3, "little") + b"x")
+    windowed = Chunk(
+        CODED,
+        b"x" * 400,
+        bytes.fromhex("28b52ffd00a8") + (400 << 3 | 2).to_bytes(3, "little") + b"x",
+    )
     yield variant("window", "a frame with a window of 2^31 bytes", windowed)
 
 
@@ -228,7 +259,9 @@ def ends() -> Iterator[Bad]:
     ]
 
     def index(name: str, intent: str, *changed: bytes) -> Bad:
-        return Bad(f"index-{name}", intent, CORRUPT, replace(whole, index_entries=list(changed)).build())
+        return Bad(
+            f"index-{name}", intent, CORRUPT, replace(whole, index_entries=list(changed)).build()
+        )
 
     def footer(name: str, intent: str, **fields: object) -> Bad:
         return Bad(f"footer-{name}", intent, CORRUPT, replace(whole, **fields).build())
@@ -237,8 +270,15 @@ def ends() -> Iterator[Bad]:
     yield index("fewer", "one segment too few", entries[0])
     yield index("more", "one segment too many", *entries, entries[1])
     yield index("swapped", "entries in each other's place", entries[1], entries[0])
-    yield index("length", "another length", entries[0], varint(second[0] + 1) + varint(second[1]) + b"\0")
-    yield index("raw-length", "another raw length", entries[0], varint(second[0]) + varint(second[1] + 1) + b"\0")
+    yield index(
+        "length", "another length", entries[0], varint(second[0] + 1) + varint(second[1]) + b"\0"
+    )
+    yield index(
+        "raw-length",
+        "another raw length",
+        entries[0],
+        varint(second[0]) + varint(second[1] + 1) + b"\0",
+    )
     label = entries[0][:-1] + varint(4097) + b"n" * 4097
     yield index("label-long", "a label of 4,097 bytes", label, entries[1])
     not_utf8 = entries[0][:-1] + varint(2) + b"\xff\xfe"

@@ -1,13 +1,13 @@
-"""Contents for golden archives: made by integer arithmetic, so that they are the same everywhere."""
+"""Contents for golden archives, made by integer arithmetic: the same everywhere."""
 
 from collections.abc import Iterator
 
-WORDS = (
-    "the of and to in a is that for it as was with be by on not he his but at are this have "
-    "from or had an they which one you were all her she there would their we him been has when "
-    "who will no more if out so up said what its about than into them can only other time new "
-    "some could these two may first then do any like my now over such our man me even most made "
-    "after also did many before must through back years where much your way well down should"
+WORDS = (  # noqa: SIM905 (a hundred quoted words are harder to read)
+    "the of and to in a is that for it as was with be by on not he his but at are this have from "
+    "or had an they which one you were all her she there would their we him been has when who "
+    "will no more if out so up said what its about than into them can only other time new some "
+    "could these two may first then do any like my now over such our man me even most made after "
+    "also did many before must through back years where much your way well down should"
 ).split()
 
 
@@ -60,9 +60,14 @@ def records(length: int, seed: int = 1) -> bytes:
 def machine_code(length: int, seed: int = 1) -> bytes:
     """Looks like x86-64 code to a detector: an ELF start, calls to few places, common opcodes."""
     source = randoms(seed)
-    out = bytearray(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00\x01\x00\x00\x00" + bytes(40))
+    out = bytearray(
+        b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00\x01\x00\x00\x00" + bytes(40)
+    )
     targets = [next(source) % 4096 for _ in range(6)]
-    bodies = [bytes.fromhex(h) for h in ("4889e5", "4883ec10", "8b45fc", "31c0", "c3", "55", "5d", "488d7df0")]
+    bodies = [
+        bytes.fromhex(h)
+        for h in ("4889e5", "4883ec10", "8b45fc", "31c0", "c3", "55", "5d", "488d7df0")
+    ]
     while len(out) < length:
         if next(source) % 4 == 0:
             here = len(out) + 5

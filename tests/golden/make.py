@@ -19,11 +19,14 @@ FOLDER = Path(__file__).parent
 if __name__ == "__main__":
     sys.path.insert(0, str(FOLDER.parent))
 
+from llmzip.archive import write_archive  # noqa: E402
+from llmzip.options import Options  # noqa: E402
+
 from golden import bad, inputs  # noqa: E402
 from golden.parts import CODED, CONSTANT, STORED, Archive, coded_segment  # noqa: E402
 from llmzip import _native  # noqa: E402
-from llmzip.archive import write_archive  # noqa: E402
-from llmzip.options import Options  # noqa: E402
+from reference.container import read_header  # noqa: E402
+from reference.fields import Fields  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ REFERENCE_LEVEL = 3
 
 def written(content: bytes, **options: object) -> bytes:
     sink = io.BytesIO()
-    write_archive(io.BytesIO(content), sink, Options(threads=1, verify=False, **options), total=len(content))
+    write_archive(
+        io.BytesIO(content), sink, Options(threads=1, verify=False, **options), total=len(content)
+    )
     return sink.getvalue()
 
 
@@ -73,14 +78,21 @@ def cases() -> Iterator[Good]:
 
 def readable(data: bytes, level: int) -> bool:
     """Whether the reference reader has what this archive needs: `cm` at one level only."""
-    return level == REFERENCE_LEVEL or b"\x02cm" not in data[:64]
+    predictors = read_header(Fields(data)).predictors
+    return level == REFERENCE_LEVEL or all(id != "cm" for id, _, _ in predictors)
 
 
 def routed() -> Iterator[Good]:
     """What llmzip writes by default, at each level."""
     for level in range(1, 10):
         data = written(CONTENTS["text"], level=level)
-        yield Good(f"level-{level}-text", f"text at level {level}", data, CONTENTS["text"], readable(data, level))
+        yield Good(
+            f"level-{level}-text",
+            f"text at level {level}",
+            data,
+            CONTENTS["text"],
+            readable(data, level),
+        )
     for level in (3, 6, 8):
         for name in ("records", "code", "image", "table", "random", "constant", "byte", "empty"):
             data = written(CONTENTS[name], level=level)
@@ -129,14 +141,16 @@ def by_hand() -> Iterator[Good]:
     for predictor in sorted(set(_native.predictors())):
         id, version, _ = predictor
         settings = _native.settings(id, version, REFERENCE_LEVEL, text)
-        if id == "store":
-            raws = [(STORED, raw) for _, raw in chunks]
-        else:
-            raws = chunks
-        segments = [coded_segment(predictor, settings, raws), coded_segment(predictor, settings, raws[:2])]
+        raws = [(STORED, raw) for _, raw in chunks] if id == "store" else chunks
+        segments = [
+            coded_segment(predictor, settings, raws),
+            coded_segment(predictor, settings, raws[:2]),
+        ]
         archive = Archive([predictor], segments, level=REFERENCE_LEVEL)
         name = f"hand-{id}-{version}-chunks"
-        yield Good(name, f"chunks of every type in one segment of {id}", archive.build(), archive.content())
+        yield Good(
+            name, f"chunks of every type in one segment of {id}", archive.build(), archive.content()
+        )
     few = coded_segment(bad.ZSTD, bad.LEVEL, [(CODED, text[:400])])
     plain = coded_segment(bad.STORE, b"", [(STORED, b"plain")], index=1)
     few.label, plain.label = "größe.0".encode(), b"layers.1.weight"
@@ -148,7 +162,11 @@ def by_hand() -> Iterator[Good]:
     yield hand("labels", "segments with labels, two predictors")
     yield hand("minor", "a newer minor version", minor=200)
     yield hand("compatible", "compatible flags nobody knows", compatible=0xFF)
-    yield hand("even-tags", "even metadata tags nobody knows", records={0: b"", 4: b"\0\1", 2**40: b"?" * 300})
+    yield hand(
+        "even-tags",
+        "even metadata tags nobody knows",
+        records={0: b"", 4: b"\0\1", 2**40: b"?" * 300},
+    )
     yield hand("writer", "a writer's name", records={2: "llmzip — by hand".encode()})
     large = Archive([bad.ZSTD], [few])
     bounds = b"\xff\xff\xff\xff\x0f" + b"\x80\x80\x40" + b"\x80\x80\x80\x40"
@@ -199,7 +217,9 @@ def stored() -> dict[str, bytes]:
 
 def main() -> int:
     made, there = files(), stored()
-    different = sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
+    different = sorted(
+        name for name in made.keys() | there.keys() if made.get(name) != there.get(name)
+    )
     for name in different:
         if "--check" in sys.argv:
             print(f"{name}: not what this program makes", file=sys.stderr)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import xxhash
+
 from llmzip import _native
 
 MAGIC = bytes.fromhex("F64C4D5A0D0A1A0A")
@@ -104,7 +105,8 @@ class Archive:
     decoder_memory: int | None = None
     incompatible: int = 0
     compatible: int = 0
-    records: dict[int, bytes | None] = field(default_factory=dict)  # replaced or added; None: left out
+    # Replaced or added; None: left out.
+    records: dict[int, bytes | None] = field(default_factory=dict)
     record_order: list[int] | None = None
     index_entries: list[bytes] | None = None
     index_count: int | None = None
@@ -170,12 +172,17 @@ class Archive:
         whole = hashlib.sha256()
         for segment in self.segments:
             for chunk in segment.chunks:
-                whole.update(len(chunk.raw).to_bytes(8, "little") + xxhash.xxh3_128_digest(chunk.raw))
+                whole.update(
+                    len(chunk.raw).to_bytes(8, "little") + xxhash.xxh3_128_digest(chunk.raw)
+                )
         return whole.digest()
 
 
 def coded_segment(
-    predictor: tuple[str, int, int], settings: bytes, raws: Sequence[tuple[int, bytes]], index: int = 0
+    predictor: tuple[str, int, int],
+    settings: bytes,
+    raws: Sequence[tuple[int, bytes]],
+    index: int = 0,
 ) -> Segment:
     """A segment of chunks coded by llmzip's predictor.
 
@@ -189,7 +196,9 @@ def coded_segment(
             encoder.write(raw)
             payload = encoder.finish_chunk()
             shorter = len(payload) < len(raw)
-            chunks.append(Chunk(CODED, raw, payload) if shorter else Chunk(STORED_AFTER_CODING, raw, raw))
+            chunks.append(
+                Chunk(CODED, raw, payload) if shorter else Chunk(STORED_AFTER_CODING, raw, raw)
+            )
         elif wanted == CONSTANT:
             chunks.append(Chunk(CONSTANT, raw, raw[:1]))
         else:

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import xxhash
 
-from .errors import CorruptError, NotAnArchiveError, PredictionMismatch, TruncatedError, UnsupportedError
+from .errors import (
+    CorruptError,
+    NotAnArchiveError,
+    PredictionMismatch,
+    TruncatedError,
+    UnsupportedError,
+)
 from .fields import Fields, crc16
 from .predictors import PREDICTORS, Predictor
 
@@ -151,7 +157,9 @@ def read_metadata(meta: Fields) -> Metadata:
     return Metadata(predictors, level, max_segment_raw, max_chunk_raw, decoder_memory)
 
 
-def read_segment(file: Fields, number: int, metadata: Metadata, chunk_hashes: "hashlib._Hash") -> bytes:
+def read_segment(
+    file: Fields, number: int, metadata: Metadata, chunk_hashes: "hashlib._Hash"
+) -> bytes:
     """One segment, whose sync has just been read; feeds each chunk's hash to `chunk_hashes`."""
     start = file.at - 4
     body = file.part(file.u(1))

@@ -1,4 +1,4 @@
-"""What can be wrong with an archive. The names are those of llmzip's errors, so that tests can compare."""
+"""What can be wrong with an archive, by the names of llmzip's errors, so that tests can compare."""
 
 
 class ArchiveError(Exception):

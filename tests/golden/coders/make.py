@@ -30,12 +30,20 @@ def binary_cases() -> Iterator[tuple[str, list[int], list[int]]]:
     yield "sure zeros", [0] * 2000, [1] * 2000
     yield "unlikely ones", [1] * 50, [1] * 50
     yield "unlikely zeros", [0] * 50, [top] * 50
-    yield "even bits", [int(b) for b in f"{0x0123456789ABCDEFFEDCBA9876543210:0128b}"], [2**31] * 128
+    yield (
+        "even bits",
+        [int(b) for b in f"{0x0123456789ABCDEFFEDCBA9876543210:0128b}"],
+        [2**31] * 128,
+    )
     # The interval stays astride the middle: its ends share no byte for long.
     yield "astride", [1] + [0] * 300, [2**31] + [2**31 - 1] * 300
     yield "zero tail", [1] * 8 + [1] * 200, [2**31] * 8 + [2**31] * 200
     source = randoms(5)
-    for name, shift in (("any probabilities", 0), ("small probabilities", 20), ("tiny probabilities", 30)):
+    for name, shift in (
+        ("any probabilities", 0),
+        ("small probabilities", 20),
+        ("tiny probabilities", 30),
+    ):
         p = [max(1, next(source) >> shift) for _ in range(600)]
         yield name, [int(next(source) < share) for share in p], p
         yield name + " and other bits", [next(source) & 1 for _ in p], p
