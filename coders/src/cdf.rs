@@ -157,7 +157,8 @@ impl Cdf {
         (start, self.cumulative[symbol + 1] - start)
     }
 
-    /// The symbol whose mass holds `point`, which counts units of mass from 0.
+    /// The symbol whose mass holds `point`, which counts units of mass from 0; the last symbol
+    /// where `point` lies past all mass.
     #[must_use]
     #[inline]
     pub fn find(&self, point: u32) -> usize {

@@ -96,16 +96,15 @@ impl Encoder {
     /// The shortest byte string is written whose continuation with zero bytes lies in the
     /// interval, and its trailing zero bytes are dropped, since a decoder reads zeros past the end.
     pub fn finish(&mut self) -> Vec<u8> {
-        for kept in 0..=8_u32 {
-            let below = u64::MAX.checked_shr(8 * kept).unwrap_or(0);
-            let to_multiple = self.low.wrapping_neg() & below;
-            if to_multiple <= self.width {
-                self.raise(to_multiple);
-                break;
-            }
+        let to_carry = self.low.wrapping_neg();
+        if to_carry <= self.width {
+            self.raise(to_carry);
+        } else {
+            // The width is at least 2^56: the next multiple of that lies in the interval.
+            self.raise(to_carry % NARROW);
         }
         let mut out = std::mem::take(&mut self.out);
-        out.extend_from_slice(&self.low.to_be_bytes());
+        out.push((self.low >> 56) as u8);
         while out.last() == Some(&0) {
             out.pop();
         }
@@ -153,8 +152,8 @@ impl Decoder {
     #[inline]
     pub fn decode(&mut self, cdf: &Cdf) -> usize {
         let unit = self.width >> cdf.precision();
-        let last = (1_u64 << cdf.precision()) - 1;
-        let symbol = cdf.find((self.above / unit).min(last) as u32);
+        // At most 2^31 + 2^6: the remainder of the division lies past the last unit of mass.
+        let symbol = cdf.find((self.above / unit) as u32);
         let (offset, width) = part(cdf, symbol, self.width);
         self.above -= offset;
         self.width = width;

@@ -55,14 +55,11 @@ class Encoder:
         self.low = self.low * 256 & MAX
 
     def finish(self) -> bytes:
-        for k in range(9):
-            unit = 2 ** (64 - 8 * k)
-            up = -self.low % unit
-            if up <= self.width:
-                break
-        self._add(up)
-        for _ in range(8):
-            self._emit_byte()
+        if self.low > 0 and self.low + self.width >= 2**64:
+            self._add(2**64 - self.low)
+        else:
+            self._add(-self.low % 2**56)
+        self._emit_byte()
         return self.emitted.to_bytes(self.length, "big").rstrip(b"\0")
 
 
