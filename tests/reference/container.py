@@ -121,7 +121,6 @@ def read_metadata(meta: Fields) -> Metadata:
             raise CorruptError("metadata tags do not ascend")
         last = tag
         records[tag] = meta.part(meta.varint())
-    for tag in records:
         if tag % 2 and tag not in (1, 3, 5, 7):
             raise UnsupportedError(f"metadata tag {tag}")
     if 5 in records:
@@ -133,8 +132,8 @@ def read_metadata(meta: Fields) -> Metadata:
     record = records[1]
     while record.left():
         name = record.take(record.u(1))
-        if not name.isascii():
-            raise CorruptError("a predictor's id is not ASCII")
+        if not name or not all(0x21 <= byte <= 0x7E for byte in name):
+            raise CorruptError("a predictor's id is not a word of ASCII")
         predictors.append((name.decode("ascii"), record.varint(), record.u(1)))
     if not 1 <= len(predictors) <= 16:
         raise CorruptError("an archive has 1 to 16 predictors")
@@ -165,15 +164,16 @@ def read_segment(
     body = file.part(file.u(1))
     if file.u(4) != zlib.crc32(covered(file, start, 4)):
         raise CorruptError(f"segment {number}: the header's check differs")
-    seq, index, flags, raw_len, coded_len = (body.varint() for _ in range(5))
+    seq, index, flags = (body.varint() for _ in range(3))
+    if flags:
+        raise UnsupportedError(f"segment flags {flags:#x}")
+    raw_len, coded_len = body.varint(), body.varint()
     canary = body.u(4)
     settings = body.take(body.left())
     if seq != number:
         raise CorruptError(f"segment {seq} stands where segment {number} must")
     if index >= len(metadata.predictors):
         raise CorruptError(f"segment {number}: no such predictor")
-    if flags:
-        raise UnsupportedError(f"segment flags {flags:#x}")
     if not 1 <= raw_len <= metadata.max_segment_raw:
         raise CorruptError(f"segment {number}: its raw length is out of bounds")
     kind = metadata.predictors[index]
