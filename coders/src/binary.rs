@@ -69,7 +69,11 @@ impl Encoder {
     pub fn finish(&mut self) -> Vec<u8> {
         let mut value = self.high;
         for kept in 0..8 {
-            let mask = if kept == 0 { 0 } else { u64::MAX << (64 - 8 * kept) };
+            let mask = if kept == 0 {
+                0
+            } else {
+                u64::MAX << (64 - 8 * kept)
+            };
             if self.high & mask >= self.low {
                 value = self.high & mask;
                 break;
@@ -192,12 +196,20 @@ mod tests {
         let mut ideal = 0.0;
         let mut bits = Vec::new();
         for _ in 0..4_000_000 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             let p = ((state >> 16) as u32).max(1);
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             let bit = ((state >> 32) as u32) < p;
             let share = f64::from(p) / 4_294_967_296.0;
-            ideal -= if bit { share.log2() } else { (1.0 - share).log2() };
+            ideal -= if bit {
+                share.log2()
+            } else {
+                (1.0 - share).log2()
+            };
             bits.push((bit, p));
         }
         let size = roundtrip(&bits) as f64 * 8.0;

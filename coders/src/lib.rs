@@ -4,9 +4,14 @@
 //! integer; a coder turns that into bytes. Which coder to use:
 //!
 //! * [`binary`]: one bit at a time, 32-bit probabilities. For context mixing and language models.
+//! * [`range`]: symbols of any alphabet, distributions ([`Cdf`]) of up to 31 bits. For predictors
+//!   that give a whole distribution at once.
 #![forbid(unsafe_code)]
 
 pub mod binary;
+pub mod cdf;
 mod error;
+pub mod range;
 
+pub use cdf::{Cdf, CdfError};
 pub use error::CoderError;

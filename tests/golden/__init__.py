@@ -1,0 +1,1 @@
+"""Archives whose bytes are committed, the program that makes them, and broken ones."""

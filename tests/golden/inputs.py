@@ -1,0 +1,98 @@
+"""Contents for golden archives, made by integer arithmetic: the same everywhere."""
+
+from collections.abc import Iterator
+
+WORDS = (  # noqa: SIM905 (a hundred quoted words are harder to read)
+    "the of and to in a is that for it as was with be by on not he his but at are this have from "
+    "or had an they which one you were all her she there would their we him been has when who "
+    "will no more if out so up said what its about than into them can only other time new some "
+    "could these two may first then do any like my now over such our man me even most made after "
+    "also did many before must through back years where much your way well down should"
+).split()
+
+
+def randoms(seed: int) -> Iterator[int]:
+    """32-bit integers: the upper half of Knuth's MMIX generator."""
+    state = seed
+    while True:
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        yield state >> 32
+
+
+def random(length: int, seed: int = 1) -> bytes:
+    source = randoms(seed)
+    return bytes(next(source) >> 24 for _ in range(length))
+
+
+def text(length: int, seed: int = 1) -> bytes:
+    """Words by a rough Zipf law, in sentences and lines."""
+    source = randoms(seed)
+    out = bytearray()
+    line = 0
+    start = True
+    while len(out) < length:
+        bound = next(source) % len(WORDS) + 1
+        word = WORDS[next(source) % bound]
+        word = word.capitalize() if start else word
+        start = next(source) % 9 == 0
+        word += "." if start else ""
+        line += len(word) + 1
+        wrap = line > 70
+        line = 0 if wrap else line
+        out += word.encode() + (b"\n" if wrap else b" ")
+    return bytes(out[:length])
+
+
+def records(length: int, seed: int = 1) -> bytes:
+    """Binary records of 16 bytes: a counter, a slow walk, a small number, flags."""
+    source = randoms(seed)
+    out = bytearray()
+    walk = 50_000
+    number = 0
+    while len(out) < length:
+        walk += next(source) % 65 - 32
+        number += 1 + next(source) % 3
+        out += number.to_bytes(4, "little") + walk.to_bytes(4, "big")
+        out += (next(source) % 100).to_bytes(4, "little") + bytes([number % 4, 0, 0xFF, 0x80])
+    return bytes(out[:length])
+
+
+def machine_code(length: int, seed: int = 1) -> bytes:
+    """Looks like x86-64 code to a detector: an ELF start, calls to few places, common opcodes."""
+    source = randoms(seed)
+    out = bytearray(
+        b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00\x01\x00\x00\x00" + bytes(40)
+    )
+    targets = [next(source) % 4096 for _ in range(6)]
+    bodies = [
+        bytes.fromhex(h)
+        for h in ("4889e5", "4883ec10", "8b45fc", "31c0", "c3", "55", "5d", "488d7df0")
+    ]
+    while len(out) < length:
+        if next(source) % 4 == 0:
+            here = len(out) + 5
+            out += b"\xe8" + ((targets[next(source) % 6] - here) % 2**32).to_bytes(4, "little")
+        else:
+            out += bodies[next(source) % len(bodies)]
+    return bytes(out[:length])
+
+
+def image(width: int, height: int, seed: int = 1) -> bytes:
+    """A grey PGM image: two gradients, a disc, a little noise."""
+    source = randoms(seed)
+    pixels = bytearray()
+    for y in range(height):
+        for x in range(width):
+            inside = (x - width // 2) ** 2 + (y - height // 2) ** 2 < (height // 3) ** 2
+            pixels.append((2 * x + 3 * y + 60 * inside + next(source) % 3) % 256)
+    return b"P5\n%d %d\n255\n" % (width, height) + bytes(pixels)
+
+
+def table(rows: int, seed: int = 1) -> bytes:
+    """Comma-separated values with a header line."""
+    source = randoms(seed)
+    lines = ["id,kind,size,ok"]
+    for row in range(rows):
+        kind = ("red", "green", "blue", "grey")[min(next(source) % 7, 3)]
+        lines.append(f"{1000 + row},{kind},{next(source) % 500},{'yn'[next(source) % 5 == 0]}")
+    return ("\n".join(lines) + "\n").encode()

@@ -1,0 +1,235 @@
+"""Makes the golden archives and the broken ones, with a manifest that says what each is for.
+
+`python tests/golden/make.py` writes `good/` and `bad/` beside this file; with `--check` it only
+compares. Golden archives are what a reader must read for ever, so they change only with a commit
+that means to change bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+if __name__ == "__main__":
+    sys.path.insert(0, str(FOLDER.parent))
+
+from llmzip.archive import write_archive  # noqa: E402
+from llmzip.options import Options  # noqa: E402
+
+from golden import bad, inputs  # noqa: E402
+from golden.parts import CODED, CONSTANT, STORED, Archive, coded_segment  # noqa: E402
+from llmzip import _native  # noqa: E402
+from reference.container import read_header  # noqa: E402
+from reference.fields import Fields  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Good:
+    """`reference`: the reference reader reads it too."""
+
+    name: str
+    intent: str
+    data: bytes
+    content: bytes
+    reference: bool = True
+
+
+CONTENTS = {
+    "text": inputs.text(4000),
+    "records": inputs.records(4000),
+    "code": inputs.machine_code(4000),
+    "image": inputs.image(64, 48),
+    "table": inputs.table(150),
+    "random": inputs.random(2000),
+    "constant": b"\0" * 5000,
+    "byte": b"\x80",
+    "empty": b"",
+}
+
+# The reference reader has cm at this level only.
+REFERENCE_LEVEL = 3
+
+
+def written(content: bytes, **options: object) -> bytes:
+    sink = io.BytesIO()
+    write_archive(
+        io.BytesIO(content), sink, Options(threads=1, verify=False, **options), total=len(content)
+    )
+    return sink.getvalue()
+
+
+def ids() -> list[str]:
+    """Predictors of llmzip, in a fixed order; the newest version of each is what it writes."""
+    return sorted({id for id, _, _ in _native.predictors()})
+
+
+def cases() -> Iterator[Good]:
+    yield from routed()
+    yield from forced()
+    yield from split()
+    yield from by_hand()
+
+
+def readable(data: bytes, level: int) -> bool:
+    """Whether the reference reader has what this archive needs: `cm` at one level only."""
+    predictors = read_header(Fields(data)).predictors
+    return level == REFERENCE_LEVEL or all(id != "cm" for id, _, _ in predictors)
+
+
+def routed() -> Iterator[Good]:
+    """What llmzip writes by default, at each level."""
+    for level in range(1, 10):
+        data = written(CONTENTS["text"], level=level)
+        yield Good(
+            f"level-{level}-text",
+            f"text at level {level}",
+            data,
+            CONTENTS["text"],
+            readable(data, level),
+        )
+    for level in (3, 6, 8):
+        for name in ("records", "code", "image", "table", "random", "constant", "byte", "empty"):
+            data = written(CONTENTS[name], level=level)
+            intent = f"{name} at level {level}"
+            yield Good(f"level-{level}-{name}", intent, data, CONTENTS[name], readable(data, level))
+
+
+def forced() -> Iterator[Good]:
+    """Each predictor by name, on what it shrinks and what it does not."""
+    for id in ids():
+        for name in ("text", "random", "byte", "empty"):
+            data = written(CONTENTS[name], predictor=id, level=REFERENCE_LEVEL)
+            yield Good(f"{id}-{name}", f"{name} with predictor {id}", data, CONTENTS[name])
+
+
+def split() -> Iterator[Good]:
+    """Several segments, several archives, metadata."""
+    both = CONTENTS["text"] + CONTENTS["constant"] + CONTENTS["random"]
+    for id in ids():
+        data = written(both, predictor=id, level=REFERENCE_LEVEL, segment_size=3000)
+        yield Good(f"{id}-segments", f"segments of 3,000 bytes with {id}", data, both)
+    one = written(CONTENTS["table"], level=REFERENCE_LEVEL)
+    two = written(CONTENTS["text"], level=REFERENCE_LEVEL, predictor="zstd")
+    none = written(b"", level=REFERENCE_LEVEL)
+    joined = CONTENTS["table"] + CONTENTS["text"] + CONTENTS["table"]
+    intent = "concatenation of archives, one of them empty"
+    yield Good("concatenated", intent, one + none + two + one, joined)
+    comment = "A comment: naïve, 東京, \N{GRINNING FACE}"
+    data = written(CONTENTS["byte"], level=REFERENCE_LEVEL, comment=comment)
+    yield Good("comment", "a comment beyond ASCII", data, CONTENTS["byte"])
+
+
+def by_hand() -> Iterator[Good]:
+    """What the format allows and llmzip's writer may not choose."""
+    text, more = inputs.text(1500), inputs.text(1500, 2)
+    chunks = [
+        (STORED, b"stored first"),
+        (CODED, text),
+        (CONSTANT, b"=" * 700),
+        (CODED, inputs.random(300)),
+        (CODED, more),
+        (STORED, inputs.random(40, 2)),
+        (CODED, text[200:1200]),
+        (CODED, b"!"),
+    ]
+    for predictor in sorted(set(_native.predictors())):
+        id, version, _ = predictor
+        settings = _native.settings(id, version, REFERENCE_LEVEL, text)
+        raws = [(STORED, raw) for _, raw in chunks] if id == "store" else chunks
+        segments = [
+            coded_segment(predictor, settings, raws),
+            coded_segment(predictor, settings, raws[:2]),
+        ]
+        archive = Archive([predictor], segments, level=REFERENCE_LEVEL)
+        name = f"hand-{id}-{version}-chunks"
+        yield Good(
+            name, f"chunks of every type in one segment of {id}", archive.build(), archive.content()
+        )
+    few = coded_segment(bad.ZSTD, bad.LEVEL, [(CODED, text[:400])])
+    plain = coded_segment(bad.STORE, b"", [(STORED, b"plain")], index=1)
+    few.label, plain.label = "größe.0".encode(), b"layers.1.weight"
+
+    def hand(name: str, intent: str, **changes: object) -> Good:
+        archive = Archive([bad.ZSTD, bad.STORE], [few, plain, few], **changes)
+        return Good(f"hand-{name}", intent, archive.build(), archive.content())
+
+    yield hand("labels", "segments with labels, two predictors")
+    yield hand("minor", "a newer minor version", minor=200)
+    yield hand("compatible", "compatible flags nobody knows", compatible=0xFF)
+    yield hand(
+        "even-tags",
+        "even metadata tags nobody knows",
+        records={0: b"", 4: b"\0\1", 2**40: b"?" * 300},
+    )
+    yield hand("writer", "a writer's name", records={2: "llmzip — by hand".encode()})
+    large = Archive([bad.ZSTD], [few])
+    bounds = b"\xff\xff\xff\xff\x0f" + b"\x80\x80\x40" + b"\x80\x80\x80\x40"
+    large.records = {7: bounds}
+    yield Good("hand-bounds", "bounds far above what is used", large.build(), large.content())
+
+
+def files() -> dict[str, bytes]:
+    """Every file that this program writes, by its path below this folder."""
+    made: dict[str, bytes] = {}
+    manifest: dict[str, list[dict[str, object]]] = {"good": [], "bad": []}
+    for case in cases():
+        manifest["good"].append(
+            {
+                "name": case.name,
+                "intent": case.intent,
+                "archive_sha256": hashlib.sha256(case.data).hexdigest(),
+                "archive_bytes": len(case.data),
+                "content_sha256": hashlib.sha256(case.content).hexdigest(),
+                "content_bytes": len(case.content),
+                "reference": case.reference,
+            }
+        )
+        made[f"good/{case.name}.llmz"] = case.data
+    for broken in bad.cases():
+        manifest["bad"].append(
+            {
+                "name": broken.name,
+                "intent": broken.intent,
+                "archive_sha256": hashlib.sha256(broken.data).hexdigest(),
+                "archive_bytes": len(broken.data),
+                "error": broken.error,
+            }
+        )
+        made[f"bad/{broken.name}.llmz"] = broken.data
+    count = sum(len(part) for part in manifest.values())
+    if len(made) != count:
+        raise ValueError("two golden files have the same name")
+    made["manifest.json"] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+    return made
+
+
+def stored() -> dict[str, bytes]:
+    """Every such file that is there."""
+    paths = [*FOLDER.glob("good/*.llmz"), *FOLDER.glob("bad/*.llmz"), *FOLDER.glob("manifest.json")]
+    return {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
+
+
+def main() -> int:
+    made, there = files(), stored()
+    different = sorted(
+        name for name in made.keys() | there.keys() if made.get(name) != there.get(name)
+    )
+    for name in different:
+        if "--check" in sys.argv:
+            print(f"{name}: not what this program makes", file=sys.stderr)
+        elif name in made:
+            (FOLDER / name).parent.mkdir(exist_ok=True)
+            (FOLDER / name).write_bytes(made[name])
+        else:
+            (FOLDER / name).unlink()
+    return int(bool(different) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Golden archives: llmzip makes the same bytes again, reads them, and refuses the broken ones."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import pytest
+from llmzip.archive import read_archive
+
+import reference
+from golden import make
+from golden.parts import CODED, CONSTANT, STORED, STORED_AFTER_CODING
+from llmzip import errors
+from reference import container
+from reference.predictors import PREDICTORS
+
+FOLDER = Path(__file__).parent
+MANIFEST = json.loads((FOLDER / "manifest.json").read_bytes())
+
+
+def load(kind, entry):
+    data = (FOLDER / kind / f"{entry['name']}.llmz").read_bytes()
+    assert sha256(data) == entry["archive_sha256"]
+    return data
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def good(entries):
+    return pytest.mark.parametrize("entry", entries, ids=lambda entry: entry["name"])
+
+
+def test_llmzip_makes_the_same_files_again():
+    made, there = make.files(), make.stored()
+    assert sorted(made) == sorted(there)
+    assert [name for name in made if made[name] != there[name]] == []
+
+
+@good(MANIFEST["good"])
+def test_llmzip_reads(entry):
+    sink = io.BytesIO()
+    summary = read_archive(io.BytesIO(load("good", entry)), sink)
+    assert sha256(sink.getvalue()) == entry["content_sha256"]
+    assert summary.raw_bytes == entry["content_bytes"]
+    assert summary.archive_bytes == entry["archive_bytes"]
+
+
+@good([entry for entry in MANIFEST["good"] if entry["reference"]])
+def test_reference_reads(entry):
+    assert sha256(reference.decode(load("good", entry))) == entry["content_sha256"]
+
+
+@good(MANIFEST["bad"])
+@pytest.mark.parametrize("keep", [True, False], ids=["decode", "test"])
+def test_llmzip_refuses(entry, keep):
+    sink = io.BytesIO() if keep else None
+    with pytest.raises(errors.LlmzError) as caught:
+        read_archive(io.BytesIO(load("bad", entry)), sink)
+    assert type(caught.value).__name__ == entry["error"], str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_set_holds_every_chunk_type_of_every_predictor(monkeypatch):
+    seen = set()
+    decode_chunk = container.Chunk.decode
+
+    def note(chunk, predictor):
+        seen.add((type(predictor), chunk.type))
+        return decode_chunk(chunk, predictor)
+
+    monkeypatch.setattr(container.Chunk, "decode", note)
+    for entry in MANIFEST["good"]:
+        if entry["reference"]:
+            reference.decode(load("good", entry))
+    for kind, predictor in PREDICTORS.items():
+        types = {STORED} if kind[0] == "store" else {STORED, CODED, CONSTANT, STORED_AFTER_CODING}
+        assert {type_ for made_by, type_ in seen if made_by is predictor} >= types

@@ -1,0 +1,267 @@
+"""Reading archives from the first byte to the last: FORMAT.md, sections 1 to 4."""
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+
+import xxhash
+
+from .errors import (
+    CorruptError,
+    NotAnArchiveError,
+    PredictionMismatch,
+    TruncatedError,
+    UnsupportedError,
+)
+from .fields import Fields, crc16
+from .predictors import PREDICTORS, Predictor
+
+MAGIC = bytes.fromhex("F64C4D5A0D0A1A0A")
+SEGMENT_SYNC = bytes.fromhex("E7534547")
+INDEX_SYNC = bytes.fromhex("E7494458")
+TAIL_MAGIC = bytes.fromhex("5A4D4CF6")
+MAX_CHUNK_RAW = 1_048_576
+MAX_LABEL = 4096
+CANARY_BYTES = 64
+
+STORED, CODED, CONSTANT, STORED_AFTER_CODING = range(4)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    predictors: list[tuple[str, int, int]]
+    level: int
+    max_segment_raw: int
+    max_chunk_raw: int
+    decoder_memory: int
+
+
+def decode(data: bytes) -> bytes:
+    """The contents of every archive in `data`, which is one archive or several in a row.
+
+    Raises a child of ArchiveError, and gives nothing then.
+    """
+    file = Fields(data)
+    content = bytearray()
+    while True:
+        content += read_archive(file)
+        if not file.left():
+            return bytes(content)
+
+
+def read_archive(file: Fields) -> bytes:
+    start = file.at
+    metadata = read_header(file)
+    content = bytearray()
+    chunk_hashes = hashlib.sha256()
+    seen: list[tuple[int, int]] = []  # length and raw length of each segment
+    while True:
+        sync = file.take(4)
+        if sync == SEGMENT_SYNC:
+            segment_start = file.at - 4
+            raw = read_segment(file, len(seen), metadata, chunk_hashes)
+            seen.append((file.at - segment_start, len(raw)))
+            content += raw
+        elif sync == INDEX_SYNC:
+            break
+        else:
+            raise CorruptError("neither a segment nor the index starts where one must")
+    index_start = file.at - 4
+    read_index(file, index_start, seen)
+    index_len = file.at - index_start
+    footer_start = file.at
+    fields = (file.u(4), file.u(8), file.take(32))
+    if file.u(4) != zlib.crc32(covered(file, footer_start, 4)):
+        raise CorruptError("the footer's check differs")
+    if file.take(4) != TAIL_MAGIC:
+        raise CorruptError("the footer does not end as one")
+    if fields != (index_len, file.at - start, chunk_hashes.digest()):
+        raise CorruptError("the footer does not fit what stands before it")
+    return bytes(content)
+
+
+def covered(file: Fields, start: int, check: int) -> bytes:
+    """The bytes since `start` that a check covers, whose own `check` bytes have just been read."""
+    return file.data[start : file.at - check]
+
+
+def read_header(file: Fields) -> Metadata:
+    start = file.at
+    magic = file.data[start : start + 8]
+    if magic != MAGIC:
+        if MAGIC.startswith(magic):
+            raise TruncatedError("the file ends too early")
+        if start:
+            raise CorruptError("what follows a footer is no archive")
+        raise NotAnArchiveError("this is no .llmz archive")
+    file.take(8)
+    major = file.u(1)
+    file.u(1)  # minor: a higher one may be read
+    incompatible = file.u(1)
+    file.u(1)  # compatible flags: none is known, all may be ignored
+    meta_len = file.u(2)
+    if file.u(2) != crc16(covered(file, start, 2)):
+        raise CorruptError("the header's check differs")
+    if major != 1:
+        raise UnsupportedError(f"format {major}")
+    if incompatible:
+        raise UnsupportedError(f"incompatible flags {incompatible:#x}")
+    meta = file.take(meta_len)
+    if file.u(4) != zlib.crc32(meta):
+        raise CorruptError("the metadata's check differs")
+    return read_metadata(Fields(meta, whole=True))
+
+
+def read_metadata(meta: Fields) -> Metadata:
+    records: dict[int, Fields] = {}
+    last = -1
+    while meta.left():
+        tag = meta.varint()
+        if tag <= last:
+            raise CorruptError("metadata tags do not ascend")
+        last = tag
+        records[tag] = meta.part(meta.varint())
+        if tag % 2 and tag not in (1, 3, 5, 7):
+            raise UnsupportedError(f"metadata tag {tag}")
+    if 5 in records:
+        raise UnsupportedError("no predictor of this reader takes a model")
+    if not {1, 3, 7} <= records.keys():
+        raise CorruptError("metadata lack a required record")
+
+    predictors = []
+    record = records[1]
+    while record.left():
+        name = record.take(record.u(1))
+        if not name or not all(0x21 <= byte <= 0x7E for byte in name):
+            raise CorruptError("a predictor's id is not a word of ASCII")
+        predictors.append((name.decode("ascii"), record.varint(), record.u(1)))
+    if not 1 <= len(predictors) <= 16:
+        raise CorruptError("an archive has 1 to 16 predictors")
+
+    level = records[3].varint()
+    records[3].end()
+    if not 1 <= level <= 9:
+        raise CorruptError("a level is 1 to 9")
+
+    max_segment_raw, max_chunk_raw, decoder_memory = (records[7].varint() for _ in range(3))
+    records[7].end()
+    if max_chunk_raw > MAX_CHUNK_RAW:
+        raise CorruptError("a chunk may have at most 1 MiB")
+
+    for tag, longest in ((2, 255), (8, 10_000)):
+        if tag in records:
+            if records[tag].left() > longest:
+                raise CorruptError(f"metadata tag {tag} is too long")
+            records[tag].utf8(records[tag].left())
+    return Metadata(predictors, level, max_segment_raw, max_chunk_raw, decoder_memory)
+
+
+def read_segment(
+    file: Fields, number: int, metadata: Metadata, chunk_hashes: "hashlib._Hash"
+) -> bytes:
+    """One segment, whose sync has just been read; feeds each chunk's hash to `chunk_hashes`."""
+    start = file.at - 4
+    body = file.part(file.u(1))
+    if file.u(4) != zlib.crc32(covered(file, start, 4)):
+        raise CorruptError(f"segment {number}: the header's check differs")
+    seq, index, flags = (body.varint() for _ in range(3))
+    if flags:
+        raise UnsupportedError(f"segment flags {flags:#x}")
+    raw_len, coded_len = body.varint(), body.varint()
+    canary = body.u(4)
+    settings = body.take(body.left())
+    if seq != number:
+        raise CorruptError(f"segment {seq} stands where segment {number} must")
+    if index >= len(metadata.predictors):
+        raise CorruptError(f"segment {number}: no such predictor")
+    if not 1 <= raw_len <= metadata.max_segment_raw:
+        raise CorruptError(f"segment {number}: its raw length is out of bounds")
+    kind = metadata.predictors[index]
+    if kind not in PREDICTORS:
+        raise UnsupportedError(f"predictor {kind[0]} version {kind[1]} with coder {kind[2]}")
+    predictor = PREDICTORS[kind](settings, raw_len)
+
+    # Chunks are read off the file, not off a part of it: that there is enough left is for each
+    # chunk's check to say, and a file that ends here is truncated.
+    end = file.at + coded_len
+    raw = bytearray()
+    checked = False
+    while file.at < end:
+        longest = min(metadata.max_chunk_raw, raw_len - len(raw))
+        chunk = Chunk.read(file, end, longest)
+        piece = chunk.decode(predictor)
+        last = len(raw) + chunk.raw_len == raw_len
+        if not checked and (predictor.seen >= CANARY_BYTES or last):
+            if predictor.canary() != canary:
+                raise PredictionMismatch(f"segment {number}: the canary differs")
+            checked = True
+        digest = xxhash.xxh3_128_digest(piece)
+        if len(piece) != chunk.raw_len or digest[:8] != chunk.raw_check:
+            raise CorruptError(f"segment {number}: a chunk does not decode to what was coded")
+        chunk_hashes.update(chunk.raw_len.to_bytes(8, "little") + digest)
+        raw += piece
+    if len(raw) != raw_len:
+        raise CorruptError(f"segment {number}: its chunks do not add up")
+    return bytes(raw)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    type: int
+    raw_len: int
+    raw_check: bytes
+    payload: bytes
+
+    @classmethod
+    def read(cls, file: Fields, segment_end: int, longest: int) -> "Chunk":
+        """The next chunk, its head and payload checked."""
+        start = file.at
+        type_ = file.u(1)
+        raw_len = file.varint()
+        coded_len = file.varint()
+        payload_check = file.u(4)
+        raw_check = file.take(8)
+        if file.u(2) != crc16(covered(file, start, 2)):
+            raise CorruptError("a chunk head's check differs")
+        if type_ > STORED_AFTER_CODING:
+            raise UnsupportedError(f"chunk type {type_}")
+        if not 1 <= raw_len <= longest:
+            raise CorruptError("a chunk's raw length is out of bounds")
+        fits = {
+            STORED: coded_len == raw_len,
+            CODED: coded_len < raw_len,
+            CONSTANT: coded_len == 1,
+            STORED_AFTER_CODING: coded_len == raw_len,
+        }
+        if not fits[type_] or file.at + coded_len > segment_end:
+            raise CorruptError("a chunk's coded length is out of bounds")
+        payload = file.take(coded_len)
+        if zlib.crc32(payload) != payload_check:
+            raise CorruptError("a chunk payload's check differs")
+        return cls(type_, raw_len, raw_check, payload)
+
+    def decode(self, predictor: Predictor) -> bytes:
+        """The raw bytes, not checked yet."""
+        if self.type == STORED:
+            return self.payload
+        if self.type == CONSTANT:
+            return self.payload * self.raw_len
+        if self.type == CODED:
+            return predictor.decode(self.payload, self.raw_len)
+        predictor.train(self.payload)
+        return self.payload
+
+
+def read_index(file: Fields, start: int, seen: list[tuple[int, int]]) -> None:
+    """Compares the index, whose sync has just been read, with the segments seen."""
+    if file.varint() != len(seen):
+        raise CorruptError("the index has another number of segments")
+    for number, lengths in enumerate(seen):
+        if (file.varint(), file.varint()) != lengths:
+            raise CorruptError(f"the index does not fit segment {number}")
+        label_len = file.varint()
+        if label_len > MAX_LABEL:
+            raise CorruptError("a label is too long")
+        file.utf8(label_len)
+    if file.u(4) != zlib.crc32(covered(file, start, 4)):
+        raise CorruptError("the index's check differs")

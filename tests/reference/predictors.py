@@ -1,0 +1,90 @@
+"""The predictors that this reader knows. FORMAT.md, section 5.
+
+A predictor is an object with
+
+- `decode(payload, raw_len)`: the raw bytes of a coded chunk (type 1); at most a little more than
+  `raw_len` bytes where the payload is damaged, which the caller's length check refuses;
+- `train(raw)`: takes in the raw bytes of a chunk of type 3;
+- `seen`: how many bytes it was advanced over;
+- `canary()`: the hash of its first predictions so far.
+
+`cm` at level 3 belongs in a module of its own beside this one.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import zstandard
+
+from .errors import CorruptError, UnsupportedError
+
+
+class Predictor(Protocol):
+    seen: int
+
+    def decode(self, payload: bytes, raw_len: int) -> bytes: ...
+    def train(self, raw: bytes) -> None: ...
+    def canary(self) -> int: ...
+
+
+class Store:
+    """Raw bytes; its coded bytes are never shorter, so no chunk of type 1 can be right."""
+
+    def __init__(self, settings: bytes, raw_len: int) -> None:
+        if settings:
+            raise UnsupportedError("store has no settings")
+        self.seen = 0
+
+    def decode(self, payload: bytes, raw_len: int) -> bytes:
+        self.seen += len(payload)
+        return payload
+
+    def train(self, raw: bytes) -> None:
+        self.seen += len(raw)
+
+    def canary(self) -> int:
+        return 0
+
+
+class Zstd:
+    """One frame of Zstandard, cut at block boundaries, without an end."""
+
+    # 64 bytes hold at most 21 blocks, each of which decodes to at most 128 KiB.
+    STEP = 64
+
+    def __init__(self, settings: bytes, raw_len: int) -> None:
+        if len(settings) != 1 or not 1 <= settings[0] <= 22:
+            raise UnsupportedError("zstd has one setting, a level of 1 to 22")
+        self.seen = 0
+        self._new_frame()
+
+    def _new_frame(self) -> None:
+        self.frame = zstandard.ZstdDecompressor(max_window_size=2**24).decompressobj()
+
+    def decode(self, payload: bytes, raw_len: int) -> bytes:
+        raw = bytearray()
+        try:
+            for at in range(0, len(payload), self.STEP):
+                raw += self.frame.decompress(payload[at : at + self.STEP])
+                if len(raw) > raw_len:
+                    break
+        except zstandard.ZstdError as error:
+            raise CorruptError(f"zstd: {error}") from error
+        if self.frame.eof:
+            raise CorruptError("the zstd frame of a segment has an end")
+        self.seen += len(raw)
+        return bytes(raw)
+
+    def train(self, raw: bytes) -> None:
+        self.seen += len(raw)
+        self._new_frame()
+
+    def canary(self) -> int:
+        return 0
+
+
+# (id, version, coder id) -> made from a segment's settings and raw length
+PREDICTORS: dict[tuple[str, int, int], Callable[[bytes, int], Predictor]] = {
+    ("store", 1, 0): Store,
+    ("zstd", 1, 0): Zstd,
+}

@@ -1,0 +1,109 @@
+"""The reference reader: what llmzip's predictors coded, every way to break it, and its command."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import reference
+from golden import bad, inputs
+from golden.parts import CODED, CONSTANT, STORED, Archive, coded_segment
+from llmzip import _native
+from reference import errors
+from reference.predictors import PREDICTORS
+
+BAD = list(bad.cases())
+
+
+@pytest.mark.parametrize(
+    "predictor", [p for p in sorted(PREDICTORS) if p[0] != "store"], ids=lambda p: p[0]
+)
+def test_reads_chunks_that_llmzip_coded(predictor):
+    text = inputs.text(200_000)
+    settings = _native.settings(*predictor[:2], 3, text)
+    raws = [
+        (CODED, text[:150_000]),
+        (CONSTANT, b"\0" * 1_000_000),
+        (CODED, inputs.random(3000)),
+        (STORED, b"as it is"),
+        (CODED, text[50_000:]),
+        (CODED, b"!"),
+    ]
+    segment = coded_segment(predictor, settings, raws)
+    types = [chunk.type for chunk in segment.chunks]
+    assert types[:5] == [1, 2, 3, 0, 1]
+    archive = Archive([predictor], [segment, coded_segment(predictor, settings, raws[:1])], level=3)
+    assert reference.decode(archive.build()) == archive.content()
+
+
+def test_empty_and_concatenated():
+    empty = Archive([bad.STORE], [])
+    assert reference.decode(empty.build()) == b""
+    one = bad.good()
+    joined = one.build() + empty.build() + one.build()
+    assert reference.decode(joined) == one.content() * 2
+
+
+@pytest.mark.parametrize("broken", BAD, ids=lambda broken: broken.name)
+def test_refuses_what_is_broken_by_its_class(broken):
+    with pytest.raises(errors.ArchiveError) as caught:
+        reference.decode(broken.data)
+    assert type(caught.value).__name__ == broken.error
+
+
+def test_names_of_broken_archives_differ():
+    assert len({broken.name for broken in BAD}) == len(BAD) > 80
+
+
+def test_every_prefix_is_truncated():
+    data = bad.good().build()
+    for length in range(len(data)):
+        with pytest.raises(errors.TruncatedError):
+            reference.decode(data[:length])
+
+
+def test_every_flipped_bit_is_refused_or_harmless():
+    archive = bad.good()
+    data = archive.build()
+    content = archive.content()
+    harmless = set()
+    for place in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[place // 8] ^= 1 << place % 8
+        try:
+            assert reference.decode(bytes(flipped)) == content
+            harmless.add(place // 8)
+        except errors.ArchiveError:
+            pass
+    assert harmless == set(), "each byte stands under a check"
+
+
+def test_another_prediction_is_told_from_damage():
+    archive = bad.good()
+    archive.segments[0] = replace(archive.segments[0], canary=1)
+    with pytest.raises(errors.PredictionMismatch):
+        reference.decode(archive.build())
+
+
+def test_command(tmp_path):
+    archive = bad.good()
+    path = tmp_path / "a.llmz"
+    path.write_bytes(archive.build())
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "reference", *arguments],
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+        )
+
+    done = run(path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, archive.content(), b"")
+    path.write_bytes(archive.build()[:-1])
+    refused = run(path)
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert refused.stderr.count(b"\n") == 1
+    assert b"ends too early" in refused.stderr
+    assert run().returncode == 2
