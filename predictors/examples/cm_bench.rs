@@ -56,7 +56,7 @@ fn main() {
         let data = std::fs::read(&path).unwrap();
         let start = cpu();
         let content = detect(&data);
-        let mut model = Model::new(Plan::new(level, content), data.len() as u64);
+        let mut model = Model::new(Plan::new(level, content), data.len() as u64, &[]);
         let coded = simd::run(simd, Code(&mut model, &data));
         let spent = cpu() - start;
         let (size, name) = (coded.len(), path.rsplit('/').next().unwrap());
@@ -67,7 +67,7 @@ fn main() {
         raw += data.len();
         time += spent;
         if std::env::var_os("CHECK").is_some() {
-            let mut model = Model::new(Plan::new(level, content), data.len() as u64);
+            let mut model = Model::new(Plan::new(level, content), data.len() as u64, &[]);
             simd::run(simd, Check(&mut model, &data, coded));
         }
     }

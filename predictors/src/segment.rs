@@ -110,7 +110,7 @@ pub struct Predictor {
 /// Every predictor of this build.
 #[must_use]
 pub fn registry() -> &'static [Predictor] {
-    &[crate::store::PREDICTOR, crate::zstd::PREDICTOR]
+    &[crate::store::PREDICTOR, crate::zstd::PREDICTOR, crate::cm::PREDICTOR]
 }
 
 /// Finds a predictor by id and version.

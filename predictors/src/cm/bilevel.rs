@@ -7,7 +7,7 @@ use super::tables::Tables;
 
 /// Contexts, each with a table of its own.
 pub const TEMPLATES: usize = 8;
-const LOG_SIZE: u32 = 16;
+const LOG_SIZE: u32 = 18;
 
 pub struct Bilevel {
     stride: usize,
@@ -74,7 +74,7 @@ impl Bilevel {
             self.at[i] = at;
             let p = self.tables[at];
             inputs[3 * i] = tables.stretch(counter::p12(p));
-            inputs[3 * i + 1] = 0;
+            inputs[3 * i + 1] = (counter::p16(p) as i32 - 32768) >> 3;
             let state = self.states[at];
             let seen = -i32::from(state != 0);
             inputs[3 * i + 2] = tables.stretch(counter::p12(self.maps[i * 256 + state as usize])) & seen;

@@ -1,6 +1,7 @@
 //! `cm`: context mixing over bits, in integers.
 mod apm;
 mod bilevel;
+mod codec;
 mod context;
 pub(crate) mod counter;
 pub mod detect;
@@ -11,3 +12,5 @@ pub mod model;
 pub mod plan;
 mod run_map;
 pub(crate) mod tables;
+
+pub(crate) use codec::PREDICTOR;

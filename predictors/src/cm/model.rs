@@ -6,7 +6,7 @@ use super::context::History;
 use super::counter;
 use super::hash_table::HashTable;
 use super::match_model::MatchModel;
-use super::mixer::{Mixer, ONE, Rate, padded};
+use super::mixer::{External, Mixer, ONE, Rate, padded};
 use super::plan::{Curve, Plan, Selector};
 use super::run_map::RunMap;
 use super::tables::{STATES, Tables};
@@ -55,7 +55,7 @@ fn young_map(tables: &Tables) -> Vec<u32> {
 }
 
 impl Model {
-    pub fn new(plan: Plan, raw_len: u64) -> Self {
+    pub fn new(plan: Plan, raw_len: u64, _externals: &[External]) -> Self {
         let tables = Tables::get();
         let map = young_map(tables);
         let n = plan.contexts.len();
@@ -210,6 +210,13 @@ impl Model {
                 Selector::Hits => hits.min(15) * 64 + position * 8 + length / 2,
                 Selector::Match => length * 8 + position,
                 Selector::Near => near,
+                Selector::Byte3 => (self.history.last8 >> 16 & 0xff) as usize,
+                Selector::Shape => self.history.shape(),
+                Selector::Column => self.history.column().min(255) * 16 + (self.history.above() >> 4) as usize,
+                Selector::Expected => self.matchers[0].expected().map_or(0, |b| usize::from(b) + 1) * 8 + position,
+                Selector::WordLength => (self.history.word_length().min(15) * 16 + (self.history.shape() & 15)) * 8 + position,
+                Selector::Match2 => self.matchers[1].selector() * 16 + self.matchers[2].selector(),
+            
             };
             self.mixer.select(table, context);
         }
