@@ -19,6 +19,7 @@ pub struct Bilevel {
     maps: Vec<u32>,
     at: [usize; TEMPLATES],
     near: usize,
+    far: usize,
 }
 
 impl Bilevel {
@@ -31,16 +32,17 @@ impl Bilevel {
             maps: map.repeat(TEMPLATES),
             at: [0; TEMPLATES],
             near: 0,
+            far: 0,
         }
     }
 
     /// Inputs for the mixer that [`Bilevel::predict`] writes.
-    pub const INPUTS: usize = 3 * TEMPLATES;
+    pub const INPUTS: usize = 2 * TEMPLATES;
 
     /// Moves the window one pixel on; `bytes` are the bytes before the current one, `partial` the
     /// current one's bits so far.
     #[inline(always)]
-    pub fn bit(&mut self, bit: u32, bytes: &[u8], bit_position: u32) {
+    pub fn advance(&mut self, bit: u32, bytes: &[u8], bit_position: u32) {
         self.rows[0] = self.rows[0] << 1 | u64::from(bit);
         // The byte of each row above that holds the pixel 8 to the right of the next one.
         let n = bytes.len();
@@ -68,22 +70,27 @@ impl Bilevel {
             low(20) | window(r1, 1, 1) << 20 | window(r2, 0, 0) << 23,
         ];
         self.near = (low(3) | window(r1, 1, 1) << 3 | window(r2, 1, 0) << 6) as usize;
+        self.far = (low(5) | window(r1, 2, 2) << 5 | window(r2, 0, 0) << 10 | window(r3, 0, 0) << 11) as usize;
         for (i, &context) in contexts.iter().enumerate() {
             let hash = (context + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - LOG_SIZE);
             let at = i << LOG_SIZE | hash as usize;
             self.at[i] = at;
             let p = self.tables[at];
-            inputs[3 * i] = tables.stretch(counter::p12(p));
-            inputs[3 * i + 1] = (counter::p16(p) as i32 - 32768) >> 3;
+            inputs[2 * i] = tables.stretch(counter::p12(p));
             let state = self.states[at];
             let seen = -i32::from(state != 0);
-            inputs[3 * i + 2] = tables.stretch(counter::p12(self.maps[i * 256 + state as usize])) & seen;
+            inputs[2 * i + 1] = tables.stretch(counter::p12(self.maps[i * 256 + state as usize])) & seen;
         }
     }
 
-    /// Pixels nearest to the next one, 0..256.
+    /// The 8 pixels nearest to the next one, 0..256.
     pub fn near(&self) -> usize {
         self.near
+    }
+
+    /// 12 pixels in a wider ring, 0..4096.
+    pub fn far(&self) -> usize {
+        self.far
     }
 
     #[inline(always)]

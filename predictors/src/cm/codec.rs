@@ -4,6 +4,7 @@ use crc32fast::Hasher;
 use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 
 use super::detect::{Class, Content, detect};
+use super::any_model::{AnyModel, with_model};
 use super::model::Model;
 use super::plan::{LEVELS, Plan};
 use crate::segment::{CANARY_BYTES, Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
@@ -15,7 +16,10 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     coder: 1,
     memory: |settings, raw_len| {
         let (level, _) = parse(settings)?;
-        Ok(Plan::memory(level, raw_len))
+        // The most that any content takes, since the archive's header speaks for all segments.
+        let classes = [Class::Text, Class::Binary, Class::Bilevel];
+        let memory = classes.map(|class| Plan::new(level, Content { class, stride: 0 }).memory(raw_len));
+        Ok(memory.into_iter().max().unwrap_or(0))
     },
     encoder: |settings, raw_len| Ok(Box::new(Encoder(State::new(settings, raw_len)?, BitEncoder::new()))),
     decoder: |settings, raw_len| {
@@ -29,6 +33,9 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         vec![level, class as u8, low, high]
     },
 };
+
+/// Text that models of the high levels learn before a segment; its parts stand in primer.toml.
+const PRIMER: &[u8] = include_bytes!("../../tables/primer.txt");
 
 /// Settings are `level class stride:u16`.
 fn parse(settings: &[u8]) -> Result<(u8, Content), PredictorError> {
@@ -50,12 +57,34 @@ fn parse(settings: &[u8]) -> Result<(u8, Content), PredictorError> {
 
 /// A model, what is left of its segment, and the hash of its first predictions.
 struct State {
-    model: Model,
+    model: AnyModel,
     simd: Level,
     left: u64,
-    canary: Hasher,
-    /// Predictions still to go into the canary.
-    watched: usize,
+    canary: Canary,
+}
+
+struct Canary {
+    hash: Hasher,
+    /// Predictions still to go into it.
+    left: usize,
+}
+
+impl Canary {
+    fn none() -> Self {
+        Self {
+            hash: Hasher::new(),
+            left: 0,
+        }
+    }
+
+    #[inline(always)]
+    fn watch(&mut self, p: u32) -> u32 {
+        if self.left > 0 {
+            self.left -= 1;
+            self.hash.update(&p.to_le_bytes());
+        }
+        p
+    }
 }
 
 impl State {
@@ -64,12 +93,19 @@ impl State {
         let simd = simd::active().map_err(|_| {
             PredictorError::Usage("LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has")
         })?;
+        let plan = Plan::new(level, content);
+        let primer = if plan.primer { PRIMER } else { &[] };
+        let mut model = AnyModel::new(plan, raw_len.saturating_add(primer.len() as u64))?;
+        let canary = &mut Canary::none();
+        with_model!(&mut model, model => simd::run(simd, Train { model, canary, data: primer }));
         Ok(Self {
-            model: Model::new(Plan::new(level, content), raw_len, &[]),
+            model,
             simd,
             left: raw_len,
-            canary: Hasher::new(),
-            watched: 8 * CANARY_BYTES,
+            canary: Canary {
+                hash: Hasher::new(),
+                left: 8 * CANARY_BYTES,
+            },
         })
     }
 
@@ -80,66 +116,69 @@ impl State {
             .ok_or(PredictorError::Usage("more bytes than the segment has"))?;
         Ok(())
     }
-
-    #[inline(always)]
-    fn predict<K: Kernels>(&mut self) -> u32 {
-        let p = self.model.predict::<K>();
-        if self.watched > 0 {
-            self.watched -= 1;
-            self.canary.update(&p.to_le_bytes());
-        }
-        p
-    }
 }
 
-struct Encode<'a>(&'a mut State, &'a mut BitEncoder, &'a [u8]);
+struct Encode<'a, const S: usize, const A: usize> {
+    model: &'a mut Model<S, A>,
+    canary: &'a mut Canary,
+    coder: &'a mut BitEncoder,
+    data: &'a [u8],
+}
 
-impl Job for Encode<'_> {
+impl<const S: usize, const A: usize> Job for Encode<'_, S, A> {
     type Output = ();
 
     #[inline(always)]
     fn run<K: Kernels>(self) {
-        let Self(state, coder, data) = self;
-        for &byte in data {
+        for &byte in self.data {
             for shift in (0..8).rev() {
                 let bit = byte >> shift & 1 == 1;
-                coder.encode(bit, state.predict::<K>());
-                state.model.update::<K>(bit);
+                let p = self.canary.watch(self.model.predict::<K>());
+                self.coder.encode(bit, p);
+                self.model.update::<K>(bit);
             }
         }
     }
 }
 
-struct Decode<'a>(&'a mut State, &'a mut BitDecoder, &'a mut [u8]);
+struct Decode<'a, const S: usize, const A: usize> {
+    model: &'a mut Model<S, A>,
+    canary: &'a mut Canary,
+    coder: &'a mut BitDecoder,
+    out: &'a mut [u8],
+}
 
-impl Job for Decode<'_> {
+impl<const S: usize, const A: usize> Job for Decode<'_, S, A> {
     type Output = ();
 
     #[inline(always)]
     fn run<K: Kernels>(self) {
-        let Self(state, coder, out) = self;
-        for byte in out {
+        for byte in self.out {
             for _ in 0..8 {
-                let bit = coder.decode(state.predict::<K>());
-                state.model.update::<K>(bit);
+                let p = self.canary.watch(self.model.predict::<K>());
+                let bit = self.coder.decode(p);
+                self.model.update::<K>(bit);
                 *byte = *byte << 1 | u8::from(bit);
             }
         }
     }
 }
 
-struct Train<'a>(&'a mut State, &'a [u8]);
+struct Train<'a, const S: usize, const A: usize> {
+    model: &'a mut Model<S, A>,
+    canary: &'a mut Canary,
+    data: &'a [u8],
+}
 
-impl Job for Train<'_> {
+impl<const S: usize, const A: usize> Job for Train<'_, S, A> {
     type Output = ();
 
     #[inline(always)]
     fn run<K: Kernels>(self) {
-        let Self(state, data) = self;
-        for &byte in data {
+        for &byte in self.data {
             for shift in (0..8).rev() {
-                state.predict::<K>();
-                state.model.update::<K>(byte >> shift & 1 == 1);
+                self.canary.watch(self.model.predict::<K>());
+                self.model.update::<K>(byte >> shift & 1 == 1);
             }
         }
     }
@@ -151,7 +190,8 @@ impl SegmentEncoder for Encoder {
     fn write(&mut self, data: &[u8]) -> Result<(), PredictorError> {
         let Self(state, coder) = self;
         state.take(data.len())?;
-        simd::run(state.simd, Encode(state, coder, data));
+        let State { model, simd, canary, .. } = state;
+        with_model!(model, model => simd::run(*simd, Encode { model, canary, coder, data }));
         Ok(())
     }
 
@@ -160,7 +200,7 @@ impl SegmentEncoder for Encoder {
     }
 
     fn canary(&self) -> u32 {
-        self.0.canary.clone().finalize()
+        self.0.canary.hash.clone().finalize()
     }
 }
 
@@ -175,7 +215,8 @@ impl SegmentDecoder for Decoder {
     fn read(&mut self, out: &mut [u8]) -> Result<(), PredictorError> {
         let Self(state, coder) = self;
         state.take(out.len())?;
-        simd::run(state.simd, Decode(state, coder, out));
+        let State { model, simd, canary, .. } = state;
+        with_model!(model, model => simd::run(*simd, Decode { model, canary, coder, out }));
         Ok(())
     }
 
@@ -186,11 +227,12 @@ impl SegmentDecoder for Decoder {
     fn train(&mut self, data: &[u8]) -> Result<(), PredictorError> {
         let state = &mut self.0;
         state.take(data.len())?;
-        simd::run(state.simd, Train(state, data));
+        let State { model, simd, canary, .. } = state;
+        with_model!(model, model => simd::run(*simd, Train { model, canary, data }));
         Ok(())
     }
 
     fn canary(&self) -> u32 {
-        self.0.canary.clone().finalize()
+        self.0.canary.hash.clone().finalize()
     }
 }

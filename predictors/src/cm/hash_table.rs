@@ -7,6 +7,7 @@
 use memmap2::MmapMut;
 
 use super::tables::Tables;
+use crate::segment::PredictorError;
 use crate::simd::prefetch;
 
 const BUCKET: usize = 64;
@@ -23,21 +24,26 @@ pub struct HashTable {
 }
 
 impl HashTable {
-    /// A table of `2^log_bytes` bytes, at least one bucket.
-    pub fn new(log_bytes: u32) -> Self {
+    /// An empty table of `2^log_bytes` bytes, at least one bucket.
+    ///
+    /// # Errors
+    /// [`PredictorError::Usage`] when there is not enough memory.
+    pub fn new(log_bytes: u32) -> Result<Self, PredictorError> {
         let size = 1_usize << log_bytes.max(6);
-        let bytes = MmapMut::map_anon(size).expect("mmap");
+        let bytes = MmapMut::map_anon(size)
+            .map_err(|_| PredictorError::Usage("not enough memory for the model"))?;
+        // Huge pages save address look-ups; where there are none, all works without.
         #[cfg(target_os = "linux")]
         let _ = bytes.advise(memmap2::Advice::HugePage);
-        Self {
+        Ok(Self {
             bytes,
             bucket_mask: (size / BUCKET - 1) as u32,
-        }
+        })
     }
 
     #[inline(always)]
     fn bucket(&self, hash: u32) -> usize {
-        ((hash >> 8) & self.bucket_mask) as usize * BUCKET
+        (hash >> 8 & self.bucket_mask) as usize * BUCKET
     }
 
     #[inline(always)]

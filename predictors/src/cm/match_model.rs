@@ -5,6 +5,7 @@
 
 use super::counter;
 use super::tables::Tables;
+use crate::simd::prefetch;
 
 const LENGTHS: usize = 32;
 const MISSES: usize = 4;
@@ -13,6 +14,8 @@ pub struct MatchModel {
     min_len: usize,
     positions: Vec<u32>,
     mask: u32,
+    /// Entry of the current context.
+    slot: usize,
     pointer: usize,
     /// Verified length of the match, 0 when there is none.
     length: usize,
@@ -46,12 +49,26 @@ impl MatchModel {
             min_len,
             positions: vec![0; 1 << log_entries],
             mask: (1 << log_entries) - 1,
+            slot: 0,
             pointer: 0,
             length: 0,
             misses: 0,
             expected: None,
             counters,
             active: None,
+        }
+    }
+
+    /// Looks ahead for [`MatchModel::byte`], which follows.
+    pub fn prepare(&mut self, history: &[u8]) {
+        if let Some(context) = history.len().checked_sub(self.min_len) {
+            let mut hash = 0_u32;
+            for &byte in &history[context..] {
+                hash = (hash + u32::from(byte) + 1).wrapping_mul(0x2f0b_4c47);
+                hash ^= hash >> 15;
+            }
+            self.slot = (hash & self.mask) as usize;
+            prefetch(&self.positions, self.slot);
         }
     }
 
@@ -71,12 +88,7 @@ impl MatchModel {
             self.pointer += 1;
         }
         if n >= self.min_len {
-            let mut hash = 0_u32;
-            for &byte in &history[n - self.min_len..] {
-                hash = (hash + u32::from(byte) + 1).wrapping_mul(0x2f0b_4c47);
-                hash ^= hash >> 15;
-            }
-            let entry = &mut self.positions[(hash & self.mask) as usize];
+            let entry = &mut self.positions[self.slot];
             let candidate = *entry as usize;
             *entry = n as u32;
             if candidate > 0 && (self.length == 0 || (self.misses > 0 && self.length < 16)) {
@@ -136,8 +148,8 @@ impl MatchModel {
         self.expected
     }
 
-    /// Class of the current match length for selectors, 0 (none) to 15.
-    pub fn selector(&self) -> usize {
+    /// Class of the current match length for selectors: 0 for none, up to 15.
+    pub fn length_class(&self) -> usize {
         if self.expected.is_none() { 0 } else { 1 + class(self.length) * 15 / LENGTHS }
     }
 }

@@ -71,20 +71,21 @@ pub struct External {
     pub selector: usize,
 }
 
-pub struct Mixer {
+/// A mixer with `S` tables of weight vectors in its first layer.
+pub struct Mixer<const S: usize> {
     /// Input values to fill before [`Mixer::mix`], each in `-32767..=32767`.
     pub inputs: Vec<i32>,
     /// Inputs as training sees them, where external inputs learn slower; empty if there are none.
     steps: Vec<i32>,
     external_shifts: Vec<(usize, u32)>,
     first: Layer,
-    bases: Vec<usize>,
+    bases: [usize; S],
     /// Vector of each table, and where it starts.
-    chosen: Vec<usize>,
-    selected: Vec<usize>,
-    estimates: Vec<i32>,
-    probabilities: Vec<i32>,
-    errors: Vec<i32>,
+    chosen: [usize; S],
+    selected: [usize; S],
+    estimates: [i32; S],
+    probabilities: [i32; S],
+    errors: [i32; S],
     second: Layer,
     final_vector: usize,
     final_probability: i32,
@@ -95,37 +96,35 @@ pub fn padded(n: usize) -> usize {
     n.div_ceil(LANES) * LANES
 }
 
-impl Mixer {
+impl<const S: usize> Mixer<S> {
     /// `initial` holds the first layer's weight of each input (a multiple of [`LANES`]),
     /// `selectors` the number of contexts of each of its tables, `finals` that of the second
-    /// layer's one table; `externals` the inputs' places that learn at their own rate.
+    /// layer's one table; `external_shifts` the places and rate shifts of external inputs.
     pub fn new(
         initial: &[i32],
-        externals: &[(usize, External)],
-        selectors: &[usize],
+        external_shifts: Vec<(usize, u32)>,
+        selectors: [usize; S],
         finals: usize,
         rates: [Rate; 2],
     ) -> Self {
         let mut vectors = 0;
-        let mut bases = Vec::new();
-        for &contexts in selectors {
-            bases.push(vectors);
+        let bases = selectors.map(|contexts| {
             vectors += contexts;
-        }
-        let count = selectors.len();
-        let share = vec![ONE / count as i32; count];
+            vectors - contexts
+        });
+        let share = vec![ONE / S as i32; S];
         Self {
             inputs: vec![0; initial.len()],
-            steps: if externals.is_empty() { Vec::new() } else { vec![0; initial.len()] },
-            external_shifts: externals.iter().map(|(at, e)| (*at, e.rate_shift)).collect(),
+            steps: if external_shifts.is_empty() { Vec::new() } else { vec![0; initial.len()] },
+            external_shifts,
             first: Layer::new(initial, vectors, rates[0]),
-            chosen: bases.clone(),
-            selected: bases.iter().map(|&vector| vector * initial.len()).collect(),
-            probabilities: vec![0; count],
-            estimates: vec![0; count],
+            chosen: bases,
+            selected: bases.map(|vector| vector * initial.len()),
+            probabilities: [0; S],
+            estimates: [0; S],
             bases,
             second: Layer::new(&share, finals, rates[1]),
-            errors: vec![0; count],
+            errors: [0; S],
             final_vector: 0,
             final_probability: 0,
         }
@@ -143,9 +142,10 @@ impl Mixer {
     #[inline(always)]
     pub fn mix<K: Kernels>(&mut self, tables: &Tables, final_context: usize) -> i32 {
         K::dot(&self.inputs, &self.first.weights, &self.selected, &mut self.estimates);
-        for (estimate, probability) in self.estimates.iter_mut().zip(&mut self.probabilities) {
-            *estimate = stretch_of(*estimate);
-            *probability = (tables.squash(*estimate) >> 16) as i32;
+        for table in 0..S {
+            let estimate = stretch_of(self.estimates[table]);
+            self.estimates[table] = estimate;
+            self.probabilities[table] = (tables.squash(estimate) >> 16) as i32;
         }
         self.final_vector = final_context;
         let start = final_context * self.second.width;
@@ -167,9 +167,9 @@ impl Mixer {
             }
             inputs = &self.steps;
         }
-        let rows = self.chosen.iter().zip(&self.probabilities);
-        for ((&vector, &p), error) in rows.zip(&mut self.errors) {
-            *error = self.first.error(vector, p, bit);
+        for table in 0..S {
+            let (vector, p16) = (self.chosen[table], self.probabilities[table]);
+            self.errors[table] = self.first.error(vector, p16, bit);
         }
         K::train(inputs, &mut self.first.weights, &self.selected, &self.errors);
         let error = self.second.error(self.final_vector, self.final_probability, bit);

@@ -1,16 +1,29 @@
-//! `cm`: context mixing over bits, in integers.
+//! `cm`: context mixing over bits, in integers alone.
+//!
+//! Each context finds a bit history in a hash table ([`hash_table`]); a map turns histories into
+//! probabilities; the [`mixer`] joins them with the match models, run maps and pixel contexts; the
+//! curves of [`apm`] refine the result. [`plan`] says what each level uses, [`model`] puts it together.
+//! External predictors join in the mixer: see [`mixer::External`] and [`decisions`].
+
+mod any_model;
 mod apm;
 mod bilevel;
 mod codec;
 mod context;
 pub(crate) mod counter;
+pub mod decisions;
 pub mod detect;
 mod hash_table;
+mod history;
 mod match_model;
-mod mixer;
+pub mod mixer;
 pub mod model;
 pub mod plan;
 mod run_map;
+pub mod selector;
 pub(crate) mod tables;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use codec::PREDICTOR;

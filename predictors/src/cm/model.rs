@@ -2,40 +2,51 @@
 
 use super::apm::Apm;
 use super::bilevel::Bilevel;
-use super::context::History;
+use super::context::{hash16, nibble_hash};
 use super::counter;
 use super::hash_table::HashTable;
+use super::history::History;
 use super::match_model::MatchModel;
-use super::mixer::{External, Mixer, ONE, Rate, padded};
-use super::plan::{Curve, Plan, Selector};
+use super::mixer::{External, Mixer, ONE, padded};
+use super::plan::Plan;
 use super::run_map::RunMap;
+use super::selector::{Curve, Selector};
 use super::tables::{STATES, Tables};
+use crate::segment::PredictorError;
 use crate::simd::{Contexts, Kernels, SLACK};
 
-pub fn env(name: &str, default: i64) -> i64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
+/// Log2 of the entries of a match model's table.
+const LOG_MATCHES: u32 = 18;
+/// Input that is always there, in stretch units.
+const BIAS: i32 = 256;
+const CURVE_RATE: u32 = 6;
 
-pub struct Model {
+/// A model with `S` selectors and `A` curves.
+pub struct Model<const S: usize, const A: usize> {
     tables: &'static Tables,
-    history: History,
     plan: Plan,
+    history: History,
     hashes: Vec<u32>,
+    /// Where the contexts' slots are, and their bit histories while a nibble lasts.
     slots: Vec<usize>,
     nodes: Vec<u8>,
+    /// Counters of the bit-history maps, those in use, and the table of histories.
+    maps: Vec<u32>,
     counters: Vec<u32>,
     table: HashTable,
-    maps: Vec<u32>,
-    /// Width of the blocks of inputs that the contexts fill.
-    block: usize,
     matchers: Vec<MatchModel>,
-    runs: RunMap,
-    run_hashes: Vec<u32>,
+    runs: Option<RunMap>,
     bilevel: Option<Bilevel>,
-    mixer: Mixer,
-    apms: Vec<Apm>,
-    /// Context of each curve, to be combined with the bits of the current byte.
-    apm_bases: Vec<usize>,
+    mixer: Mixer<S>,
+    /// Width of the first block of inputs: contexts, then all others.
+    block: usize,
+    selectors: [Selector; S],
+    /// Inputs and selector contexts from outside.
+    external: Vec<(i32, usize)>,
+    curves: [(Curve, u32); A],
+    apms: [Apm; A],
+    /// Context of each curve, to be joined to the bits of the current byte.
+    apm_bases: [usize; A],
     /// Bits of the current byte behind a leading one, 1..=255.
     partial: u32,
     bit_position: u32,
@@ -47,100 +58,113 @@ fn young_map(tables: &Tables) -> Vec<u32> {
         .counts
         .iter()
         .map(|&[zeros, ones]| {
-            let (n0, n1) = (u64::from(zeros), u64::from(ones));
-            let p = ((n1 * 5 + 2) << 22) / ((n0 + n1) * 5 + 4);
-            counter::counter(p as u32, 6)
+            let (n0, n1) = (u32::from(zeros), u32::from(ones));
+            counter::counter(((n1 * 5 + 2) << 22) / ((n0 + n1) * 5 + 4), 6)
         })
         .collect()
 }
 
-impl Model {
-    pub fn new(plan: Plan, raw_len: u64, _externals: &[External]) -> Self {
+impl<const S: usize, const A: usize> Model<S, A> {
+    /// A model for a segment of `raw_len` bytes with these inputs from outside; `S` counts the
+    /// plan's selectors and those of `externals` that have one.
+    ///
+    /// # Errors
+    /// [`PredictorError::Usage`] when there is not enough memory.
+    ///
+    /// # Panics
+    /// If the plan and the external inputs do not have `S` selectors and `A` curves.
+    pub fn new(plan: Plan, raw_len: u64, externals: &[External]) -> Result<Self, PredictorError> {
         let tables = Tables::get();
         let map = young_map(tables);
         let n = plan.contexts.len();
-        let bilevel = plan.bilevel.then(|| Bilevel::new(plan.stride, &map));
-        let others = 1 + 2 * plan.match_lengths.len() + plan.run_contexts.len() + if plan.bilevel { Bilevel::INPUTS } else { 0 };
-        let block = padded(n + others);
+        let pixels = if plan.bilevel { Bilevel::INPUTS } else { 0 };
+        let runs = if plan.runs { n } else { 0 };
+        let matches = 2 * plan.match_lengths.len();
+        let before = n + 1 + matches + runs + pixels;
+        let block = padded(before + externals.len());
         let mut initial = vec![0; block + if plan.distance { padded(n) } else { 0 }];
-        initial[..n].fill((i64::from(ONE) * env("WS", 525) / 100 / n.max(1) as i64) as i32);
-        for i in 0..plan.match_lengths.len() {
-            initial[n + 1 + 2 * i] = ONE / 4;
+        initial[..n].fill((i64::from(ONE) * 21 / (4 * n as i64)) as i32);
+        initial[n + 1..n + 1 + matches].iter_mut().step_by(2).for_each(|w| *w = ONE / 4);
+        initial[before - pixels..before].fill(ONE / 8);
+        for (weight, external) in initial[before..].iter_mut().zip(externals) {
+            *weight = external.weight;
         }
-        if plan.bilevel {
-            for i in 0..Bilevel::INPUTS / 3 {
-                initial[n + others - Bilevel::INPUTS + 3 * i] = ONE / 8;
-                initial[n + others - Bilevel::INPUTS + 3 * i + 2] = ONE / 8;
-            }
-        }
-        let rates = [
-            Rate { floor: env("RF", 400) as i32, extra: env("RX", 4000) as i32, shift: env("RS", 6) as u32 },
-            Rate { floor: env("R2F", 150) as i32, extra: env("R2X", 1000) as i32, shift: env("R2S", 7) as u32 },
-        ];
-        let log = (raw_len * n as u64 * 8).max(1).ilog2() + 1;
+        let own = externals.iter().enumerate().filter(|(_, e)| e.selector > 0);
+        let own = own.map(|(i, e)| Selector::External(i, e.selector));
+        let selectors: Vec<Selector> = plan.selectors.iter().copied().chain(own).collect();
+        let selectors: [Selector; S] = selectors.try_into().expect("as many selectors as the type has");
+        let curves: [(Curve, u32); A] = plan.curves.try_into().expect("as many curves as the type has");
+        let slower: Vec<_> = (before..).zip(externals).map(|(at, e)| (at, e.rate_shift)).collect();
         let mut model = Self {
             tables,
             history: History::new(plan.stride),
             hashes: vec![0; n],
             slots: vec![usize::MAX; n],
             nodes: vec![0; n * 16 + SLACK],
-            counters: vec![0; n],
-            table: HashTable::new(log.clamp(16, plan.log_table)),
             maps: map.repeat(n),
+            counters: vec![0; n],
+            table: HashTable::new(plan.log_table(raw_len))?,
+            matchers: plan
+                .match_lengths
+                .iter()
+                .map(|&length| MatchModel::new(length, LOG_MATCHES))
+                .collect(),
+            runs: plan.runs.then(|| RunMap::new(n, plan.log_runs(raw_len))),
+            bilevel: plan.bilevel.then(|| Bilevel::new(plan.stride, &map)),
+            mixer: Mixer::new(&initial, slower, selectors.map(Selector::contexts), 256, plan.rates),
             block,
-            matchers: plan.match_lengths.iter().map(|&m| MatchModel::new(m, 18)).collect(),
-            runs: RunMap::new(plan.run_contexts.len(), log.saturating_sub(4).clamp(12, plan.log_table - 4)),
-            run_hashes: vec![0; plan.run_contexts.len()],
-            bilevel,
-            mixer: Mixer::new(&initial, &[], &plan.selectors.iter().map(|s| s.contexts()).collect::<Vec<_>>(), 256, rates),
-            apms: plan.apms.iter().map(|(curve, _)| Apm::new(tables, curve.contexts(), 6)).collect(),
-            apm_bases: vec![0; plan.apms.len()],
+            selectors,
+            external: vec![(0, 0); externals.len()],
+            curves,
+            apms: curves.map(|(curve, _)| Apm::new(tables, curve.contexts(), CURVE_RATE)),
+            apm_bases: [0; A],
             plan,
             partial: 1,
             bit_position: 0,
         };
         model.byte_boundary();
-        model
+        Ok(model)
+    }
+
+    /// Gives the next bit's value of an external input: a stretched probability of a one in units of
+    /// `2^-11` nats, and the context of its own selector.
+    pub fn set_external(&mut self, index: usize, stretch: i16, selector: usize) {
+        self.external[index] = (i32::from(stretch).max(-32767), selector);
     }
 
     fn byte_boundary(&mut self) {
-        for (i, (&context, slot)) in self.plan.contexts.iter().zip(&mut self.hashes).enumerate() {
-            let hash = self.history.hash(context, i);
-            *slot = hash;
-            self.table.prefetch(hash);
+        for matcher in &mut self.matchers {
+            matcher.prepare(&self.history.bytes);
         }
-        for ((apm, &(curve, _)), base) in self.apms.iter().zip(self.plan.apms).zip(&mut self.apm_bases) {
+        for (number, (context, hash)) in self.plan.contexts.iter().zip(&mut self.hashes).enumerate() {
+            *hash = context.hash(&self.history, number);
+            self.table.prefetch(*hash);
+        }
+        for ((apm, &(curve, _)), base) in self.apms.iter().zip(&self.curves).zip(&mut self.apm_bases) {
             *base = match curve {
                 Curve::Order0 => 0,
-                Curve::Order1 => (self.history.last8 as usize & 0xff) << 8,
-                Curve::Order2 => {
-                    let pair = self.history.last8 as u32 & 0xffff;
-                    (pair.wrapping_mul(0x9e37_79b1) >> 16) as usize
-                }
+                Curve::Order1 => (self.history.last8 & 0xff) as usize * 256,
+                Curve::Order2 => hash16(self.history.last8 & 0xffff),
             };
             apm.prefetch(*base ^ 1);
         }
+        if let Some(runs) = &mut self.runs {
+            runs.byte(self.history.last8 as u8, &self.hashes);
+        }
+        self.open_slots();
         for matcher in &mut self.matchers {
             matcher.byte(&self.history.bytes);
         }
-        if !self.run_hashes.is_empty() {
-            for (hash, &i) in self.run_hashes.iter_mut().zip(&self.plan.run_contexts) {
-                *hash = self.hashes[i] ^ self.hashes[i] >> 15;
-            }
-            self.runs.byte(self.history.last8 as u8, &self.run_hashes);
-        }
-        self.open_slots();
     }
 
     fn nibble_boundary(&mut self) {
         for hash in &mut self.hashes {
-            *hash = (*hash ^ self.partial).wrapping_mul(0x9e37_79b1);
-            *hash ^= *hash >> 15;
-            self.table.prefetch(*hash);
+            *hash = nibble_hash(*hash, self.partial);
         }
         self.open_slots();
     }
 
+    /// Writes the histories of the nibble that ended back and takes up those of the next.
     #[inline(always)]
     fn open_slots(&mut self) {
         let (nodes, _) = self.nodes.as_chunks_mut::<16>();
@@ -169,7 +193,6 @@ impl Model {
     pub fn predict<K: Kernels>(&mut self) -> u32 {
         let tables = self.tables;
         let node = self.node();
-        let c1 = (self.history.last8 & 0xff) as usize;
         let partial = self.partial as usize;
         if self.bit_position < 7 {
             for (apm, &base) in self.apms.iter().zip(&self.apm_bases) {
@@ -177,57 +200,80 @@ impl Model {
             }
         }
         let n = self.hashes.len();
-        let (stretched, distance) = self.mixer.inputs.split_at_mut(self.block);
-        let rest = &mut stretched[n..];
-        rest[0] = 256;
-        let rest = &mut rest[1..];
-        let (matches, rest) = rest.split_at_mut(2 * self.matchers.len());
+        let (block, distance) = self.mixer.inputs.split_at_mut(self.block);
+        let others = &mut block[n..];
+        others[0] = BIAS;
+        let (matches, others) = others[1..].split_at_mut(2 * self.matchers.len());
         for (matcher, pair) in self.matchers.iter_mut().zip(matches.as_chunks_mut::<2>().0) {
             matcher.predict(tables, self.partial, self.bit_position, pair);
         }
-        let (runs, rest) = rest.split_at_mut(self.run_hashes.len());
-        self.runs.predict(tables, self.partial, self.bit_position, runs);
-        let near = if let Some(bilevel) = &mut self.bilevel {
-            bilevel.predict(tables, rest);
-            bilevel.near()
-        } else {
-            0
-        };
+        let mut others = others;
+        if let Some(runs) = &mut self.runs {
+            let (inputs, rest) = others.split_at_mut(n);
+            runs.predict(tables, self.partial, self.bit_position, inputs);
+            others = rest;
+        }
+        if let Some(bilevel) = &mut self.bilevel {
+            let (inputs, rest) = others.split_at_mut(Bilevel::INPUTS);
+            bilevel.predict(tables, inputs);
+            others = rest;
+        }
+        for (input, &(stretch, _)) in others.iter_mut().zip(&self.external) {
+            *input = stretch;
+        }
         let mut contexts = Contexts {
             count: n,
             nodes: &mut self.nodes,
             maps: &mut self.maps,
             counters: &mut self.counters,
         };
-        let hits = K::context_inputs(tables, &mut contexts, node, stretched, distance);
-        let length = self.matchers[0].selector();
-        let position = self.bit_position as usize;
-        for (table, &selector) in self.plan.selectors.iter().enumerate() {
-            let context = match selector {
-                Selector::Partial => partial,
-                Selector::Byte1 => c1,
-                Selector::Byte2 => (self.history.last8 >> 8 & 0xff) as usize,
-                Selector::Hits => hits.min(15) * 64 + position * 8 + length / 2,
-                Selector::Match => length * 8 + position,
-                Selector::Near => near,
-                Selector::Byte3 => (self.history.last8 >> 16 & 0xff) as usize,
-                Selector::Shape => self.history.shape(),
-                Selector::Column => self.history.column().min(255) * 16 + (self.history.above() >> 4) as usize,
-                Selector::Expected => self.matchers[0].expected().map_or(0, |b| usize::from(b) + 1) * 8 + position,
-                Selector::WordLength => (self.history.word_length().min(15) * 16 + (self.history.shape() & 15)) * 8 + position,
-                Selector::Match2 => self.matchers[1].selector() * 16 + self.matchers[2].selector(),
-            
-            };
+        let hits = K::context_inputs(tables, &mut contexts, node, block, distance);
+        for table in 0..S {
+            let context = self.selector_context(self.selectors[table], hits);
             self.mixer.select(table, context);
         }
         let stretch = self.mixer.mix::<K>(tables, partial);
         let mut sum = u64::from(tables.squash(stretch)) * 2;
-        for ((apm, &(_, weight)), &base) in self.apms.iter_mut().zip(self.plan.apms).zip(&self.apm_bases) {
-            sum += u64::from(apm.refine(stretch, base ^ partial)) * u64::from(weight);
+        for curve in 0..A {
+            let refined = self.apms[curve].refine(stretch, self.apm_bases[curve] ^ partial);
+            sum += u64::from(refined) * u64::from(self.curves[curve].1);
         }
         ((sum >> 3) as u32).max(1)
     }
 
+    /// Context of a selector; `hits` counts the contexts with a history.
+    #[inline(always)]
+    fn selector_context(&self, selector: Selector, hits: usize) -> usize {
+        let history = &self.history;
+        let position = self.bit_position as usize;
+        let byte = |n: u32| (history.last8 >> (8 * n) & 0xff) as usize;
+        match selector {
+            Selector::Partial => self.partial as usize,
+            Selector::Byte1 => byte(0),
+            Selector::Byte2 => byte(1),
+            Selector::Byte3 => byte(2),
+            Selector::Hits => hits.min(15) * 64 + position * 8 + self.matchers[0].length_class() / 2,
+            Selector::Shape => (history.shape & 0xfff) as usize,
+            Selector::Column => history.column().min(255) * 16 + (history.above() >> 4) as usize,
+            Selector::Expected => {
+                let expected = self.matchers[0].expected();
+                expected.map_or(0, |byte| usize::from(byte) + 1) * 8 + position
+            }
+            Selector::WordLength => {
+                let length = history.word_length().min(15);
+                (length * 16 + (history.shape & 15) as usize) * 8 + position
+            }
+            Selector::Matches => {
+                let class = |i: usize| self.matchers.get(i).map_or(0, MatchModel::length_class);
+                class(1) * 16 + class(2)
+            }
+            Selector::Pixels => self.bilevel.as_ref().map_or(0, Bilevel::near),
+            Selector::PixelsFar => self.bilevel.as_ref().map_or(0, Bilevel::far),
+            Selector::External(index, contexts) => self.external[index].1.min(contexts - 1),
+        }
+    }
+
+    /// Learns the bit that came.
     #[inline(always)]
     pub fn update<K: Kernels>(&mut self, bit: bool) {
         let bit = u32::from(bit);
@@ -240,7 +286,9 @@ impl Model {
         for matcher in &mut self.matchers {
             matcher.update(tables, bit, self.bit_position);
         }
-        self.runs.update(tables, bit);
+        if let Some(runs) = &mut self.runs {
+            runs.update(tables, bit);
+        }
         let mut contexts = Contexts {
             count: self.hashes.len(),
             nodes: &mut self.nodes,
@@ -250,17 +298,28 @@ impl Model {
         K::context_update(tables, &mut contexts, node, bit, self.plan.limit);
         if let Some(bilevel) = &mut self.bilevel {
             bilevel.update(tables, bit);
-            bilevel.bit(bit, &self.history.bytes, self.bit_position);
+            bilevel.advance(bit, &self.history.bytes, self.bit_position);
         }
         self.partial = self.partial << 1 | bit;
         self.bit_position += 1;
-        if self.bit_position == 8 {
-            self.history.push(self.partial as u8);
-            self.partial = 1;
-            self.bit_position = 0;
-            self.byte_boundary();
-        } else if self.bit_position == 4 {
-            self.nibble_boundary();
+        match self.bit_position {
+            8 => {
+                self.history.push(self.partial as u8);
+                self.partial = 1;
+                self.bit_position = 0;
+                self.byte_boundary();
+            }
+            4 => self.nibble_boundary(),
+            3 => {
+                // The slots of both nibbles that the next bit can end are needed right after it.
+                for &hash in &self.hashes {
+                    self.table.prefetch(nibble_hash(hash, self.partial << 1));
+                    self.table.prefetch(nibble_hash(hash, self.partial << 1 | 1));
+                }
+            }
+            _ => {}
         }
     }
 }
+
+const _: () = assert!(STATES == 256, "a bit history is a byte");

@@ -1,52 +1,74 @@
-//! Which contexts and models a level uses for a class of content.
+//! Which contexts and models a level uses for a class of content. FORMAT.md lists the same.
+
+use std::ops::RangeInclusive;
 
 use super::context::Context::{self, *};
 use super::detect::{Class, Content};
-use super::model::env;
+use super::mixer::Rate;
+use super::selector::{Curve, Selector};
+
+/// Levels that settings may name.
+pub const LEVELS: RangeInclusive<u8> = 3..=8;
 
 /// Everything that shapes a model besides the data.
+#[derive(Clone, Copy)]
 pub struct Plan {
-    pub contexts: Vec<Context>,
-    /// Contexts, by number, that also have a run map.
-    pub run_contexts: Vec<usize>,
-    /// Minimum lengths of the match models.
-    pub match_lengths: Vec<usize>,
-    pub bilevel: bool,
-    pub stride: usize,
-    /// Count at which the maps' counters stop slowing down.
-    pub limit: u32,
-    /// Whether a context also gives the distance of its probability from one half.
-    pub distance: bool,
+    pub contexts: &'static [Context],
     pub selectors: &'static [Selector],
-    pub apms: &'static [(Curve, u32)],
+    /// Curves of the last stage with their weights, which sum to 6.
+    pub curves: &'static [(Curve, u32)],
+    /// Minimum lengths of the match models.
+    pub match_lengths: &'static [usize],
+    /// Whether every context also gives the distance of its probability from one half.
+    pub distance: bool,
+    /// Whether every context has a run map.
+    pub runs: bool,
+    /// Whether pixel contexts are used.
+    pub bilevel: bool,
+    /// Whether the model learns the primer before the segment.
+    pub primer: bool,
+    pub stride: usize,
+    /// Count at which the counters of the bit-history maps stop slowing down.
+    pub limit: u32,
+    /// Learning rates of the mixer's layers.
+    pub rates: [Rate; 2],
     /// Largest hash table, log2 of bytes.
     pub log_table: u32,
 }
 
+/// Ordered so that a lower level takes a part from the front.
 const TEXT: &[Context] = &[
-    Order(0),
     Order(1),
     Order(2),
     Order(3),
     Order(4),
-    Order(6),
     Word,
-    WordPrevious,
-    WordSkip,
+    Order(6),
     Column,
+    WordPrevious,
 ];
 
-const BINARY: &[Context] = &[Order(0), Order(1), Order(2), Order(3), Order(6), Above(&[(1, 0), (1, 1), (1, 2), (1, 3), (1, 4), (1, 5),(1,6),(1,7)], 4), Masked(0xffff00), Above(&[(1, 0), (2, 0)], 0), Above(&[(1, 0), (1, 1), (1, 2), (1, 3)], 1), Trend(1), Above(&[(1, 0), (1, -1), (1, 1)], 2), Word];
+/// Ordered as [`TEXT`].
+const BINARY: &[Context] = &[
+    Order(1),
+    Order(2),
+    Order(3),
+    Order(6),
+    Above(&[(1, 0), (1, 1), (1, 2), (1, 3)], 1),
+    Above(&[(1, 0), (2, 0)], 0),
+    Above(&[(1, 0), (1, -1), (1, 1)], 2),
+    Masked(0xffff00),
+    Order(8),
+    Trend(1),
+];
 
 const BILEVEL: &[Context] = &[
     Order(1),
     Order(2),
-    Above(&[(1, 0)], 1),
     Above(&[(1, 0), (1, 1)], 1),
-    Above(&[(1, 0), (2, 0)], 0),
 ];
 
-const TEXT_ALL: &[Context] = &[
+const RICH_TEXT: &[Context] = &[
     Order(0),
     Order(1),
     Order(2),
@@ -60,11 +82,12 @@ const TEXT_ALL: &[Context] = &[
     WordPrevious,
     WordSkip,
     WordTwo,
-    WordGap,
+    WordAbove,
     Words(1),
     Words(2),
     Words(3),
     WordLine,
+    WordEnd,
     Column,
     LineAbove,
     LineStart,
@@ -77,7 +100,6 @@ const TEXT_ALL: &[Context] = &[
     ShapeByte(4),
     ShapeByte(8),
     Nest,
-    WordEnd,
     Masked(0xffff00),
     Masked(0xff00ff),
     Masked(0xff0000),
@@ -88,118 +110,213 @@ const TEXT_ALL: &[Context] = &[
     Masked(0xe0e0e0e0e0e0),
 ];
 
-pub const LEVELS: std::ops::RangeInclusive<u8> = 3..=9;
+const RICH_BINARY: &[Context] = &[
+    Order(0),
+    Order(1),
+    Order(2),
+    Order(3),
+    Order(4),
+    Order(5),
+    Order(6),
+    Order(7),
+    Order(8),
+    Word,
+    WordPrevious,
+    Words(1),
+    Indirect(0),
+    Indirect(1),
+    Indirect(2),
+    Indirect(3),
+    Shape(8),
+    ShapeByte(4),
+    Masked(0xff00),
+    Masked(0xff0000),
+    Masked(0xffff00),
+    Masked(0xff00ff),
+    Masked(0xffff0000),
+    Masked(0xff0000ff),
+    Masked(0xff00ff00),
+    Masked(0xffffff00),
+    Masked(0xffff00ff),
+    Masked(0xf0f0f0f0),
+    Masked(0xfff0f0),
+    Masked(0xf8f8),
+    Back(&[4], 0, true),
+    Back(&[4], 1, true),
+    Back(&[4, 8], 0, true),
+    Back(&[], 2, true),
+    Back(&[], 0, true),
+    Back(&[4, 8, 12], 0, true),
+    Back(&[2, 4], 0, false),
+    Back(&[3, 6], 0, false),
+    Above(&[(1, 0)], 0),
+    Above(&[(1, 0)], 1),
+    Above(&[(1, 0)], 2),
+    Above(&[(1, 0), (2, 0)], 0),
+    Above(&[(1, 0), (2, 0)], 1),
+    Above(&[(1, 0), (2, 0), (3, 0)], 0),
+    Above(&[(1, 0), (1, 1)], 0),
+    Above(&[(1, 0), (1, 1)], 1),
+    Above(&[(1, 0), (1, 1), (1, 2), (1, 3)], 0),
+    Above(&[(1, 0), (1, 1), (1, 2), (1, 3)], 1),
+    Above(&[(1, 0), (1, 1), (1, 2), (1, 3)], 2),
+    Above(&[(1, 0), (1, 1), (2, 0), (2, 1)], 1),
+    Above(&[(1, 0), (1, -1), (1, 1)], 0),
+    Above(&[(1, 0), (1, -1), (1, 1)], 1),
+    Above(&[(1, 0), (1, -1), (1, 1)], 2),
+    Place(&[], 0),
+    Place(&[], 1),
+    Place(&[(1, 0)], 0),
+    Place(&[(1, 0)], 1),
+    Place(&[(1, 0), (2, 0)], 0),
+    Trend(0),
+    Trend(1),
+    Trend(2),
+];
 
-impl Plan {
-    pub fn new(level: u8, content: Content) -> Self {
-        let rich = level >= 7;
-        let contexts: Vec<Context> = match (content.class, rich) {
-            (Class::Text, false) => TEXT,
-            (Class::Text, true) => TEXT_ALL,
-            (Class::Binary, _) => BINARY,
-            (Class::Bilevel, _) => BILEVEL,
-        }
-        .to_vec();
-        let mask = env("CTX", -1);
-        let contexts: Vec<Context> = contexts.into_iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1).map(|(_, c)| c).collect();
-        Self {
-            run_contexts: if rich { (0..contexts.len()).filter(|i| env("RUNS", 0) >> i & 1 == 1).collect() } else { Vec::new() },
-            contexts,
-            match_lengths: if rich { vec![5, 7, 12] } else { vec![6] },
-            bilevel: content.class == Class::Bilevel,
-            stride: content.stride as usize,
-            limit: if rich { env("LIM", 255) as u32 } else { 255 },
-            distance: rich,
-            selectors: match (content.class, rich) {
-                (Class::Bilevel, _) => BILEVEL_LEAN,
-                (_, false) => LEAN,
-                (_, true) => RICH,
-            },
-            apms: if rich { &[(Curve::Order0, 1), (Curve::Order1, 2), (Curve::Order2, 3)] } else { &[(Curve::Order1, 2), (Curve::Order2, 4)] },
-            log_table: if rich { 28 } else { 26 },
-        }
-    }
+const LEAN: &[Selector] = &[Selector::Partial, Selector::Byte1, Selector::Hits];
 
-    /// Bytes that a model for a segment of `raw_len` takes at `level`, at most.
-    pub fn memory(level: u8, raw_len: u64) -> u64 {
-        let table = if level >= 7 { 28 } else { 26 };
-        (1 << table) + (64 << 20) + raw_len
-    }
-}
+const LEAN_BILEVEL: &[Selector] = &[Selector::Partial, Selector::Pixels, Selector::Hits];
 
-/// A context that picks a weight vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Selector {
-    /// Bits of the current byte.
-    Partial,
-    /// The last byte.
-    Byte1,
-    /// The byte before it.
-    Byte2,
-    /// How many contexts were seen before, the bit position and the match length.
-    Hits,
-    /// Match length and bit position.
-    Match,
-    /// Nearest pixels.
-    Near,
-    /// The byte before the last two.
-    Byte3,
-    /// Classes of the last three bytes.
-    Shape,
-    /// Position in the line and the class of the byte above.
-    Column,
-    /// Byte that the longest match expects.
-    Expected,
-    /// Letters of the current word so far and the class of the last byte.
-    WordLength,
-    /// Lengths of the other matches.
-    Match2,
-}
-
-impl Selector {
-    /// Number of contexts.
-    pub fn contexts(self) -> usize {
-        match self {
-            Self::Partial | Self::Byte1 | Self::Byte2 | Self::Near | Self::Byte3 | Self::Match2 => 256,
-            Self::Hits => 1024,
-            Self::Match => 128,
-            Self::Shape => 4096,
-            Self::Column => 256 * 16,
-            Self::Expected => 257 * 8,
-            Self::WordLength => 16 * 16 * 8,
-        }
-    }
-}
-
-/// Context of a curve of the last stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Curve {
-    Order0,
-    Order1,
-    Order2,
-}
-
-impl Curve {
-    pub fn contexts(self) -> usize {
-        match self {
-            Self::Order0 => 256,
-            Self::Order1 | Self::Order2 => 1 << 16,
-        }
-    }
-}
-
-const LEAN: &[Selector] = &[Selector::Partial, Selector::Byte1, Selector::Byte2, Selector::Hits];
 const RICH: &[Selector] = &[
     Selector::Partial,
     Selector::Byte1,
     Selector::Byte2,
     Selector::Hits,
-    Selector::Match,
     Selector::Byte3,
     Selector::Shape,
     Selector::Column,
     Selector::Expected,
     Selector::WordLength,
-    Selector::Match2,
+    Selector::Matches,
 ];
-const BILEVEL_LEAN: &[Selector] = &[Selector::Partial, Selector::Near, Selector::Hits];
+
+const RICH_BILEVEL: &[Selector] = &[
+    Selector::Partial,
+    Selector::Pixels,
+    Selector::Byte2,
+    Selector::Hits,
+    Selector::Byte3,
+    Selector::Shape,
+    Selector::Byte1,
+    Selector::Expected,
+    Selector::PixelsFar,
+    Selector::Matches,
+];
+
+const LEAN_RATES: [Rate; 2] = [
+    Rate {
+        floor: 400,
+        extra: 4000,
+        shift: 6,
+    },
+    Rate {
+        floor: 150,
+        extra: 1000,
+        shift: 7,
+    },
+];
+
+const RICH_RATES: [Rate; 2] = [
+    Rate {
+        floor: 200,
+        extra: 4000,
+        shift: 6,
+    },
+    Rate {
+        floor: 60,
+        extra: 1000,
+        shift: 7,
+    },
+];
+
+impl Plan {
+    /// The plan of a level (3..=8) for a segment's content.
+    #[must_use]
+    pub fn new(level: u8, content: Content) -> Self {
+        if level >= 7 { Self::rich(level, content) } else { Self::lean(level, content) }
+    }
+
+    fn lean(level: u8, content: Content) -> Self {
+        // Levels 3 to 5 leave the slower contexts out.
+        let left_out = usize::from(6_u8.saturating_sub(level));
+        let bilevel = content.class == Class::Bilevel && level == 6;
+        let contexts = match content.class {
+            Class::Text => &TEXT[..TEXT.len() - left_out],
+            _ if bilevel => BILEVEL,
+            _ if level < 6 => &BINARY[..BINARY.len() - 2 - left_out],
+            _ => BINARY,
+        };
+        Self {
+            contexts,
+            selectors: if bilevel { LEAN_BILEVEL } else { LEAN },
+            curves: &[(Curve::Order1, 2), (Curve::Order2, 4)],
+            match_lengths: &[6],
+            distance: false,
+            runs: false,
+            bilevel,
+            primer: false,
+            stride: usize::from(content.stride),
+            limit: 255,
+            rates: LEAN_RATES,
+            log_table: [22, 23, 24, 26][usize::from(level) - 3],
+        }
+    }
+
+    fn rich(level: u8, content: Content) -> Self {
+        let bilevel = content.class == Class::Bilevel;
+        let contexts = match content.class {
+            Class::Text => RICH_TEXT,
+            Class::Binary => RICH_BINARY,
+            Class::Bilevel => BINARY,
+        };
+        Self {
+            contexts,
+            selectors: if bilevel { RICH_BILEVEL } else { RICH },
+            curves: &[(Curve::Order0, 1), (Curve::Order1, 2), (Curve::Order2, 3)],
+            match_lengths: &[5, 7, 12],
+            distance: true,
+            runs: level >= 8,
+            bilevel,
+            primer: content.class == Class::Text,
+            stride: usize::from(content.stride),
+            limit: 1023,
+            rates: RICH_RATES,
+            log_table: if level >= 8 { 28 } else { 27 },
+        }
+    }
+
+    /// Log2 of the bytes of the hash table for a segment of `raw_len` bytes: eight bytes a context
+    /// and byte, rounded up.
+    #[must_use]
+    pub fn log_table(&self, raw_len: u64) -> u32 {
+        let wanted = raw_len.saturating_mul(self.contexts.len() as u64 * 8).max(1);
+        (wanted.ilog2() + 1).clamp(16, self.log_table)
+    }
+
+    /// Log2 of the entries of the run map.
+    #[must_use]
+    pub fn log_runs(&self, raw_len: u64) -> u32 {
+        self.log_table(raw_len) - 4
+    }
+
+    /// Bytes of memory of a model for a segment of `raw_len` bytes, at most.
+    #[must_use]
+    pub fn memory(&self, raw_len: u64) -> u64 {
+        let contexts = self.contexts.len() as u64;
+        let vectors: u64 = self.selectors.iter().map(|s| s.contexts() as u64 + 256).sum();
+        // Inputs to the mixer: two and a run for each context, pixels and matches.
+        let width = 3 * contexts + 64;
+        let runs = if self.runs { 4 << self.log_runs(raw_len) } else { 0 };
+        let curves: u64 = self.curves.iter().map(|(c, _)| 64 * c.contexts() as u64).sum();
+        (1 << self.log_table(raw_len))
+            + runs
+            + contexts * 4096
+            + vectors * (width * 4 + 8)
+            + curves
+            + (self.match_lengths.len() as u64 * 2 << 20)
+            + if self.bilevel { 16 << 20 } else { 0 }
+            + raw_len
+            + (2 << 20)
+    }
+}

@@ -10,6 +10,9 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod direct;
 #[allow(unsafe_code)]
 mod prefetch;
 pub mod scalar;
@@ -80,18 +83,6 @@ fn check_vectors(inputs: &[i32], weights: &[i32], starts: &[usize]) {
         inputs.len().is_multiple_of(LANES)
             && inputs.len() <= weights.len()
             && last <= weights.len() - inputs.len()
-    );
-}
-
-/// Checks the lengths that loads and stores of bit histories rely on; `node` is 1..=15.
-#[inline(always)]
-fn check_contexts(contexts: &Contexts<'_>, node: usize) {
-    let n = contexts.count;
-    assert!(
-        node < 16
-            && contexts.nodes.len() >= n * 16 + SLACK
-            && contexts.maps.len() >= n * 256
-            && contexts.counters.len() >= n
     );
 }
 

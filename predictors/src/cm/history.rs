@@ -1,0 +1,157 @@
+//! The bytes so far and what contexts want to know of them: words, lines, shapes, brackets.
+
+/// Most open brackets that are remembered.
+const DEEPEST: usize = 64;
+
+/// Joins a value to a hash.
+pub fn mix(hash: u64, value: u64) -> u64 {
+    let h = (hash ^ value).wrapping_add(value << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    h ^ h >> 29
+}
+
+pub struct History {
+    pub bytes: Vec<u8>,
+    /// The last 8 bytes, the latest lowest.
+    pub last8: u64,
+    /// Hash of the letters of the current word, 0 between words.
+    pub word: u64,
+    /// Hashes of the words before, the latest first.
+    pub previous: [u64; 3],
+    /// Distance of records or rows, 0 if there are none.
+    pub stride: usize,
+    /// Classes of the last 16 bytes, 4 bits each, the latest lowest.
+    pub shape: u64,
+    word_start: usize,
+    line_start: usize,
+    line_above: usize,
+    /// The last four bytes that followed each byte and each pair of bytes.
+    followed_byte: Vec<u32>,
+    followed_pair: Vec<u32>,
+    open: Vec<u8>,
+}
+
+fn class(byte: u8) -> u64 {
+    match byte {
+        b'a'..=b'z' => 1,
+        b'A'..=b'Z' => 2,
+        b'0'..=b'9' => 3,
+        b' ' => 4,
+        b'\n' => 5,
+        b'.' | b'!' | b'?' => 6,
+        b',' | b';' | b':' => 7,
+        b'"' | b'\'' | b'`' => 8,
+        b'(' | b'[' | b'{' | b'<' => 9,
+        b')' | b']' | b'}' | b'>' => 10,
+        b'=' | b'+' | b'-' | b'*' | b'/' | b'_' => 11,
+        0 => 12,
+        1..=31 => 13,
+        128..=255 => 14,
+        _ => 15,
+    }
+}
+
+impl History {
+    pub fn new(stride: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            last8: 0,
+            word: 0,
+            previous: [0; 3],
+            stride,
+            shape: 0,
+            word_start: 0,
+            line_start: 0,
+            line_above: 0,
+            followed_byte: vec![0; 1 << 8],
+            followed_pair: vec![0; 1 << 16],
+            open: Vec::new(),
+        }
+    }
+
+    pub fn push(&mut self, byte: u8) {
+        let followed = &mut self.followed_byte[(self.last8 & 0xff) as usize];
+        *followed = *followed << 8 | u32::from(byte);
+        let followed = &mut self.followed_pair[(self.last8 & 0xffff) as usize];
+        *followed = *followed << 8 | u32::from(byte);
+        self.shape = self.shape << 4 | class(byte);
+        match class(byte) {
+            9 if self.open.len() == DEEPEST => self.open.clear(),
+            9 => self.open.push(byte),
+            10 => {
+                self.open.pop();
+            }
+            _ => {}
+        }
+        let lower = byte.to_ascii_lowercase();
+        if lower.is_ascii_lowercase() || byte >= 128 {
+            if self.word == 0 {
+                self.word_start = self.bytes.len();
+            }
+            self.word = mix(self.word, u64::from(lower) + 1);
+        } else if self.word != 0 {
+            self.previous = [self.word, self.previous[0], self.previous[1]];
+            self.word = 0;
+        }
+        self.bytes.push(byte);
+        self.last8 = self.last8 << 8 | u64::from(byte);
+        if byte == b'\n' {
+            self.line_above = self.line_start;
+            self.line_start = self.bytes.len();
+        }
+    }
+
+    /// The byte at a distance, 1 for the last; 0 where there is none.
+    pub fn back(&self, distance: usize) -> u64 {
+        match self.bytes.len().checked_sub(distance) {
+            Some(place) if distance > 0 => u64::from(self.bytes[place]),
+            _ => 0,
+        }
+    }
+
+    /// Bytes since the line began.
+    pub fn column(&self) -> usize {
+        self.bytes.len() - self.line_start
+    }
+
+    /// The byte above in the line before, 0 where that line has ended.
+    pub fn above(&self) -> u64 {
+        self.above_at(0)
+    }
+
+    /// The byte above, `offset` places to the right.
+    pub fn above_at(&self, offset: isize) -> u64 {
+        let place = (self.line_above + self.column()).checked_add_signed(offset);
+        match place {
+            Some(place) if place < self.line_start => u64::from(self.bytes[place]),
+            _ => 0,
+        }
+    }
+
+    /// The n-th byte of the current line, 0 where there is none yet.
+    pub fn line_byte(&self, n: usize) -> u64 {
+        self.bytes.get(self.line_start + n).map_or(0, |&byte| u64::from(byte))
+    }
+
+    /// Bytes of the current word, 0 between words.
+    pub fn word_length(&self) -> usize {
+        if self.word == 0 { 0 } else { self.bytes.len() - self.word_start }
+    }
+
+    /// What followed the last byte (kinds 0, 1) or the last two (2, 3) before, with or without them.
+    pub fn indirect(&self, kind: u32) -> u64 {
+        let (byte, pair) = (self.last8 & 0xff, self.last8 & 0xffff);
+        let after_byte = u64::from(self.followed_byte[byte as usize]);
+        let after_pair = u64::from(self.followed_pair[pair as usize]);
+        match kind {
+            0 => after_byte & 0xffff | byte << 16,
+            1 => after_byte & 0xff_ffff,
+            2 => after_pair & 0xffff | pair << 16,
+            _ => after_pair & 0xff_ffff | byte << 24,
+        }
+    }
+
+    /// The two innermost open brackets.
+    pub fn nest(&self) -> u64 {
+        self.open.iter().rev().take(2).fold(1, |nest, &byte| nest << 8 | u64::from(byte))
+    }
+}

@@ -1,0 +1,69 @@
+//! Contexts that pick weight vectors and curves, as opposed to those of the bit histories.
+
+/// A context that picks a weight vector of one table of the mixer's first layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selector {
+    /// Bits of the current byte behind a leading one.
+    Partial,
+    /// The last byte.
+    Byte1,
+    /// The byte before the last.
+    Byte2,
+    /// The byte before those.
+    Byte3,
+    /// How many contexts were seen before, the bit position and the match length.
+    Hits,
+    /// Classes of the last three bytes.
+    Shape,
+    /// Column and the upper half of the byte above.
+    Column,
+    /// Byte that the first match model expects, and the bit position.
+    Expected,
+    /// Length of the current word, class of the last byte, bit position.
+    WordLength,
+    /// Match lengths of the second and third match model.
+    Matches,
+    /// The 8 nearest pixels.
+    Pixels,
+    /// 12 pixels in a wider ring.
+    PixelsFar,
+    /// The n-th external input's own selector, with its number of contexts.
+    External(usize, usize),
+}
+
+impl Selector {
+    /// Number of contexts.
+    #[must_use]
+    pub fn contexts(self) -> usize {
+        match self {
+            Self::Partial | Self::Byte1 | Self::Byte2 | Self::Byte3 | Self::Matches | Self::Pixels => 256,
+            Self::Hits => 1024,
+            Self::Shape | Self::Column | Self::PixelsFar => 4096,
+            Self::Expected => 257 * 8,
+            Self::WordLength => 16 * 16 * 8,
+            Self::External(_, contexts) => contexts,
+        }
+    }
+}
+
+/// Context of a curve of the last stage, joined to the bits of the current byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Curve {
+    /// Nothing else.
+    Order0,
+    /// The last byte.
+    Order1,
+    /// Hash of the last two bytes.
+    Order2,
+}
+
+impl Curve {
+    /// Number of contexts.
+    #[must_use]
+    pub fn contexts(self) -> usize {
+        match self {
+            Self::Order0 => 1 << 8,
+            Self::Order1 | Self::Order2 => 1 << 16,
+        }
+    }
+}
