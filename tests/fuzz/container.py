@@ -24,15 +24,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import forge
+from llmzip.file import LlmzFile
+from llmzip.incremental import Decompressor
+from llmzip.recovery import recover
+
 from llmzip import _native
 from llmzip.archive import check_coded, read_archive, write_archive
 from llmzip.errors import LlmzError, TruncatedError
-from llmzip.file import LlmzFile
-from llmzip.incremental import Decompressor
 from llmzip.info import info
 from llmzip.limits import Limits
 from llmzip.options import Options
-from llmzip.recovery import recover
 
 HERE = Path(__file__).parent
 MEMORY = 192 << 20  # what a reader may spend on one archive
