@@ -46,7 +46,12 @@ class Row:
 
 
 def load(path: Path) -> list[Row]:
-    """Reads rows. Raises ``ValueError`` when the file has other columns."""
+    """Reads rows; none where nothing was measured yet.
+
+    Raises ``ValueError`` when the file has other columns.
+    """
+    if not path.exists():
+        return []
     kinds = {
         field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Row)
     }
@@ -63,7 +68,7 @@ def save(path: Path, rows: Iterable[Row]) -> None:
     """Writes rows, replacing those of the same corpus: one corpus is always from one run."""
     new = list(rows)
     names = {row.corpus for row in new}
-    kept = [row for row in load(path) if row.corpus not in names] if path.exists() else []
+    kept = [row for row in load(path) if row.corpus not in names]
     part = path.with_suffix(".part")
     with open(part, "w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
@@ -182,11 +187,16 @@ PLACE = re.compile(r"(<!-- bench: (\w+) ([\w.-]+) -->\n).*?(<!-- end bench -->)"
 
 
 def fill(text: str, rows: Sequence[Row]) -> str:
-    """Replaces every marked table in a Markdown text. Raises ``KeyError`` on an unknown kind."""
+    """Replaces every marked table in a Markdown text. Raises ``KeyError`` on an unknown kind.
+
+    Where a corpus was not measured no table stands.
+    """
 
     def table(place: re.Match[str]) -> str:
+        source = next((row for row in rows if row.corpus == place[3]), None)
+        if source is None:
+            return f"{place[1]}{place[4]}"
         made = TABLES[place[2]](rows, place[3])
-        source = next(row for row in rows if row.corpus == place[3])
         note = f"`{source.corpus}`, {source.date}, {source.machine}, median of {source.repeats}."
         return f"{place[1]}{made}\n\n{note}\n{place[4]}"
 

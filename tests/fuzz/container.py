@@ -6,7 +6,7 @@ Two kinds of input. *Damage* changes bytes of an honest archive: it must be refu
 *Lies* are archives of `forge.py` whose checks are all right and one or a few of whose fields are
 not: they must be refused, or decode to what their chunks hold. Nothing but an `LlmzError` may come
 out, within a time and an address space that honest small archives need. Exits 1 at the first
-failure, with the input left in the artifacts folder.
+failure, with the input left in the artifacts folder. Every run replays what is in seeds/container.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import forge
-from llmzip.file import LlmzFile
-from llmzip.incremental import Decompressor
-from llmzip.recovery import recover
 
 from llmzip import _native
 from llmzip.archive import check_coded, read_archive, write_archive
 from llmzip.errors import LlmzError, TruncatedError
+from llmzip.file import LlmzFile
+from llmzip.incremental import Decompressor
 from llmzip.info import info
 from llmzip.limits import Limits
 from llmzip.options import Options
+from llmzip.recovery import recover
 
 HERE = Path(__file__).parent
 MEMORY = 192 << 20  # what a reader may spend on one archive
@@ -153,13 +153,15 @@ def attempt(what: str, call: Callable[[], bytes | object]) -> bytes | object | L
         signal.alarm(0)
 
 
-def check(data: bytes, content: bytes, segments: tuple[bytes, ...] | None) -> str:
+def check(data: bytes, content: bytes | None, segments: tuple[bytes, ...] | None) -> str:
     """Gives ``data`` to every reader. Raises ``Wrong``; returns what became of it, for the count.
 
-    ``content`` is the only content that may come out; ``segments``, where given, the only pieces
-    that `recover` may write.
+    ``content`` is the only content that may come out (None: any, the same from every reader);
+    ``segments``, where given, the only pieces that `recover` may write.
     """
     first = attempt("read_archive", lambda: read_seekable(data))
+    if content is None and isinstance(first, bytes):
+        content = first
     readers = {
         "read_archive from a pipe": lambda: read_pipe(data),
         "LlmzFile": lambda: through_file(data),
@@ -376,6 +378,12 @@ def main() -> int:
     for base in honest:
         if check(base.data, base.content, base.segments) != "harmless":
             print("an honest archive is refused", file=sys.stderr)
+            return 1
+    for seed in sorted((HERE / "seeds" / "container").iterdir()):
+        try:
+            check(seed.read_bytes(), None, None)
+        except Wrong as error:
+            print(f"{seed}: {error}", file=sys.stderr)
             return 1
     end = time.monotonic() + asked.seconds if asked.seconds is not None else float("inf")
     counts: Counter[str] = Counter()

@@ -31,9 +31,13 @@ def dependencies(manifest: Path) -> set[str]:
 
 
 def imports(source: Path) -> set[str]:
-    """First parts of the absolute names that a Python file imports."""
+    """First parts of the absolute names that a Python file imports when it runs."""
     found = set()
-    for node in ast.walk(ast.parse(source.read_text())):
+    tree = ast.parse(source.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
