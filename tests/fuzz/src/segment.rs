@@ -5,7 +5,7 @@ use llmzip_predictors::segment::{Predictor, PredictorError, registry};
 use crate::source::Source;
 
 /// A predictor that would take more than this for an input is not tried with it.
-pub const MEMORY: u64 = 256 << 20;
+pub const MEMORY: u64 = 512 << 20;
 
 /// A chunk as the container holds it: type 1 (coded) or type 3 (the raw bytes, coded in vain).
 enum Chunk {
