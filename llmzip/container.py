@@ -25,6 +25,7 @@ SEGMENT_PREFIX_LEN = 5
 FOOTER_LEN = 52
 MAX_CHUNK = 1 << 20
 MAX_LABEL = 4096
+MAX_PREDICTORS = 16
 MAX_SEGMENT_BODY = 255
 # type, two one-byte varints, crc, check, head crc
 MIN_CHUNK_HEAD = 17
@@ -310,8 +311,8 @@ def _parse_predictors(value: _Fields) -> tuple[PredictorRef, ...]:
         if not name or any(byte < 0x21 or byte > 0x7E for byte in name):
             value.bad("a predictor's id is not a word of ASCII")
         found.append(PredictorRef(name.decode(), value.varint(), value.uint(1)))
-    if not 1 <= len(found) <= 16:
-        value.bad("an archive names 1 to 16 predictors")
+    if not 1 <= len(found) <= MAX_PREDICTORS:
+        value.bad(f"an archive names 1 to {MAX_PREDICTORS} predictors")
     return tuple(found)
 
 

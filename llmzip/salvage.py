@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple, TypeAlias
 from llmzip import container
 from llmzip.container import Header, IndexEntry, PredictorRef, SegmentHeader
 from llmzip.directory import read_header, read_segment_header
-from llmzip.errors import LlmzError
+from llmzip.errors import CorruptError, LlmzError
 from llmzip.streams import From
 from llmzip.walk import ANY_BOUNDS, Chunk, SegmentEnd, pull, walk_alone
 
@@ -117,7 +117,9 @@ def _record(source: BinaryIO, at: int, end: int) -> Found | None:
 
 def _segment(source: BinaryIO, at: int) -> FoundSegment:
     header, size = read_segment_header(source, at)
-    unknown = (PredictorRef("", 0, 0),) * (header.predictor + 1)
+    if header.predictor >= container.MAX_PREDICTORS:
+        raise CorruptError("the segment's predictor is in no archive", offset=at)
+    unknown = (PredictorRef("", 0, 0),) * container.MAX_PREDICTORS
     reached = at + size
     whole = False
     try:

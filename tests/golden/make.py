@@ -19,12 +19,11 @@ FOLDER = Path(__file__).parent
 if __name__ == "__main__":
     sys.path.insert(0, str(FOLDER.parent))
 
-from llmzip.archive import write_archive  # noqa: E402
-from llmzip.options import Options  # noqa: E402
-
 from golden import bad, inputs  # noqa: E402
 from golden.parts import CODED, CONSTANT, STORED, Archive, coded_segment  # noqa: E402
 from llmzip import _native  # noqa: E402
+from llmzip.archive import write_archive  # noqa: E402
+from llmzip.options import Options  # noqa: E402
 from reference.container import read_header  # noqa: E402
 from reference.fields import Fields  # noqa: E402
 

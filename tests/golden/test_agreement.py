@@ -8,13 +8,13 @@ import io
 from collections.abc import Iterator
 
 import pytest
-from llmzip.archive import read_archive
 
 import reference
 from golden import bad
 from golden.inputs import randoms
 from golden.parts import STORED, Archive, coded_segment, crc
 from llmzip import errors
+from llmzip.archive import read_archive
 from reference.errors import ArchiveError
 
 

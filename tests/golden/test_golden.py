@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from llmzip.archive import read_archive
 
 import reference
 from golden import make
 from golden.parts import CODED, CONSTANT, STORED, STORED_AFTER_CODING
 from llmzip import errors
+from llmzip.archive import read_archive
 from reference import container
 from reference.predictors import PREDICTORS
 
