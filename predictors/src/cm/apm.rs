@@ -1,14 +1,14 @@
 //! Adaptive probability map, the last stage of refinement (SSE).
 //!
 //! After Mahoney's APM (paq8): for each context a curve over the incoming stretch value, kept at
-//! 32 points half a nat apart and interpolated; the nearer point moves towards the bit.
+//! 32 points one nat apart and interpolated; the nearer point moves towards the bit.
 
 use super::tables::Tables;
 use crate::simd::prefetch;
 
 const POINTS: usize = 32;
-const STEP_LOG: u32 = 10;
-/// The points lie at odd multiples of a quarter nat, so that a curve fills one cache line.
+const STEP_LOG: u32 = 11;
+/// The points lie at odd multiples of half a nat, so that a curve fills one cache line.
 const REACH: i32 = (POINTS as i32 - 1) << (STEP_LOG - 1);
 
 pub struct Apm {

@@ -47,7 +47,7 @@ pub fn detect(data: &[u8]) -> Content {
     }
 }
 
-/// Few control characters, and either ASCII or well-formed enough UTF-8 or 8-bit letters.
+/// Few control characters, and mostly ASCII or well-formed UTF-8.
 fn is_text(data: &[u8]) -> bool {
     let odd = data
         .iter()
@@ -73,10 +73,12 @@ fn find_stride(data: &[u8]) -> usize {
     for (distance, score) in score.iter_mut().enumerate().skip(2) {
         *score = places.iter().filter(|&&i| data[i] == data[i - distance] && data[i - 1] == data[i - distance - 1]).count() as u32;
     }
-    let Some((best, &most)) = score.iter().enumerate().skip(2).max_by_key(|&(distance, &score)| (score, usize::MAX - distance)) else {
+    let most = score.iter().copied().max().unwrap_or(0);
+    if most as usize * 16 < places.len() || most == 0 {
         return 0;
-    };
-    if (most as usize) * 16 < places.len() { 0 } else { best }
+    }
+    // Multiples of a record's length repeat as well as it does.
+    score.iter().position(|&count| count * 8 >= most * 7).unwrap_or(0)
 }
 
 /// Mostly white or black bytes, and rows that differ from those above by few bits.

@@ -83,7 +83,9 @@ impl<const S: usize, const A: usize> Model<S, A> {
         let before = n + 1 + matches + runs + pixels;
         let block = padded(before + externals.len());
         let mut initial = vec![0; block + if plan.distance { padded(n) } else { 0 }];
-        initial[..n].fill((i64::from(ONE) * 21 / (4 * n as i64)) as i32);
+        // A good outside predictor starts in the lead: it loses if others start as its equals.
+        let parts = if externals.is_empty() { 4 } else { 32 };
+        initial[..n].fill((i64::from(ONE) * 21 / (parts * n as i64)) as i32);
         initial[n + 1..n + 1 + matches].iter_mut().step_by(2).for_each(|w| *w = ONE / 4);
         initial[before - pixels..before].fill(ONE / 8);
         for (weight, external) in initial[before..].iter_mut().zip(externals) {

@@ -78,7 +78,10 @@ fn a_wrong_scale_is_learnt() {
     let job = WithExternal {
         sure: 922,
         stretch: 1500,
-        external: external(ONE),
+        external: External {
+            rate_shift: 0,
+            ..external(ONE)
+        },
     };
     let bits = simd::run(simd::active().unwrap(), job);
     assert!(bits < 0.52, "{bits} bits");
@@ -140,7 +143,7 @@ fn decisions_learn_by_context() {
 fn every_level_and_class_restores_its_input_and_stays_within_its_memory() {
     let cm = find("cm", 1).unwrap();
     let mut random = noise(1);
-    let mut data: Vec<u8> = (0..3000).map(|_| (random() % 7 * random() % 11) as u8).collect();
+    let mut data: Vec<u8> = (0..3000).map(|_| (random() % 7 * (random() % 11)) as u8).collect();
     data.extend(b"Some words, and some words again: (some) \"words\".\n".repeat(20));
     for level in LEVELS {
         for class in 0..3 {
