@@ -79,7 +79,7 @@ def candidates(level: int, predictor: str | None) -> tuple[PredictorRef, ...]:
         return (_named(predictor),)
     if level <= 2:
         return (_named("zstd"),)
-    return (newest("cm") or _named("zstd"), _named("store"))
+    return (_named("cm"), _named("store"))
 
 
 def memory(choice: Choice, raw_len: int) -> int:

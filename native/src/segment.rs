@@ -62,9 +62,17 @@ pub struct Encoder(Box<dyn SegmentEncoder>);
 #[pymethods]
 impl Encoder {
     #[new]
-    fn new(py: Python<'_>, id: &str, version: u32, settings: &[u8], raw_len: u64) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        id: &str,
+        version: u32,
+        settings: &[u8],
+        raw_len: u64,
+    ) -> PyResult<Self> {
         let make = find(id, version)?.encoder;
-        py.detach(|| make(settings, raw_len)).map(Self).map_err(raise)
+        py.detach(|| make(settings, raw_len))
+            .map(Self)
+            .map_err(raise)
     }
 
     fn write(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
@@ -89,9 +97,17 @@ pub struct Decoder(Box<dyn SegmentDecoder>);
 #[pymethods]
 impl Decoder {
     #[new]
-    fn new(py: Python<'_>, id: &str, version: u32, settings: &[u8], raw_len: u64) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        id: &str,
+        version: u32,
+        settings: &[u8],
+        raw_len: u64,
+    ) -> PyResult<Self> {
         let make = find(id, version)?.decoder;
-        py.detach(|| make(settings, raw_len)).map(Self).map_err(raise)
+        py.detach(|| make(settings, raw_len))
+            .map(Self)
+            .map_err(raise)
     }
 
     fn begin_chunk(&mut self, payload: &[u8]) -> PyResult<()> {

@@ -24,7 +24,10 @@ fn main() {
         let (size, name) = (coded.len(), path.rsplit('/').next().unwrap());
         let bpb = size as f64 * 8.0 / data.len() as f64;
         let rate = spent * 1e6 / data.len() as f64;
-        println!("{:>8} {size:>8} {bpb:.4} {rate:.2}us/B {name} {settings:?}", data.len());
+        println!(
+            "{:>8} {size:>8} {bpb:.4} {rate:.2}us/B {name} {settings:?}",
+            data.len()
+        );
         total += size;
         raw += data.len();
         time += spent;

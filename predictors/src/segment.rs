@@ -110,11 +110,17 @@ pub struct Predictor {
 /// Every predictor of this build.
 #[must_use]
 pub fn registry() -> &'static [Predictor] {
-    &[crate::store::PREDICTOR, crate::zstd::PREDICTOR, crate::cm::PREDICTOR]
+    &[
+        crate::store::PREDICTOR,
+        crate::zstd::PREDICTOR,
+        crate::cm::PREDICTOR,
+    ]
 }
 
 /// Finds a predictor by id and version.
 #[must_use]
 pub fn find(id: &str, version: u32) -> Option<&'static Predictor> {
-    registry().iter().find(|p| p.id == id && p.version == version)
+    registry()
+        .iter()
+        .find(|p| p.id == id && p.version == version)
 }

@@ -14,7 +14,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     id: "zstd",
     version: 1,
     coder: 0,
-    memory: |settings, _| level_of(settings).map(|level| encoder_memory(level)),
+    memory: |settings, _| level_of(settings).map(encoder_memory),
     encoder: |settings, _| Ok(Box::new(Encoder::new(level_of(settings)?)?)),
     decoder: |settings, _| {
         level_of(settings)?;
@@ -63,7 +63,8 @@ impl SegmentEncoder for Encoder {
     }
 
     fn finish_chunk(&mut self) -> Result<Vec<u8>, PredictorError> {
-        let mut coded: Vec<u8> = Vec::with_capacity(zstd_safe::compress_bound(self.chunk.len()) + 64);
+        let mut coded: Vec<u8> =
+            Vec::with_capacity(zstd_safe::compress_bound(self.chunk.len()) + 64);
         let mut input = InBuffer::around(&self.chunk);
         loop {
             let start = coded.len();

@@ -1,4 +1,4 @@
-"""Makes the tables that the context mixer and its reference reader load: squash, stretch, bit histories.
+"""Makes the tables that the context mixer and its reference reader load.
 
 Exact integer and decimal arithmetic only, so that any machine writes the same files.
 Run it in this folder; a test compares its output with what is committed.
@@ -19,7 +19,7 @@ def nearest(value: Decimal) -> int:
 
 
 def squash_table() -> list[int]:
-    """Entry i: the probability, in units of 2^-32, of a stretch value of (i - 2047.5) * 16 / 2048 nats."""
+    """Entry i: the probability, in units of 2^-32, of a stretch of (i - 2047.5) / 128 nats."""
     rows = []
     with localcontext() as context:
         context.prec = 40
@@ -46,7 +46,7 @@ def allowed(n0: int, n1: int) -> bool:
 
 
 def canonical(n0: int, n1: int, recent: str) -> tuple[int, int, str]:
-    """A history's key: exact while short, then the counts and, when both bits were seen, the last bit."""
+    """A history's key: exact while short, then its counts and, if both bits came, the last."""
     if len(recent) == n0 + n1 and n0 + n1 <= EXACT:
         return n0, n1, recent
     return n0, n1, recent[-1] if n0 and n1 else ""
@@ -70,7 +70,7 @@ def advance(key: tuple[int, int, str], bit: int) -> tuple[int, int, str]:
         while not allowed(*counts):
             counts[1 - bit] -= 1
     if sum(counts) <= EXACT:
-        # The order is forgotten here, so the last bits stand for it: older bits first, this one last.
+        # The order is forgotten here; this bit is taken to have come last.
         other = str(1 - bit) * counts[1 - bit]
         return canonical(counts[0], counts[1], other + str(bit) * counts[bit])
     return canonical(counts[0], counts[1], str(bit))
@@ -95,15 +95,22 @@ def history_table() -> list[tuple[int, int, int, int]]:
     return rows
 
 
-def main() -> None:
+def files() -> dict[str, str]:
+    """Every file with its text."""
     tables = {
         "squash.csv": [(value,) for value in squash_table()],
         "stretch.csv": [(value,) for value in stretch_table()],
         "bit_history.csv": history_table(),
     }
-    for name, rows in tables.items():
-        lines = (",".join(str(value) for value in row) for row in rows)
-        (HERE / name).write_text("\n".join(lines) + "\n")
+    return {
+        name: "".join(",".join(str(value) for value in row) + "\n" for row in rows)
+        for name, rows in tables.items()
+    }
+
+
+def main() -> None:
+    for name, text in files().items():
+        (HERE / name).write_text(text)
 
 
 if __name__ == "__main__":

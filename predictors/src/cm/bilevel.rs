@@ -48,7 +48,11 @@ impl Bilevel {
         let n = bytes.len();
         for (up, row) in self.rows.iter_mut().enumerate().skip(1) {
             let from = n + 1;
-            let byte = if from >= up * self.stride && from - up * self.stride < n { bytes[from - up * self.stride] } else { 0 };
+            let byte = if from >= up * self.stride && from - up * self.stride < n {
+                bytes[from - up * self.stride]
+            } else {
+                0
+            };
             *row = *row << 1 | u64::from(byte >> (7 - bit_position) & 1);
         }
     }
@@ -56,21 +60,32 @@ impl Bilevel {
     #[inline(always)]
     pub fn predict(&mut self, tables: &Tables, inputs: &mut [i32]) {
         // Bits of a row above around the next pixel: `left` to its left, `right` to its right.
-        let window = |row: u64, left: u32, right: u32| row >> (7 - right) & ((1 << (left + right + 1)) - 1);
+        let window =
+            |row: u64, left: u32, right: u32| row >> (7 - right) & ((1 << (left + right + 1)) - 1);
         let [r0, r1, r2, r3, r4] = self.rows;
         let low = |n: u32| r0 & ((1 << n) - 1);
         let contexts = [
             low(4) | window(r1, 2, 2) << 4 | window(r2, 1, 1) << 9,
-            low(2) | window(r1, 1, 1) << 2 | window(r2, 1, 1) << 5 | window(r3, 1, 1) << 8 | window(r4, 1, 1) << 11,
+            low(2)
+                | window(r1, 1, 1) << 2
+                | window(r2, 1, 1) << 5
+                | window(r3, 1, 1) << 8
+                | window(r4, 1, 1) << 11,
             low(6) | window(r1, 4, 4) << 6 | window(r2, 2, 2) << 15,
             low(8) | window(r1, 6, 6) << 8 | window(r2, 4, 4) << 21,
-            low(5) | window(r1, 3, 3) << 5 | window(r2, 3, 3) << 12 | window(r3, 2, 2) << 19 | window(r4, 1, 1) << 24,
+            low(5)
+                | window(r1, 3, 3) << 5
+                | window(r2, 3, 3) << 12
+                | window(r3, 2, 2) << 19
+                | window(r4, 1, 1) << 24,
             low(12) | window(r1, 3, 7) << 12,
             low(10) | window(r1, 7, 7) << 10 | window(r2, 7, 7) << 25 | window(r3, 3, 3) << 40,
             low(20) | window(r1, 1, 1) << 20 | window(r2, 0, 0) << 23,
         ];
         self.near = (low(3) | window(r1, 1, 1) << 3 | window(r2, 1, 0) << 6) as usize;
-        self.far = (low(5) | window(r1, 2, 2) << 5 | window(r2, 0, 0) << 10 | window(r3, 0, 0) << 11) as usize;
+        self.far =
+            (low(5) | window(r1, 2, 2) << 5 | window(r2, 0, 0) << 10 | window(r3, 0, 0) << 11)
+                as usize;
         for (i, &context) in contexts.iter().enumerate() {
             let hash = (context + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - LOG_SIZE);
             let at = i << LOG_SIZE | hash as usize;
@@ -79,7 +94,8 @@ impl Bilevel {
             inputs[2 * i] = tables.stretch(counter::p12(p));
             let state = self.states[at];
             let seen = -i32::from(state != 0);
-            inputs[2 * i + 1] = tables.stretch(counter::p12(self.maps[i * 256 + state as usize])) & seen;
+            inputs[2 * i + 1] =
+                tables.stretch(counter::p12(self.maps[i * 256 + state as usize])) & seen;
         }
     }
 

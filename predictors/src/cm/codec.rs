@@ -3,8 +3,8 @@
 use crc32fast::Hasher;
 use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 
-use super::detect::{Class, Content, detect};
 use super::any_model::{AnyModel, with_model};
+use super::detect::{Class, Content, detect};
 use super::model::Model;
 use super::plan::{LEVELS, Plan};
 use crate::segment::{CANARY_BYTES, Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
@@ -18,10 +18,16 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         let (level, _) = parse(settings)?;
         // The most that any content takes, since the archive's header speaks for all segments.
         let classes = [Class::Text, Class::Binary, Class::Bilevel];
-        let memory = classes.map(|class| Plan::new(level, Content { class, stride: 0 }).memory(raw_len));
+        let memory =
+            classes.map(|class| Plan::new(level, Content { class, stride: 0 }).memory(raw_len));
         Ok(memory.into_iter().max().unwrap_or(0))
     },
-    encoder: |settings, raw_len| Ok(Box::new(Encoder(State::new(settings, raw_len)?, BitEncoder::new()))),
+    encoder: |settings, raw_len| {
+        Ok(Box::new(Encoder(
+            State::new(settings, raw_len)?,
+            BitEncoder::new(),
+        )))
+    },
     decoder: |settings, raw_len| {
         let state = State::new(settings, raw_len)?;
         Ok(Box::new(Decoder(state, BitDecoder::new(Vec::new()))))
@@ -91,7 +97,9 @@ impl State {
     fn new(settings: &[u8], raw_len: u64) -> Result<Self, PredictorError> {
         let (level, content) = parse(settings)?;
         let simd = simd::active().map_err(|_| {
-            PredictorError::Usage("LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has")
+            PredictorError::Usage(
+                "LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has",
+            )
         })?;
         let plan = Plan::new(level, content);
         let primer = if plan.primer { PRIMER } else { &[] };
@@ -190,7 +198,12 @@ impl SegmentEncoder for Encoder {
     fn write(&mut self, data: &[u8]) -> Result<(), PredictorError> {
         let Self(state, coder) = self;
         state.take(data.len())?;
-        let State { model, simd, canary, .. } = state;
+        let State {
+            model,
+            simd,
+            canary,
+            ..
+        } = state;
         with_model!(model, model => simd::run(*simd, Encode { model, canary, coder, data }));
         Ok(())
     }
@@ -215,7 +228,12 @@ impl SegmentDecoder for Decoder {
     fn read(&mut self, out: &mut [u8]) -> Result<(), PredictorError> {
         let Self(state, coder) = self;
         state.take(out.len())?;
-        let State { model, simd, canary, .. } = state;
+        let State {
+            model,
+            simd,
+            canary,
+            ..
+        } = state;
         with_model!(model, model => simd::run(*simd, Decode { model, canary, coder, out }));
         Ok(())
     }
@@ -227,7 +245,12 @@ impl SegmentDecoder for Decoder {
     fn train(&mut self, data: &[u8]) -> Result<(), PredictorError> {
         let state = &mut self.0;
         state.take(data.len())?;
-        let State { model, simd, canary, .. } = state;
+        let State {
+            model,
+            simd,
+            canary,
+            ..
+        } = state;
         with_model!(model, model => simd::run(*simd, Train { model, canary, data }));
         Ok(())
     }

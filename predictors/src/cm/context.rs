@@ -54,7 +54,11 @@ pub enum Context {
 
 /// Low bits of `value`: its last `n` bytes.
 fn last(value: u64, n: u32) -> u64 {
-    if n == 0 { 0 } else { value & (u64::MAX >> (64 - 8 * n)) }
+    if n == 0 {
+        0
+    } else {
+        value & (u64::MAX >> (64 - 8 * n))
+    }
 }
 
 impl Context {
@@ -70,7 +74,9 @@ impl Context {
             Self::WordAbove => mix(mix(h.word, h.previous[0]), h.above() | 256),
             Self::Words(n) => {
                 let start = mix(h.last8 & 0xff, u64::from(h.word != 0));
-                h.previous[..n as usize].iter().fold(start, |hash, &w| mix(hash, w))
+                h.previous[..n as usize]
+                    .iter()
+                    .fold(start, |hash, &w| mix(hash, w))
             }
             Self::WordLine => mix(h.word, h.line_byte(0) | 256),
             Self::WordEnd => mix(h.last8 & 0xff_ffff, h.word_length().min(15) as u64),
@@ -78,7 +84,9 @@ impl Context {
             Self::LineAbove => {
                 h.above_at(-1) | h.above_at(0) << 8 | h.above_at(1) << 16 | (h.last8 & 0xff) << 24
             }
-            Self::LineStart => h.line_byte(0) | h.line_byte(1) << 8 | (h.column().min(255) as u64) << 16,
+            Self::LineStart => {
+                h.line_byte(0) | h.line_byte(1) << 8 | (h.column().min(255) as u64) << 16
+            }
             Self::Indirect(kind) => h.indirect(kind),
             Self::Shape(n) => h.shape & (u64::MAX >> (64 - 4 * n)),
             Self::ShapeByte(n) => mix(h.last8 & 0xff, h.shape & (u64::MAX >> (64 - 4 * n))),
@@ -89,9 +97,15 @@ impl Context {
                 gather(h, places, n, place as u64 + 1)
             }
             Self::Back(distances, n, phase) => {
-                let start = if phase { (h.bytes.len() & 3) as u64 + 1 } else { 0 };
+                let start = if phase {
+                    (h.bytes.len() & 3) as u64 + 1
+                } else {
+                    0
+                };
                 let start = mix(start, last(h.last8, n));
-                distances.iter().fold(start, |hash, &d| mix(hash, h.back(usize::from(d))))
+                distances
+                    .iter()
+                    .fold(start, |hash, &d| mix(hash, h.back(usize::from(d))))
             }
             Self::Trend(n) => {
                 let (near, far) = (h.back(h.stride), h.back(2 * h.stride));
@@ -109,10 +123,12 @@ impl Context {
 }
 
 fn gather(h: &History, places: &[(u8, i8)], n: u32, start: u64) -> u64 {
-    places.iter().fold(mix(start, last(h.last8, n)), |hash, &(strides, forward)| {
-        let distance = i64::from(strides) * h.stride as i64 - i64::from(forward);
-        mix(hash, usize::try_from(distance).map_or(0, |d| h.back(d)))
-    })
+    places
+        .iter()
+        .fold(mix(start, last(h.last8, n)), |hash, &(strides, forward)| {
+            let distance = i64::from(strides) * h.stride as i64 - i64::from(forward);
+            mix(hash, usize::try_from(distance).map_or(0, |d| h.back(d)))
+        })
 }
 
 /// Hash of a context's second nibble, from that of its first and the first nibble's bits.

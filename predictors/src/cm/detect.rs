@@ -71,14 +71,20 @@ fn find_stride(data: &[u8]) -> usize {
         .take(1 << 13)
         .collect();
     for (distance, score) in score.iter_mut().enumerate().skip(2) {
-        *score = places.iter().filter(|&&i| data[i] == data[i - distance] && data[i - 1] == data[i - distance - 1]).count() as u32;
+        *score = places
+            .iter()
+            .filter(|&&i| data[i] == data[i - distance] && data[i - 1] == data[i - distance - 1])
+            .count() as u32;
     }
     let most = score.iter().copied().max().unwrap_or(0);
     if most as usize * 16 < places.len() || most == 0 {
         return 0;
     }
     // Multiples of a record's length repeat as well as it does.
-    score.iter().position(|&count| count * 8 >= most * 7).unwrap_or(0)
+    score
+        .iter()
+        .position(|&count| count * 8 >= most * 7)
+        .unwrap_or(0)
 }
 
 /// Mostly white or black bytes, and rows that differ from those above by few bits.

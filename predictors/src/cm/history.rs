@@ -5,7 +5,9 @@ const DEEPEST: usize = 64;
 
 /// Joins a value to a hash.
 pub fn mix(hash: u64, value: u64) -> u64 {
-    let h = (hash ^ value).wrapping_add(value << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let h = (hash ^ value)
+        .wrapping_add(value << 32)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
     h ^ h >> 29
 }
 
@@ -129,12 +131,18 @@ impl History {
 
     /// The n-th byte of the current line, 0 where there is none yet.
     pub fn line_byte(&self, n: usize) -> u64 {
-        self.bytes.get(self.line_start + n).map_or(0, |&byte| u64::from(byte))
+        self.bytes
+            .get(self.line_start + n)
+            .map_or(0, |&byte| u64::from(byte))
     }
 
     /// Bytes of the current word, 0 between words.
     pub fn word_length(&self) -> usize {
-        if self.word == 0 { 0 } else { self.bytes.len() - self.word_start }
+        if self.word == 0 {
+            0
+        } else {
+            self.bytes.len() - self.word_start
+        }
     }
 
     /// What followed the last byte (kinds 0, 1) or the last two (2, 3) before, with or without them.
@@ -152,6 +160,10 @@ impl History {
 
     /// The two innermost open brackets.
     pub fn nest(&self) -> u64 {
-        self.open.iter().rev().take(2).fold(1, |nest, &byte| nest << 8 | u64::from(byte))
+        self.open
+            .iter()
+            .rev()
+            .take(2)
+            .fold(1, |nest, &byte| nest << 8 | u64::from(byte))
     }
 }

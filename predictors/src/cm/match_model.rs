@@ -111,11 +111,19 @@ impl MatchModel {
 
     /// Writes two inputs for the next bit, `partial` being the bits so far behind a leading one.
     #[inline(always)]
-    pub fn predict(&mut self, tables: &Tables, partial: u32, bit_position: u32, inputs: &mut [i32; 2]) {
+    pub fn predict(
+        &mut self,
+        tables: &Tables,
+        partial: u32,
+        bit_position: u32,
+        inputs: &mut [i32; 2],
+    ) {
         self.active = None;
         inputs[0] = 0;
         inputs[1] = 0;
-        let Some(expected) = self.expected else { return };
+        let Some(expected) = self.expected else {
+            return;
+        };
         let expected = u32::from(expected) | 256;
         if expected >> (8 - bit_position) != partial {
             self.expected = None;
@@ -150,6 +158,10 @@ impl MatchModel {
 
     /// Class of the current match length for selectors: 0 for none, up to 15.
     pub fn length_class(&self) -> usize {
-        if self.expected.is_none() { 0 } else { 1 + class(self.length) * 15 / LENGTHS }
+        if self.expected.is_none() {
+            0
+        } else {
+            1 + class(self.length) * 15 / LENGTHS
+        }
     }
 }

@@ -8,8 +8,8 @@ use super::tables::{STRETCH_MAX, Tables};
 use crate::simd::scalar::Scalar;
 use crate::simd::{Kernels, LANES};
 
-/// One in the fixed point of weights, which reach to almost 3.5.
-pub const ONE: i32 = 1 << 29;
+/// One in the fixed point of weights, which reach to 1.75.
+pub const ONE: i32 = 1 << 30;
 
 /// Steps in which a vector's rate comes down from its first value.
 const RATE_STEPS: usize = 256;
@@ -63,7 +63,7 @@ fn stretch_of(sum: i32) -> i32 {
 /// An input that comes from outside: a language model's or a circuit's bit probability.
 #[derive(Debug, Clone, Copy)]
 pub struct External {
-    /// First weight, in units of `2^-29` ([`ONE`]).
+    /// First weight, in units of `2^-30` ([`ONE`]).
     pub weight: i32,
     /// The weight learns `2^-rate_shift` as fast as the others.
     pub rate_shift: u32,
@@ -115,7 +115,11 @@ impl<const S: usize> Mixer<S> {
         let share = vec![ONE / S as i32; S];
         Self {
             inputs: vec![0; initial.len()],
-            steps: if external_shifts.is_empty() { Vec::new() } else { vec![0; initial.len()] },
+            steps: if external_shifts.is_empty() {
+                Vec::new()
+            } else {
+                vec![0; initial.len()]
+            },
             external_shifts,
             first: Layer::new(initial, vectors, rates[0]),
             chosen: bases,
@@ -141,7 +145,12 @@ impl<const S: usize> Mixer<S> {
     /// Mixes; returns the stretch value of the result.
     #[inline(always)]
     pub fn mix<K: Kernels>(&mut self, tables: &Tables, final_context: usize) -> i32 {
-        K::dot(&self.inputs, &self.first.weights, &self.selected, &mut self.estimates);
+        K::dot(
+            &self.inputs,
+            &self.first.weights,
+            &self.selected,
+            &mut self.estimates,
+        );
         for table in 0..S {
             let estimate = stretch_of(self.estimates[table]);
             self.estimates[table] = estimate;
@@ -171,8 +180,15 @@ impl<const S: usize> Mixer<S> {
             let (vector, p16) = (self.chosen[table], self.probabilities[table]);
             self.errors[table] = self.first.error(vector, p16, bit);
         }
-        K::train(inputs, &mut self.first.weights, &self.selected, &self.errors);
-        let error = self.second.error(self.final_vector, self.final_probability, bit);
+        K::train(
+            inputs,
+            &mut self.first.weights,
+            &self.selected,
+            &self.errors,
+        );
+        let error = self
+            .second
+            .error(self.final_vector, self.final_probability, bit);
         let start = self.final_vector * self.second.width;
         let weights = &mut self.second.weights;
         Scalar::train(&self.estimates, weights, &[start], &[error]);

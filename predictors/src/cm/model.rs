@@ -84,19 +84,30 @@ impl<const S: usize, const A: usize> Model<S, A> {
         let block = padded(before + externals.len());
         let mut initial = vec![0; block + if plan.distance { padded(n) } else { 0 }];
         // A good outside predictor starts in the lead: it loses if others start as its equals.
-        let parts = if externals.is_empty() { 4 } else { 32 };
+        let parts = if externals.is_empty() { 8 } else { 64 };
         initial[..n].fill((i64::from(ONE) * 21 / (parts * n as i64)) as i32);
-        initial[n + 1..n + 1 + matches].iter_mut().step_by(2).for_each(|w| *w = ONE / 4);
-        initial[before - pixels..before].fill(ONE / 8);
+        initial[n + 1..n + 1 + matches]
+            .iter_mut()
+            .step_by(2)
+            .for_each(|w| *w = ONE / 8);
+        initial[before - pixels..before].fill(ONE / 16);
         for (weight, external) in initial[before..].iter_mut().zip(externals) {
             *weight = external.weight;
         }
         let own = externals.iter().enumerate().filter(|(_, e)| e.selector > 0);
         let own = own.map(|(i, e)| Selector::External(i, e.selector));
         let selectors: Vec<Selector> = plan.selectors.iter().copied().chain(own).collect();
-        let selectors: [Selector; S] = selectors.try_into().expect("as many selectors as the type has");
-        let curves: [(Curve, u32); A] = plan.curves.try_into().expect("as many curves as the type has");
-        let slower: Vec<_> = (before..).zip(externals).map(|(at, e)| (at, e.rate_shift)).collect();
+        let selectors: [Selector; S] = selectors
+            .try_into()
+            .expect("as many selectors as the type has");
+        let curves: [(Curve, u32); A] = plan
+            .curves
+            .try_into()
+            .expect("as many curves as the type has");
+        let slower: Vec<_> = (before..)
+            .zip(externals)
+            .map(|(at, e)| (at, e.rate_shift))
+            .collect();
         let mut model = Self {
             tables,
             history: History::new(plan.stride),
@@ -113,7 +124,13 @@ impl<const S: usize, const A: usize> Model<S, A> {
                 .collect(),
             runs: plan.runs.then(|| RunMap::new(n, plan.log_runs(raw_len))),
             bilevel: plan.bilevel.then(|| Bilevel::new(plan.stride, &map)),
-            mixer: Mixer::new(&initial, slower, selectors.map(Selector::contexts), 256, plan.rates),
+            mixer: Mixer::new(
+                &initial,
+                slower,
+                selectors.map(Selector::contexts),
+                256,
+                plan.rates,
+            ),
             block,
             selectors,
             external: vec![(0, 0); externals.len()],
@@ -138,11 +155,14 @@ impl<const S: usize, const A: usize> Model<S, A> {
         for matcher in &mut self.matchers {
             matcher.prepare(&self.history.bytes);
         }
-        for (number, (context, hash)) in self.plan.contexts.iter().zip(&mut self.hashes).enumerate() {
+        for (number, (context, hash)) in self.plan.contexts.iter().zip(&mut self.hashes).enumerate()
+        {
             *hash = context.hash(&self.history, number);
             self.table.prefetch(*hash);
         }
-        for ((apm, &(curve, _)), base) in self.apms.iter().zip(&self.curves).zip(&mut self.apm_bases) {
+        for ((apm, &(curve, _)), base) in
+            self.apms.iter().zip(&self.curves).zip(&mut self.apm_bases)
+        {
             *base = match curve {
                 Curve::Order0 => 0,
                 Curve::Order1 => (self.history.last8 & 0xff) as usize * 256,
@@ -254,7 +274,9 @@ impl<const S: usize, const A: usize> Model<S, A> {
             Selector::Byte1 => byte(0),
             Selector::Byte2 => byte(1),
             Selector::Byte3 => byte(2),
-            Selector::Hits => hits.min(15) * 64 + position * 8 + self.matchers[0].length_class() / 2,
+            Selector::Hits => {
+                hits.min(15) * 64 + position * 8 + self.matchers[0].length_class() / 2
+            }
             Selector::Shape => (history.shape & 0xfff) as usize,
             Selector::Column => history.column().min(255) * 16 + (history.above() >> 4) as usize,
             Selector::Expected => {
@@ -316,7 +338,8 @@ impl<const S: usize, const A: usize> Model<S, A> {
                 // The slots of both nibbles that the next bit can end are needed right after it.
                 for &hash in &self.hashes {
                     self.table.prefetch(nibble_hash(hash, self.partial << 1));
-                    self.table.prefetch(nibble_hash(hash, self.partial << 1 | 1));
+                    self.table
+                        .prefetch(nibble_hash(hash, self.partial << 1 | 1));
                 }
             }
             _ => {}

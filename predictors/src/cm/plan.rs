@@ -62,11 +62,7 @@ const BINARY: &[Context] = &[
     Trend(1),
 ];
 
-const BILEVEL: &[Context] = &[
-    Order(1),
-    Order(2),
-    Above(&[(1, 0), (1, 1)], 1),
-];
+const BILEVEL: &[Context] = &[Order(1), Order(2), Above(&[(1, 0), (1, 1)], 1)];
 
 const RICH_TEXT: &[Context] = &[
     Order(0),
@@ -234,7 +230,11 @@ impl Plan {
     /// The plan of a level (3..=8) for a segment's content.
     #[must_use]
     pub fn new(level: u8, content: Content) -> Self {
-        if level >= 7 { Self::rich(level, content) } else { Self::lean(level, content) }
+        if level >= 7 {
+            Self::rich(level, content)
+        } else {
+            Self::lean(level, content)
+        }
     }
 
     fn lean(level: u8, content: Content) -> Self {
@@ -290,7 +290,9 @@ impl Plan {
     /// and byte, rounded up.
     #[must_use]
     pub fn log_table(&self, raw_len: u64) -> u32 {
-        let wanted = raw_len.saturating_mul(self.contexts.len() as u64 * 8).max(1);
+        let wanted = raw_len
+            .saturating_mul(self.contexts.len() as u64 * 8)
+            .max(1);
         (wanted.ilog2() + 1).clamp(16, self.log_table)
     }
 
@@ -304,17 +306,29 @@ impl Plan {
     #[must_use]
     pub fn memory(&self, raw_len: u64) -> u64 {
         let contexts = self.contexts.len() as u64;
-        let vectors: u64 = self.selectors.iter().map(|s| s.contexts() as u64 + 256).sum();
+        let vectors: u64 = self
+            .selectors
+            .iter()
+            .map(|s| s.contexts() as u64 + 256)
+            .sum();
         // Inputs to the mixer: two and a run for each context, pixels and matches.
         let width = 3 * contexts + 64;
-        let runs = if self.runs { 4 << self.log_runs(raw_len) } else { 0 };
-        let curves: u64 = self.curves.iter().map(|(c, _)| 64 * c.contexts() as u64).sum();
+        let runs = if self.runs {
+            4 << self.log_runs(raw_len)
+        } else {
+            0
+        };
+        let curves: u64 = self
+            .curves
+            .iter()
+            .map(|(c, _)| 64 * c.contexts() as u64)
+            .sum();
         (1 << self.log_table(raw_len))
             + runs
             + contexts * 4096
             + vectors * (width * 4 + 8)
             + curves
-            + (self.match_lengths.len() as u64 * 2 << 20)
+            + ((self.match_lengths.len() as u64 * 2) << 20)
             + if self.bilevel { 16 << 20 } else { 0 }
             + raw_len
             + (2 << 20)

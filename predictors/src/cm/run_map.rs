@@ -54,7 +54,11 @@ impl RunMap {
             *index = ((hash ^ hash >> 15) & self.mask) as usize;
             prefetch(&self.entries, *index);
         }
-        let rows = self.indices.iter().zip(&mut self.expected).zip(&mut self.counts);
+        let rows = self
+            .indices
+            .iter()
+            .zip(&mut self.expected)
+            .zip(&mut self.counts);
         for (((&index, expected), count), &hash) in rows.zip(hashes) {
             let check = hash.wrapping_mul(0x2545_f491) & 0xffff_0000;
             let entry = &mut self.entries[index];
@@ -62,13 +66,23 @@ impl RunMap {
                 *entry = check;
             }
             *count = *entry & 0xff;
-            *expected = if *count == 0 { 0 } else { 256 | *entry >> 8 & 0xff };
+            *expected = if *count == 0 {
+                0
+            } else {
+                256 | *entry >> 8 & 0xff
+            };
         }
     }
 
     /// Writes one input for each context.
     #[inline(always)]
-    pub fn predict(&mut self, tables: &Tables, partial: u32, bit_position: u32, inputs: &mut [i32]) {
+    pub fn predict(
+        &mut self,
+        tables: &Tables,
+        partial: u32,
+        bit_position: u32,
+        inputs: &mut [i32],
+    ) {
         let rows = self.expected.iter().zip(&self.counts).zip(&mut self.active);
         for (i, (((&expected, &count), active), input)) in rows.zip(inputs).enumerate() {
             if expected >> (8 - bit_position) != partial {
@@ -90,7 +104,12 @@ impl RunMap {
         for &active in &self.active {
             if active != NONE {
                 let right = u32::from(active & 1 == bit);
-                counter::update(tables, &mut self.counters[(active >> 1) as usize], right, 1023);
+                counter::update(
+                    tables,
+                    &mut self.counters[(active >> 1) as usize],
+                    right,
+                    1023,
+                );
             }
         }
     }

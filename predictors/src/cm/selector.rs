@@ -36,7 +36,12 @@ impl Selector {
     #[must_use]
     pub fn contexts(self) -> usize {
         match self {
-            Self::Partial | Self::Byte1 | Self::Byte2 | Self::Byte3 | Self::Matches | Self::Pixels => 256,
+            Self::Partial
+            | Self::Byte1
+            | Self::Byte2
+            | Self::Byte3
+            | Self::Matches
+            | Self::Pixels => 256,
             Self::Hits => 1024,
             Self::Shape | Self::Column | Self::PixelsFar => 4096,
             Self::Expected => 257 * 8,

@@ -24,7 +24,11 @@ pub struct Tables {
 fn numbers(text: &str) -> impl Iterator<Item = i64> + '_ {
     text.split([',', '\n'])
         .filter(|field| !field.is_empty())
-        .map(|field| field.parse().expect("a table shipped with the crate holds numbers"))
+        .map(|field| {
+            field
+                .parse()
+                .expect("a table shipped with the crate holds numbers")
+        })
 }
 
 impl Tables {

@@ -15,14 +15,20 @@ const TEXT: Content = Content {
 fn noise(seed: u64) -> impl FnMut() -> u32 {
     let mut state = seed;
     move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (state >> 33) as u32
     }
 }
 
 fn cost(p: u32, bit: bool) -> f64 {
     let share = f64::from(p) / 4_294_967_296.0;
-    -if bit { share.log2() } else { (1.0 - share).log2() }
+    -if bit {
+        share.log2()
+    } else {
+        (1.0 - share).log2()
+    }
 }
 
 /// Codes random bytes with an outside predictor that knows each bit with a probability of
@@ -39,12 +45,17 @@ impl Job for WithExternal {
     fn run<K: Kernels>(self) -> f64 {
         let mut random = noise(7);
         let bytes = 20_000;
-        let mut model: Model<4, 2> = Model::new(Plan::new(3, TEXT), bytes, &[self.external]).unwrap();
+        let mut model: Model<4, 2> =
+            Model::new(Plan::new(3, TEXT), bytes, &[self.external]).unwrap();
         let mut total = 0.0;
         for _ in 0..bytes * 8 {
             let bit = random() & 1 == 1;
             let right = random() % 1024 < self.sure;
-            let says = if bit == right { self.stretch } else { -self.stretch };
+            let says = if bit == right {
+                self.stretch
+            } else {
+                -self.stretch
+            };
             model.set_external(0, says, usize::from(says > 0));
             total += cost(model.predict::<K>(), bit);
             model.update::<K>(bit);
@@ -121,7 +132,7 @@ impl Job for Decide {
         for i in 0..40_000 {
             let context = i % 4;
             // Yes in one of 2, 4, 8 or 16; the external input knows nothing.
-            let yes = random() % (2 << context) == 0;
+            let yes = random().is_multiple_of(2 << context);
             total += cost(decisions.predict::<K>(&[0], context), yes);
             decisions.update::<K>(yes);
         }
@@ -143,7 +154,9 @@ fn decisions_learn_by_context() {
 fn every_level_and_class_restores_its_input_and_stays_within_its_memory() {
     let cm = find("cm", 1).unwrap();
     let mut random = noise(1);
-    let mut data: Vec<u8> = (0..3000).map(|_| (random() % 7 * (random() % 11)) as u8).collect();
+    let mut data: Vec<u8> = (0..3000)
+        .map(|_| (random() % 7 * (random() % 11)) as u8)
+        .collect();
     data.extend(b"Some words, and some words again: (some) \"words\".\n".repeat(20));
     for level in LEVELS {
         for class in 0..3 {
@@ -174,7 +187,10 @@ fn every_level_and_class_restores_its_input_and_stays_within_its_memory() {
 fn training_moves_a_decoder_as_decoding_would() {
     let cm = find("cm", 1).unwrap();
     let settings = [3, 0, 0, 0];
-    let (first, second) = (b"first chunk, stored".as_slice(), b"second chunk, coded".as_slice());
+    let (first, second) = (
+        b"first chunk, stored".as_slice(),
+        b"second chunk, coded".as_slice(),
+    );
     let len = (first.len() + second.len()) as u64;
     let mut encoder = (cm.encoder)(&settings, len).unwrap();
     encoder.write(first).unwrap();
@@ -208,7 +224,9 @@ fn content_is_told_apart() {
     let rows: Vec<u8> = (0..300 * 40_i32)
         .map(|at| {
             let (y, x) = (at / 40 - 150, (at % 40) * 8 - 160);
-            (0..8).fold(0, |byte, k| byte << 1 | u8::from((x + k).pow(2) + y * y < 14_000))
+            (0..8).fold(0, |byte, k| {
+                byte << 1 | u8::from((x + k).pow(2) + y * y < 14_000)
+            })
         })
         .collect();
     assert_eq!(detect(&rows).class, Class::Bilevel);
@@ -218,7 +236,14 @@ fn content_is_told_apart() {
 #[test]
 fn unknown_settings_are_unsupported() {
     let cm = find("cm", 1).unwrap();
-    for settings in [&[][..], &[6], &[2, 0, 0, 0], &[9, 0, 0, 0], &[6, 3, 0, 0], &[6, 0, 0, 0, 0]] {
+    for settings in [
+        &[][..],
+        &[6],
+        &[2, 0, 0, 0],
+        &[9, 0, 0, 0],
+        &[6, 3, 0, 0],
+        &[6, 0, 0, 0, 0],
+    ] {
         assert!((cm.encoder)(settings, 10).is_err());
         assert!((cm.memory)(settings, 10).is_err());
     }

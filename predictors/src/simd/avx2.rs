@@ -51,7 +51,13 @@ impl Kernels for Avx2 {
     }
 
     #[inline(always)]
-    fn context_update(tables: &Tables, contexts: &mut Contexts<'_>, node: usize, bit: u32, limit: u32) {
+    fn context_update(
+        tables: &Tables,
+        contexts: &mut Contexts<'_>,
+        node: usize,
+        bit: u32,
+        limit: u32,
+    ) {
         direct::context_update(tables, contexts, node, bit, limit)
     }
 }
@@ -91,7 +97,10 @@ fn dot(inputs: &[i32], weights: &[i32], starts: &[usize], sums: &mut [i32]) {
 fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]) {
     check_vectors(inputs, weights, starts);
     let half = _mm256_set1_epi32(8);
-    let (least, most) = (_mm256_set1_epi32(-WEIGHT_LIMIT), _mm256_set1_epi32(WEIGHT_LIMIT));
+    let (least, most) = (
+        _mm256_set1_epi32(-WEIGHT_LIMIT),
+        _mm256_set1_epi32(WEIGHT_LIMIT),
+    );
     for (&start, &error) in starts.iter().zip(errors) {
         if error == 0 {
             continue;
@@ -104,7 +113,10 @@ fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]) 
                 let place = weights.as_mut_ptr().add(start + i);
                 let x = _mm256_loadu_si256(inputs.as_ptr().add(i).cast());
                 let step = _mm256_add_epi32(_mm256_mullo_epi32(x, error), half);
-                let new = _mm256_add_epi32(_mm256_loadu_si256(place.cast()), _mm256_srai_epi32::<4>(step));
+                let new = _mm256_add_epi32(
+                    _mm256_loadu_si256(place.cast()),
+                    _mm256_srai_epi32::<4>(step),
+                );
                 let new = _mm256_min_epi32(_mm256_max_epi32(new, least), most);
                 _mm256_storeu_si256(place.cast(), new);
             }

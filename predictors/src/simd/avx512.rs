@@ -54,7 +54,13 @@ impl Kernels for Avx512 {
     }
 
     #[inline(always)]
-    fn context_update(tables: &Tables, contexts: &mut Contexts<'_>, node: usize, bit: u32, limit: u32) {
+    fn context_update(
+        tables: &Tables,
+        contexts: &mut Contexts<'_>,
+        node: usize,
+        bit: u32,
+        limit: u32,
+    ) {
         direct::context_update(tables, contexts, node, bit, limit)
     }
 }
@@ -88,7 +94,10 @@ fn dot(inputs: &[i32], weights: &[i32], starts: &[usize], sums: &mut [i32]) {
 fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]) {
     check_vectors(inputs, weights, starts);
     let half = _mm512_set1_epi32(8);
-    let (least, most) = (_mm512_set1_epi32(-WEIGHT_LIMIT), _mm512_set1_epi32(WEIGHT_LIMIT));
+    let (least, most) = (
+        _mm512_set1_epi32(-WEIGHT_LIMIT),
+        _mm512_set1_epi32(WEIGHT_LIMIT),
+    );
     for (&start, &error) in starts.iter().zip(errors) {
         if error == 0 {
             continue;
@@ -101,7 +110,10 @@ fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]) 
                 let place = weights.as_mut_ptr().add(start + i);
                 let x = _mm512_loadu_si512(inputs.as_ptr().add(i).cast());
                 let step = _mm512_add_epi32(_mm512_mullo_epi32(x, error), half);
-                let new = _mm512_add_epi32(_mm512_loadu_si512(place.cast()), _mm512_srai_epi32::<4>(step));
+                let new = _mm512_add_epi32(
+                    _mm512_loadu_si512(place.cast()),
+                    _mm512_srai_epi32::<4>(step),
+                );
                 let new = _mm512_min_epi32(_mm512_max_epi32(new, least), most);
                 _mm512_storeu_si512(place.cast(), new);
             }

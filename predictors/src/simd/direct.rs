@@ -68,7 +68,9 @@ pub fn context_update(
             let share = *tables.reciprocal.get_unchecked(count as usize);
             let p = p + ((((target - p) >> 4) * share) >> 8);
             let state = contexts.nodes.get_unchecked_mut(i * 16 + node);
-            *contexts.maps.get_unchecked_mut(i * 256 + usize::from(*state)) =
+            *contexts
+                .maps
+                .get_unchecked_mut(i * 256 + usize::from(*state)) =
                 (p as u32) << 10 | (count + u32::from(count < limit));
             *state = tables.next(*state, bit);
         }

@@ -72,7 +72,13 @@ pub trait Kernels: Copy {
     ) -> usize;
 
     /// Moves each context's counter and bit history at node `node` towards `bit`.
-    fn context_update(tables: &Tables, contexts: &mut Contexts<'_>, node: usize, bit: u32, limit: u32);
+    fn context_update(
+        tables: &Tables,
+        contexts: &mut Contexts<'_>,
+        node: usize,
+        bit: u32,
+        limit: u32,
+    );
 }
 
 /// Checks the lengths that vector loads and stores of weights rely on.
@@ -129,7 +135,8 @@ pub fn active() -> Result<Level, String> {
     ACTIVE
         .get_or_init(|| {
             let levels = available();
-            let Some(asked) = std::env::var_os("LLMZIP_SIMD").filter(|name| !name.is_empty()) else {
+            let Some(asked) = std::env::var_os("LLMZIP_SIMD").filter(|name| !name.is_empty())
+            else {
                 return Ok(levels[levels.len() - 1].1);
             };
             levels

@@ -41,13 +41,13 @@ impl Kernels for Scalar {
         distance: &mut [i32],
     ) -> usize {
         let mut seen = 0;
-        for i in 0..contexts.count {
+        for (i, stretched) in stretched[..contexts.count].iter_mut().enumerate() {
             let state = contexts.nodes[i * 16 + node];
             let entry = contexts.maps[i * 256 + usize::from(state)];
             contexts.counters[i] = entry;
             let used = i32::from(state != 0);
             seen += used as usize;
-            stretched[i] = tables.stretch(counter::p12(entry)) * used;
+            *stretched = tables.stretch(counter::p12(entry)) * used;
             if let Some(distance) = distance.get_mut(i) {
                 *distance = ((counter::p16(entry) as i32 - 32768) >> 3) * used;
             }
@@ -56,7 +56,13 @@ impl Kernels for Scalar {
     }
 
     #[inline]
-    fn context_update(tables: &Tables, contexts: &mut Contexts<'_>, node: usize, bit: u32, limit: u32) {
+    fn context_update(
+        tables: &Tables,
+        contexts: &mut Contexts<'_>,
+        node: usize,
+        bit: u32,
+        limit: u32,
+    ) {
         for i in 0..contexts.count {
             let state = &mut contexts.nodes[i * 16 + node];
             let entry = &mut contexts.maps[i * 256 + usize::from(*state)];

@@ -12,7 +12,16 @@ struct All<'a> {
 }
 
 /// Every output of every kernel.
-type Outputs = ([i32; 2], Vec<i32>, usize, Vec<i32>, Vec<i32>, Vec<u32>, Vec<u8>, Vec<u32>);
+type Outputs = (
+    [i32; 2],
+    Vec<i32>,
+    usize,
+    Vec<i32>,
+    Vec<i32>,
+    Vec<u32>,
+    Vec<u8>,
+    Vec<u32>,
+);
 
 impl Job for All<'_> {
     type Output = Outputs;
@@ -23,7 +32,12 @@ impl Job for All<'_> {
         let starts = [0, 2 * self.weights.len()];
         let mut sums = [0; 2];
         K::dot(self.inputs, &weights, &starts, &mut sums);
-        K::train(self.inputs, &mut weights, &starts, &[self.error, -self.error]);
+        K::train(
+            self.inputs,
+            &mut weights,
+            &starts,
+            &[self.error, -self.error],
+        );
         let count = self.nodes.len() / 16;
         let mut nodes = self.nodes.to_vec();
         nodes.resize(count * 16 + SLACK, 0);
@@ -31,16 +45,25 @@ impl Job for All<'_> {
             .map(|i| i.wrapping_mul(0x9e37_79b1).wrapping_add(self.counts))
             .collect();
         let mut counters = vec![0; count];
-        let (mut stretched, mut distance) = (vec![7; count.next_multiple_of(LANES)], vec![0; count]);
+        let (mut stretched, mut distance) =
+            (vec![7; count.next_multiple_of(LANES)], vec![0; count]);
         let mut contexts = Contexts {
             count,
             nodes: &mut nodes,
             maps: &mut maps,
             counters: &mut counters,
         };
-        let seen = K::context_inputs(tables, &mut contexts, self.node, &mut stretched, &mut distance);
+        let seen = K::context_inputs(
+            tables,
+            &mut contexts,
+            self.node,
+            &mut stretched,
+            &mut distance,
+        );
         K::context_update(tables, &mut contexts, self.node, self.bit, 255);
-        (sums, weights, seen, stretched, distance, maps, nodes, counters)
+        (
+            sums, weights, seen, stretched, distance, maps, nodes, counters,
+        )
     }
 }
 
