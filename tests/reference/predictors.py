@@ -8,7 +8,7 @@ A predictor is an object with
 - `seen`: how many bytes it was advanced over;
 - `canary()`: the hash of its first predictions so far.
 
-`cm` at level 3 belongs in a module of its own beside this one.
+`cm` has a module of its own.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from typing import Protocol
 
 import zstandard
 
+from .cm import Cm
 from .errors import CorruptError, UnsupportedError
 
 
@@ -87,4 +88,5 @@ class Zstd:
 PREDICTORS: dict[tuple[str, int, int], Callable[[bytes, int], Predictor]] = {
     ("store", 1, 0): Store,
     ("zstd", 1, 0): Zstd,
+    ("cm", 1, 1): Cm,
 }
