@@ -10,6 +10,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from llmzip import errors
+from llmzip.errors import LlmzError
 from llmzip.info import info
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ __all__ = [
     "Compressor",
     "Decompressor",
     "Limits",
+    "LlmzError",
     "LlmzFile",
     "Options",
     "SegmentSettings",

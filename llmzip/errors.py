@@ -110,6 +110,13 @@ class LimitError(LlmzError):
         return f"{self.limit}: {self.asked:,} bytes needed, {self.allowed:,} allowed; {self.remedy}"
 
 
+class SetupError(LlmzError):
+    """This machine, as it is set up, cannot do the work; the message says what to change."""
+
+    kind = "setup"
+    exit_code = 3
+
+
 class UsageError(LlmzError):
     """The caller asked for something that cannot be done."""
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from llmzip import _native
 from llmzip.container import MAX_CHUNK, PredictorRef
-from llmzip.errors import UnsupportedError, UsageError
+from llmzip.errors import SetupError, UnsupportedError, UsageError
 
 # Bytes of a segment at each level, by what a reset costs there: level -> bytes.
 _SEGMENT_SIZES = {
@@ -43,6 +43,22 @@ class Choice(NamedTuple):
 
     predictor: PredictorRef
     settings: bytes
+
+
+def new_encoder(ref: PredictorRef, settings: bytes, raw_len: int) -> _native.Encoder:
+    """An encoder of a segment; SetupError where this machine cannot have one."""
+    try:
+        return _native.Encoder(ref.id, ref.version, settings, raw_len)
+    except _native.SetupFailed as error:
+        raise SetupError(str(error)) from None
+
+
+def new_decoder(ref: PredictorRef, settings: bytes, raw_len: int) -> _native.Decoder:
+    """A decoder of a segment; SetupError where this machine cannot have one."""
+    try:
+        return _native.Decoder(ref.id, ref.version, settings, raw_len)
+    except _native.SetupFailed as error:
+        raise SetupError(str(error)) from None
 
 
 def segment_size(level: int) -> int:
@@ -148,7 +164,7 @@ def _zstd_shrinks(data: bytes) -> bool:
     """Whether a fast pass over all of it saves 1/512 of any chunk."""
     choice = _with_settings(_named("zstd"), 1, b"")
     ref = choice.predictor
-    encoder = _native.Encoder(ref.id, ref.version, choice.settings, len(data))
+    encoder = new_encoder(ref, choice.settings, len(data))
     return any(_saves(encoder, data[at : at + MAX_CHUNK]) for at in range(0, len(data), MAX_CHUNK))
 
 
@@ -157,7 +173,7 @@ def _trial_shrinks(data: bytes, ref: PredictorRef) -> bool:
     places = _spread(len(data), _TRIAL_PIECE, _TRIAL_PIECES)
     sample = b"".join(data[at : at + _TRIAL_PIECE] for at in places)
     choice = _with_settings(ref, _TRIAL_LEVEL, sample)
-    encoder = _native.Encoder(ref.id, ref.version, choice.settings, len(sample))
+    encoder = new_encoder(ref, choice.settings, len(sample))
     return _saves(encoder, sample)
 
 

@@ -149,7 +149,7 @@ def encode(
             tick(len(raw), 0)
         else:
             if encoder is None:
-                encoder = _native.Encoder(ref.id, ref.version, choice.settings, len(data))
+                encoder = route.new_encoder(ref, choice.settings, len(data))
             for at, end in pace.pieces(len(raw)):
                 encoder.write(raw[at:end])
                 tick(end - at, 0)
@@ -214,7 +214,7 @@ class SegmentDecoder:
         first = min(max(_CANARY_BYTES - self._seen, 0), chunk.head.raw_len)
         try:
             if self._native is None:
-                self._native = _native.Decoder(ref.id, ref.version, header.settings, header.raw_len)
+                self._native = route.new_decoder(ref, header.settings, header.raw_len)
             if coded:
                 self._native.begin_chunk(chunk.payload)
             parts = list(self._advance(self._native, chunk, 0, first))

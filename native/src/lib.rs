@@ -19,7 +19,7 @@ mod native_module {
     use super::hash_128;
     #[pymodule_export]
     use super::segment::{
-        CorruptData, Decoder, Encoder, UnsupportedData, memory, predictors, settings,
+        CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, memory, predictors, settings,
     };
 
     #[pymodule_export]

@@ -8,11 +8,13 @@ use pyo3::types::PyBytes;
 
 create_exception!(_native, CorruptData, PyException);
 create_exception!(_native, UnsupportedData, PyException);
+create_exception!(_native, SetupFailed, PyException);
 
 fn raise(error: PredictorError) -> PyErr {
     match error {
         PredictorError::Corrupt(text) => CorruptData::new_err(text),
         PredictorError::Unsupported(text) => UnsupportedData::new_err(text),
+        PredictorError::Setup(text) => SetupFailed::new_err(text),
         PredictorError::Usage(text) => PyValueError::new_err(text),
     }
 }

@@ -19,11 +19,16 @@ pub enum PredictorError {
     Unsupported(&'static str),
     /// The caller broke the order of calls or went past the segment's length.
     Usage(&'static str),
+    /// This machine or its settings cannot do the work: memory, `LLMZIP_SIMD`.
+    Setup(&'static str),
 }
 
 impl fmt::Display for PredictorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Corrupt(text) | Self::Unsupported(text) | Self::Usage(text)) = self;
+        let (Self::Corrupt(text)
+        | Self::Unsupported(text)
+        | Self::Usage(text)
+        | Self::Setup(text)) = self;
         f.write_str(text)
     }
 }

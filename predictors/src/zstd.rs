@@ -35,7 +35,7 @@ fn encoder_memory(level: i32) -> u64 {
     if level < 10 { 16 << 20 } else { 96 << 20 }
 }
 
-const NO_CONTEXT: PredictorError = PredictorError::Usage("zstd could not set up");
+const NO_CONTEXT: PredictorError = PredictorError::Setup("not enough memory for zstd");
 
 struct Encoder {
     context: CCtx<'static>,

@@ -18,8 +18,10 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         let (level, _) = parse(settings)?;
         // The most that any content takes, since the archive's header speaks for all segments.
         let classes = [Class::Text, Class::Binary, Class::Bilevel];
-        let memory =
-            classes.map(|class| Plan::new(level, Content { class, stride: 0 }).memory(raw_len));
+        let memory = classes.map(|class| {
+            let plan = Plan::new(level, Content { class, stride: 0 });
+            plan.memory(raw_len.saturating_add(primer(&plan).len() as u64))
+        });
         Ok(memory.into_iter().max().unwrap_or(0))
     },
     encoder: |settings, raw_len| {
@@ -42,6 +44,10 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
 
 /// Text that models of the high levels learn before a segment; its parts stand in primer.toml.
 const PRIMER: &[u8] = include_bytes!("../../tables/primer.txt");
+
+fn primer(plan: &Plan) -> &'static [u8] {
+    if plan.primer { PRIMER } else { &[] }
+}
 
 /// Settings are `level class stride:u16`.
 fn parse(settings: &[u8]) -> Result<(u8, Content), PredictorError> {
@@ -97,12 +103,10 @@ impl State {
     fn new(settings: &[u8], raw_len: u64) -> Result<Self, PredictorError> {
         let (level, content) = parse(settings)?;
         let simd = simd::active().map_err(|_| {
-            PredictorError::Usage(
-                "LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has",
-            )
+            PredictorError::Setup("LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has")
         })?;
         let plan = Plan::new(level, content);
-        let primer = if plan.primer { PRIMER } else { &[] };
+        let primer = primer(&plan);
         let mut model = AnyModel::new(plan, raw_len.saturating_add(primer.len() as u64))?;
         let canary = &mut Canary::none();
         with_model!(&mut model, model => simd::run(simd, Train { model, canary, data: primer }));

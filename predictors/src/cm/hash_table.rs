@@ -27,11 +27,11 @@ impl HashTable {
     /// An empty table of `2^log_bytes` bytes, at least one bucket.
     ///
     /// # Errors
-    /// [`PredictorError::Usage`] when there is not enough memory.
+    /// [`PredictorError::Setup`] when there is not enough memory.
     pub fn new(log_bytes: u32) -> Result<Self, PredictorError> {
         let size = 1_usize << log_bytes.max(6);
         let bytes = MmapMut::map_anon(size)
-            .map_err(|_| PredictorError::Usage("not enough memory for the model"))?;
+            .map_err(|_| PredictorError::Setup("not enough memory for the model; free some or take a lower level"))?;
         // Huge pages save address look-ups; where there are none, all works without.
         #[cfg(target_os = "linux")]
         let _ = bytes.advise(memmap2::Advice::HugePage);

@@ -69,7 +69,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
     /// plan's selectors and those of `externals` that have one.
     ///
     /// # Errors
-    /// [`PredictorError::Usage`] when there is not enough memory.
+    /// [`PredictorError::Setup`] when there is not enough memory.
     ///
     /// # Panics
     /// If the plan and the external inputs do not have `S` selectors and `A` curves.

@@ -330,7 +330,8 @@ impl Plan {
             + curves
             + ((self.match_lengths.len() as u64 * 2) << 20)
             + if self.bilevel { 16 << 20 } else { 0 }
-            + raw_len
+            // The bytes so far, in a buffer that doubles.
+            + raw_len.saturating_mul(2)
             + (2 << 20)
     }
 }
