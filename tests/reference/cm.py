@@ -12,7 +12,7 @@ import numpy as np
 from .cm_steps import CANARY_BYTES, HISTORY, SQUASH, advance
 from .errors import CorruptError, UnsupportedError
 
-ONE = 2**29  # of a weight
+ONE = 2**30  # of a weight
 HASH_BITS = {3: 22, 4: 23, 5: 24, 6: 26}  # 8.3: m
 # 8.3: how many contexts of the text plan and of the binary plan a level uses
 CONTEXTS = {True: {3: 5, 4: 6, 5: 7, 6: 8}, False: {3: 5, 4: 6, 5: 7, 6: 10}}
@@ -79,8 +79,8 @@ def new_state(level: int, class_: int, stride: int, raw_len: int) -> State:
         for zeros, ones in HISTORY[:, 2:].tolist()
     ]
     match_counters = [counter(2**22 - 2**22 // (3 + 2 * class_), 0) for class_ in range(32)]
-    weights = [ONE * 21 // (4 * n)] * n + [0, 2**27, 0]
-    curve = [SQUASH[((i << 10) - 15872 + 32768) >> 4] >> 16 for i in range(32)]
+    weights = [ONE * 21 // (8 * n)] * n + [0, 2**27, 0]
+    curve = [SQUASH[((i << 11) - 31744 + 32768) >> 4] >> 16 for i in range(32)]
     return State(
         v=v,
         history=np.zeros(0, dtype=np.uint8),

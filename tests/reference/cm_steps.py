@@ -284,17 +284,17 @@ def predict(s):
         s.last_inputs[i] = mixed(s.inputs, s.weights[i, s.selected[i]])
     v.estimate = mixed(s.last_inputs, s.last_weights[v.partial])
 
-    x = min(max(v.estimate, -15872), 15871) + 15872
-    i = x >> 10
-    f = x & 1023
+    x = min(max(v.estimate, -31744), 31743) + 31744
+    i = x >> 11
+    f = x & 2047
     p = 2 * squash(v.estimate)
     for k in range(2):
         curve = s.bases[k] ^ v.partial
         point = s.curves[k, curve]
-        q = (point[i] * (1024 - f) + point[i + 1] * f) << 6
+        q = (point[i] * (2048 - f) + point[i + 1] * f) << 5
         p += (2 + 2 * k) * q
         s.points[k, 0] = curve
-        s.points[k, 1] = i + (f >> 9)
+        s.points[k, 1] = i + (f >> 10)
     return max(1, p >> 3)
 
 
