@@ -65,7 +65,7 @@ fn find_stride(data: &[u8]) -> usize {
     let longest = LONGEST.min(data.len() / 8);
     let mut score = vec![0_u32; longest + 1];
     // Bytes that differ from their neighbour: a run repeats at any distance and tells nothing.
-    let places: Vec<usize> = (LONGEST.min(data.len())..data.len())
+    let places: Vec<usize> = (longest + 1..data.len())
         .filter(|&i| data[i] != data[i - 1])
         .step_by(3)
         .take(1 << 13)

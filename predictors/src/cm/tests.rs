@@ -234,6 +234,18 @@ fn content_is_told_apart() {
 }
 
 #[test]
+fn detection_takes_any_length() {
+    let mut random = noise(9);
+    let data: Vec<u8> = (0..12_000).map(|_| (random() >> 8) as u8).collect();
+    for len in (0..200)
+        .chain((8 * 1024 - 20)..(8 * 1024 + 20))
+        .chain([9000, 12_000])
+    {
+        detect(&data[..len]);
+    }
+}
+
+#[test]
 fn unknown_settings_are_unsupported() {
     let cm = find("cm", 1).unwrap();
     for settings in [
