@@ -320,7 +320,7 @@ def update(s: State, bit: int) -> None:
     for k in range(2):
         point = s.curves[k, s.points[k, 0]]
         i = s.points[k, 1]
-        point[i] += (65535 * bit - point[i] + 32) >> 6
+        point[i] += (65535 * bit - np.int64(point[i]) + 32) >> 6
 
     if v.match_counter >= 0:
         came = bit == (v.expected >> (7 - v.pos)) & 1
