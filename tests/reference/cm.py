@@ -100,7 +100,7 @@ def new_state(level: int, class_: int, stride: int, raw_len: int) -> State:
         last_weights=np.full((256, 3), ONE // 3),
         last_trained=np.zeros(256, dtype=np.int64),
         selected=np.zeros(3, dtype=np.int64),
-        curves=np.tile(np.array(curve), (2, 65536, 1)),
+        curves=np.tile(np.array(curve, dtype=np.uint16), (2, 65536, 1)),
         bases=np.zeros(2, dtype=np.int64),
         points=np.zeros((2, 2), dtype=np.int64),
     )

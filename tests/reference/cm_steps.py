@@ -2,14 +2,20 @@
 
 Compiled with numba, for speed only. Whole numbers are int64, which holds every value here; hashes
 and the coder's interval wrap at 2^64 and are uint64. The two are never mixed: numba makes a float
-of that. `s` is a State of cm.py.
+of that. `v`, the single values of a State, is `s.v[0]`.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
 from numpy import uint64 as u64
+
+if TYPE_CHECKING:
+    from .cm import State
 
 TABLES = Path(__file__).parents[2] / "predictors" / "tables"
 CANARY_BYTES = 64
@@ -28,17 +34,17 @@ LOW_32 = u64(2**32 - 1)
 
 
 @njit(cache=False)
-def clamp(x, m):
+def clamp(x: int, m: int) -> int:
     return min(max(x, -m), m)
 
 
 @njit(cache=False)
-def squash(x):
+def squash(x: int) -> int:
     return SQUASH[(x + 32768) >> 4]
 
 
 @njit(cache=False)
-def updated(counter, bit, limit):
+def updated(counter: int, bit: bool, limit: int) -> int:
     """8.1: a counter after a bit."""
     p = counter >> 10
     n = counter & 1023
@@ -48,22 +54,22 @@ def updated(counter, bit, limit):
 
 
 @njit(cache=False)
-def mix(h, v):
-    """8.2"""
+def mix(h: u64, v: u64) -> u64:
+    """8.2: takes a number into a hash."""
     h = (h ^ v) + (v << u64(32))
     h = h * GOLDEN
     return h ^ (h >> u64(29))
 
 
 @njit(cache=False)
-def back(s, distance):
+def back(s: State, distance: int) -> u64:
     """8.2: the byte at a distance."""
     seen = s.v[0].seen
     return u64(s.history[seen - distance]) if 1 <= distance <= seen else u64(0)
 
 
 @njit(cache=False)
-def take_byte(s, byte):
+def take_byte(s: State, byte: int) -> None:
     """8.2: a whole byte joins the history."""
     v = s.v[0]
     s.history[v.seen] = byte
@@ -82,7 +88,7 @@ def take_byte(s, byte):
 
 
 @njit(cache=False)
-def form_contexts(s):
+def form_contexts(s: State) -> None:
     """8.3: values and hashes for the first nibble."""
     v = s.v[0]
     last = v.last8
@@ -126,7 +132,7 @@ def form_contexts(s):
 
 
 @njit(cache=False)
-def open_slots(s):
+def open_slots(s: State) -> None:
     """8.3: each context's slot for the next nibble."""
     for k in range(len(s.hashes)):
         if s.places[k] >= 0:
@@ -155,7 +161,7 @@ def open_slots(s):
 
 
 @njit(cache=False)
-def find_match(s):
+def find_match(s: State) -> None:
     """8.4: after each byte."""
     v = s.v[0]
     seen = v.seen
@@ -191,8 +197,8 @@ def find_match(s):
 
 
 @njit(cache=False)
-def length_class(length):
-    """8.4"""
+def length_class(length: int) -> int:
+    """8.4: the class of a match's length."""
     if length < 16:
         return length
     if length < 32:
@@ -208,7 +214,7 @@ def length_class(length):
 
 
 @njit(cache=False)
-def start_byte(s):
+def start_byte(s: State) -> None:
     """8.2: what is formed after each byte and before the first."""
     v = s.v[0]
     v.partial = 1
@@ -221,7 +227,7 @@ def start_byte(s):
 
 
 @njit(cache=False)
-def node(v):
+def node(v: np.void) -> int:
     """8.3: the index in a slot of the history of this bit."""
     if v.pos < 4:
         return v.partial - 1
@@ -230,7 +236,7 @@ def node(v):
 
 
 @njit(cache=False)
-def mixed(inputs, weights):
+def mixed(inputs: np.ndarray, weights: np.ndarray) -> int:
     """8.5: a vector's estimate."""
     total = 0
     for i in range(len(inputs)):
@@ -240,7 +246,7 @@ def mixed(inputs, weights):
 
 
 @njit(cache=False)
-def trained(inputs, weights, estimate, bit, rate):
+def train(inputs: np.ndarray, weights: np.ndarray, estimate: int, bit: int, rate: int) -> None:
     """8.5: trains a vector."""
     err = (bit << 16) - (squash(estimate) >> 16)
     err = clamp((err * rate) >> 10, 65535)
@@ -249,7 +255,7 @@ def trained(inputs, weights, estimate, bit, rate):
 
 
 @njit(cache=False)
-def predict(s):
+def predict(s: State) -> int:
     """8.3 to 8.6: the probability of a one."""
     v = s.v[0]
     n = v.contexts
@@ -299,27 +305,22 @@ def predict(s):
 
 
 @njit(cache=False)
-def update(s, bit):
+def update(s: State, bit: int) -> None:
     """8.2: learns a bit and moves on."""
     v = s.v[0]
-    trained(
-        s.last_inputs,
-        s.last_weights[v.partial],
-        v.estimate,
-        bit,
-        150 + 1000 // (1 + min(s.last_trained[v.partial] >> 7, 255)),
-    )
+    rate = 150 + 1000 // (1 + min(s.last_trained[v.partial] >> 7, 255))
+    train(s.last_inputs, s.last_weights[v.partial], v.estimate, bit, rate)
     s.last_trained[v.partial] += 1
     for i in range(3):
         at = s.selected[i]
         rate = 400 + 4000 // (1 + min(s.trained[i, at] >> 6, 255))
-        trained(s.inputs, s.weights[i, at], s.last_inputs[i], bit, rate)
+        train(s.inputs, s.weights[i, at], s.last_inputs[i], bit, rate)
         s.trained[i, at] += 1
 
     for k in range(2):
         point = s.curves[k, s.points[k, 0]]
         i = s.points[k, 1]
-        point[i] += (65535 * bit - point[i] + 32) >> 6
+        point[i] += (65535 * bit - np.int64(point[i]) + 32) >> 6
 
     if v.match_counter >= 0:
         came = bit == (v.expected >> (7 - v.pos)) & 1
@@ -344,8 +345,8 @@ def update(s, bit):
 
 
 @njit(cache=False)
-def decode_bit(s, payload, p):
-    """Section 6"""
+def decode_bit(s: State, payload: np.ndarray, p: int) -> int:
+    """Section 6."""
     v = s.v[0]
     width = v.high - v.low
     share = u64(p)
@@ -365,7 +366,7 @@ def decode_bit(s, payload, p):
 
 
 @njit(cache=False)
-def advance(s, data, length, coded):
+def advance(s: State, data: np.ndarray, length: int, coded: bool) -> None:
     """Goes over `length` bytes, which are decoded from `data` or are in it."""
     v = s.v[0]
     if v.seen == 0:

@@ -71,6 +71,7 @@ def test_levels_classes_and_strides(level, class_, stride):
         [bytes(range(256))],
         [inputs.random(3000)],
         [b"\xff" * 9000],
+        [b"\0" * 9000],
         [inputs.text(63), inputs.random(1), inputs.text(500)],
         [inputs.random(40), b"\0" * 600, inputs.random(40), inputs.records(600)] * 2,
         # Long matches, lengths past every class, breaks in them and lines of every width.
