@@ -25,10 +25,8 @@ pub enum PredictorError {
 
 impl fmt::Display for PredictorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Corrupt(text)
-        | Self::Unsupported(text)
-        | Self::Usage(text)
-        | Self::Setup(text)) = self;
+        let (Self::Corrupt(text) | Self::Unsupported(text) | Self::Usage(text) | Self::Setup(text)) =
+            self;
         f.write_str(text)
     }
 }

@@ -32,7 +32,7 @@ fn level_of(settings: &[u8]) -> Result<i32, PredictorError> {
 
 /// An upper estimate: window, match finder tables and buffers.
 fn encoder_memory(level: i32) -> u64 {
-    if level < 10 { 16 << 20 } else { 96 << 20 }
+    if level < 10 { 20 << 20 } else { 96 << 20 }
 }
 
 const NO_CONTEXT: PredictorError = PredictorError::Setup("not enough memory for zstd");
@@ -143,7 +143,7 @@ impl SegmentDecoder for Decoder {
             src: &self.payload,
             pos: self.used,
         };
-        // A flush ends in an empty block, which yields nothing but has to be taken in.
+        // Nothing may be left over, neither coded bytes nor content that they hold.
         let taken = self.context.decompress_stream(&mut output, &mut input);
         if taken.is_ok() && output.pos() == 0 && input.pos == self.payload.len() {
             Ok(())

@@ -6,13 +6,13 @@ use super::counter;
 use super::tables::Tables;
 
 /// Contexts, each with a table of its own.
-pub const TEMPLATES: usize = 8;
+const TEMPLATES: usize = 8;
 const LOG_SIZE: u32 = 18;
 
 pub struct Bilevel {
     stride: usize,
-    /// The last 64 pixels of the current row and of the four above, the nearest at bit 0 for the
-    /// current row; for rows above, bit 8 is the pixel straight above the one to come.
+    /// The last 64 pixels of the current row, the latest at bit 0, and of the four rows above, where the
+    /// pixel straight above the next one is at bit 7.
     rows: [u64; 5],
     tables: Vec<u32>,
     states: Vec<u8>,
@@ -39,12 +39,11 @@ impl Bilevel {
     /// Inputs for the mixer that [`Bilevel::predict`] writes.
     pub const INPUTS: usize = 2 * TEMPLATES;
 
-    /// Moves the window one pixel on; `bytes` are the bytes before the current one, `partial` the
-    /// current one's bits so far.
+    /// Moves the window one pixel on: `bit` came at `bit_position` of the byte that follows `bytes`.
     #[inline(always)]
     pub fn advance(&mut self, bit: u32, bytes: &[u8], bit_position: u32) {
         self.rows[0] = self.rows[0] << 1 | u64::from(bit);
-        // The byte of each row above that holds the pixel 8 to the right of the next one.
+        // The byte of each row above that holds the pixel 7 to the right of the next one.
         let n = bytes.len();
         for (up, row) in self.rows.iter_mut().enumerate().skip(1) {
             let from = n + 1;

@@ -103,7 +103,9 @@ impl State {
     fn new(settings: &[u8], raw_len: u64) -> Result<Self, PredictorError> {
         let (level, content) = parse(settings)?;
         let simd = simd::active().map_err(|_| {
-            PredictorError::Setup("LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has")
+            PredictorError::Setup(
+                "LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has",
+            )
         })?;
         let plan = Plan::new(level, content);
         let primer = primer(&plan);

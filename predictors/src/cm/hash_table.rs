@@ -30,8 +30,11 @@ impl HashTable {
     /// [`PredictorError::Setup`] when there is not enough memory.
     pub fn new(log_bytes: u32) -> Result<Self, PredictorError> {
         let size = 1_usize << log_bytes.max(6);
-        let bytes = MmapMut::map_anon(size)
-            .map_err(|_| PredictorError::Setup("not enough memory for the model; free some or take a lower level"))?;
+        let bytes = MmapMut::map_anon(size).map_err(|_| {
+            PredictorError::Setup(
+                "not enough memory for the model; free some or take a lower level",
+            )
+        })?;
         // Huge pages save address look-ups; where there are none, all works without.
         #[cfg(target_os = "linux")]
         let _ = bytes.advise(memmap2::Advice::HugePage);

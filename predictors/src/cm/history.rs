@@ -1,5 +1,7 @@
 //! The bytes so far and what contexts want to know of them: words, lines, shapes, brackets.
 
+use crate::segment::PredictorError;
+
 /// Most open brackets that are remembered.
 const DEEPEST: usize = 64;
 
@@ -23,6 +25,7 @@ pub struct History {
     pub stride: usize,
     /// Classes of the last 16 bytes, 4 bits each, the latest lowest.
     pub shape: u64,
+    rich: bool,
     word_start: usize,
     line_start: usize,
     line_above: usize,
@@ -53,9 +56,21 @@ fn class(byte: u8) -> u64 {
 }
 
 impl History {
-    pub fn new(stride: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
+    /// For a segment of `raw_len` bytes; `rich` if shapes, brackets or followers will be asked for.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn new(stride: usize, raw_len: u64, rich: bool) -> Result<Self, PredictorError> {
+        let mut bytes = Vec::new();
+        usize::try_from(raw_len)
+            .ok()
+            .and_then(|len| bytes.try_reserve_exact(len).ok())
+            .ok_or(PredictorError::Setup(
+                "not enough memory for the segment; free some or cut it smaller",
+            ))?;
+        Ok(Self {
+            bytes,
+            rich,
             last8: 0,
             word: 0,
             previous: [0; 3],
@@ -67,22 +82,12 @@ impl History {
             followed_byte: vec![0; 1 << 8],
             followed_pair: vec![0; 1 << 16],
             open: Vec::new(),
-        }
+        })
     }
 
     pub fn push(&mut self, byte: u8) {
-        let followed = &mut self.followed_byte[(self.last8 & 0xff) as usize];
-        *followed = *followed << 8 | u32::from(byte);
-        let followed = &mut self.followed_pair[(self.last8 & 0xffff) as usize];
-        *followed = *followed << 8 | u32::from(byte);
-        self.shape = self.shape << 4 | class(byte);
-        match class(byte) {
-            9 if self.open.len() == DEEPEST => self.open.clear(),
-            9 => self.open.push(byte),
-            10 => {
-                self.open.pop();
-            }
-            _ => {}
+        if self.rich {
+            self.push_rich(byte);
         }
         let lower = byte.to_ascii_lowercase();
         if lower.is_ascii_lowercase() || byte >= 128 {
@@ -99,6 +104,23 @@ impl History {
         if byte == b'\n' {
             self.line_above = self.line_start;
             self.line_start = self.bytes.len();
+        }
+    }
+
+    /// What only the high levels ask for.
+    fn push_rich(&mut self, byte: u8) {
+        let followed = &mut self.followed_byte[(self.last8 & 0xff) as usize];
+        *followed = *followed << 8 | u32::from(byte);
+        let followed = &mut self.followed_pair[(self.last8 & 0xffff) as usize];
+        *followed = *followed << 8 | u32::from(byte);
+        self.shape = self.shape << 4 | class(byte);
+        match class(byte) {
+            9 if self.open.len() == DEEPEST => self.open.clear(),
+            9 => self.open.push(byte),
+            10 => {
+                self.open.pop();
+            }
+            _ => {}
         }
     }
 
@@ -145,7 +167,8 @@ impl History {
         }
     }
 
-    /// What followed the last byte (kinds 0, 1) or the last two (2, 3) before, with or without them.
+    /// What followed the last byte before, with it (kind 0) or longer without it (1); the same of the
+    /// last two bytes (2), or longer with the last byte alone (3).
     pub fn indirect(&self, kind: u32) -> u64 {
         let (byte, pair) = (self.last8 & 0xff, self.last8 & 0xffff);
         let after_byte = u64::from(self.followed_byte[byte as usize]);

@@ -64,7 +64,9 @@ impl MatchModel {
         if let Some(context) = history.len().checked_sub(self.min_len) {
             let mut hash = 0_u32;
             for &byte in &history[context..] {
-                hash = (hash + u32::from(byte) + 1).wrapping_mul(0x2f0b_4c47);
+                hash = hash
+                    .wrapping_add(u32::from(byte) + 1)
+                    .wrapping_mul(0x2f0b_4c47);
                 hash ^= hash >> 15;
             }
             self.slot = (hash & self.mask) as usize;

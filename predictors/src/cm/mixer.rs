@@ -63,7 +63,7 @@ fn stretch_of(sum: i32) -> i32 {
 /// An input that comes from outside: a language model's or a circuit's bit probability.
 #[derive(Debug, Clone, Copy)]
 pub struct External {
-    /// First weight, in units of `2^-30` ([`ONE`]).
+    /// First weight, in units of `2^-30` ([`ONE`]), at most 1.75 either way.
     pub weight: i32,
     /// The weight learns `2^-rate_shift` as fast as the others.
     pub rate_shift: u32,

@@ -13,6 +13,7 @@ use super::run_map::RunMap;
 use super::selector::{Curve, Selector};
 use super::tables::{STATES, Tables};
 use crate::segment::PredictorError;
+use crate::simd::scalar::WEIGHT_LIMIT;
 use crate::simd::{Contexts, Kernels, SLACK};
 
 /// Log2 of the entries of a match model's table.
@@ -92,7 +93,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
             .for_each(|w| *w = ONE / 8);
         initial[before - pixels..before].fill(ONE / 16);
         for (weight, external) in initial[before..].iter_mut().zip(externals) {
-            *weight = external.weight;
+            *weight = external.weight.clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT);
         }
         let own = externals.iter().enumerate().filter(|(_, e)| e.selector > 0);
         let own = own.map(|(i, e)| Selector::External(i, e.selector));
@@ -106,11 +107,11 @@ impl<const S: usize, const A: usize> Model<S, A> {
             .expect("as many curves as the type has");
         let slower: Vec<_> = (before..)
             .zip(externals)
-            .map(|(at, e)| (at, e.rate_shift))
+            .map(|(at, e)| (at, e.rate_shift.min(31)))
             .collect();
         let mut model = Self {
             tables,
-            history: History::new(plan.stride),
+            history: History::new(plan.stride, raw_len, plan.distance)?,
             hashes: vec![0; n],
             slots: vec![usize::MAX; n],
             nodes: vec![0; n * 16 + SLACK],

@@ -1,4 +1,4 @@
-//! Which contexts and models a level uses for a class of content. FORMAT.md lists the same.
+//! Which contexts and models a level uses for a class of content; FORMAT.md, sections 8.3 and 8.8.
 
 use std::ops::RangeInclusive;
 
@@ -323,15 +323,14 @@ impl Plan {
             .iter()
             .map(|(c, _)| 64 * c.contexts() as u64)
             .sum();
-        (1 << self.log_table(raw_len))
+        let fixed = (1 << self.log_table(raw_len))
             + runs
             + contexts * 4096
             + vectors * (width * 4 + 8)
             + curves
             + ((self.match_lengths.len() as u64 * 2) << 20)
             + if self.bilevel { 16 << 20 } else { 0 }
-            // The bytes so far, in a buffer that doubles.
-            + raw_len.saturating_mul(2)
-            + (2 << 20)
+            + (2 << 20);
+        raw_len.saturating_add(fixed)
     }
 }
