@@ -12,6 +12,9 @@ class CorruptData(Exception):
 class UnsupportedData(Exception):
     """Settings that this version does not know, or no such predictor."""
 
+class SetupFailed(Exception):
+    """This machine, as it is set up, cannot do the work."""
+
 def xxh3_128(data: bytes) -> bytes:
     """XXH3-128 with seed 0 in canonical form: 16 bytes, big-endian."""
 
@@ -34,6 +37,10 @@ class Encoder:
     def write(self, data: bytes) -> None: ...
     def finish_chunk(self) -> bytes:
         """The chunk's coded bytes; where they are not shorter, it must be stored as type 3."""
+
+    @property
+    def coded_so_far(self) -> int:
+        """Coded bytes of the open chunk, for progress."""
 
     @property
     def canary(self) -> int:

@@ -141,6 +141,7 @@ def encode(
     digests: list[bytes] = []
     for start in range(0, len(data), container.MAX_CHUNK):
         raw = data[start : start + container.MAX_CHUNK]
+        told = 0
         if not raw.lstrip(raw[:1]):
             kind, payload = container.CONSTANT, raw[:1]
             tick(len(raw), 0)
@@ -152,7 +153,8 @@ def encode(
                 encoder = route.new_encoder(ref, choice.settings, len(data))
             for at, end in pace.pieces(len(raw)):
                 encoder.write(raw[at:end])
-                tick(end - at, 0)
+                told, before = encoder.coded_so_far, told
+                tick(end - at, told - before)
             kind, payload = container.CODED, encoder.finish_chunk()
             if len(payload) >= len(raw):
                 kind, payload = container.STORED_AFTER_CODING, raw
@@ -160,7 +162,7 @@ def encode(
         head = container.build_chunk_head(
             ChunkHead(kind, len(raw), len(payload), crc32(payload), digest[:8])
         )
-        tick(0, len(head) + len(payload))
+        tick(0, len(head) + len(payload) - told)
         chunks += (head, payload)
         digests.append(len(raw).to_bytes(8, "little") + digest)
     body = b"".join(chunks)

@@ -86,6 +86,12 @@ impl Encoder {
         Ok(PyBytes::new(py, &coded))
     }
 
+    /// Coded bytes of the open chunk so far, for progress.
+    #[getter]
+    fn coded_so_far(&self) -> u64 {
+        self.0.coded_so_far()
+    }
+
     #[getter]
     fn canary(&self) -> u32 {
         self.0.canary()

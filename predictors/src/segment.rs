@@ -56,6 +56,11 @@ pub trait SegmentEncoder: Send + Sync {
     /// [`PredictorError::Usage`] when the predictor cannot end a chunk here.
     fn finish_chunk(&mut self) -> Result<Vec<u8>, PredictorError>;
 
+    /// Coded bytes of the open chunk so far, for progress; 0 where that is not known.
+    fn coded_so_far(&self) -> u64 {
+        0
+    }
+
     /// Hash of the first predictions of the segment, once [`CANARY_BYTES`] bytes or all were coded.
     fn canary(&self) -> u32 {
         0

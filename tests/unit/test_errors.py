@@ -14,6 +14,7 @@ from llmzip.errors import (
     ModelError,
     NotAnArchiveError,
     PredictionMismatch,
+    SetupError,
     TruncatedError,
     UnsupportedError,
     UsageError,
@@ -31,6 +32,7 @@ EXAMPLES = [
     UnsupportedError("newer"),
     ModelError("no model"),
     LimitError("memory", 3 << 30, 2 << 30, "raise it with -M"),
+    SetupError("no memory"),
     UsageError("no"),
 ]
 
@@ -66,6 +68,7 @@ def test_exit_codes():
         UnsupportedError,
         ModelError,
         LimitError,
+        SetupError,
     }
     assert {kind for kind, code in codes.items() if code == 2} == {UsageError}
     assert {code for code in codes.values()} == {1, 2, 3}

@@ -218,6 +218,10 @@ impl SegmentEncoder for Encoder {
         Ok(self.1.finish())
     }
 
+    fn coded_so_far(&self) -> u64 {
+        self.1.bytes_ready() as u64
+    }
+
     fn canary(&self) -> u32 {
         self.0.canary.hash.clone().finalize()
     }
