@@ -11,22 +11,27 @@ const STEP_LOG: u32 = 11;
 /// The points lie at odd multiples of half a nat, so that a curve fills one cache line.
 const REACH: i32 = (POINTS as i32 - 1) << (STEP_LOG - 1);
 
+/// Probabilities in units of `2^-16`, on one cache line.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Curve([u16; POINTS]);
+
 pub struct Apm {
-    /// Probabilities in units of `2^-16`.
-    curve: Vec<u16>,
-    nearer: usize,
+    curves: Vec<Curve>,
+    /// Curve and point that the last refinement was nearest to.
+    nearest: (usize, usize),
     rate: u32,
 }
 
 impl Apm {
     /// `contexts` curves that start as the identity; a point moves by `2^-rate` of its error.
     pub fn new(tables: &Tables, contexts: usize, rate: u32) -> Self {
-        let identity: Vec<u16> = (0..POINTS as i32)
-            .map(|i| (tables.squash((i << STEP_LOG) - REACH) >> 16) as u16)
-            .collect();
+        let identity = Curve(std::array::from_fn(|i| {
+            (tables.squash(((i as i32) << STEP_LOG) - REACH) >> 16) as u16
+        }));
         Self {
-            curve: identity.repeat(contexts),
-            nearer: 0,
+            curves: vec![identity; contexts],
+            nearest: (0, 0),
             rate,
         }
     }
@@ -34,25 +39,31 @@ impl Apm {
     /// Asks for the memory of `context` and of its neighbour that differs in the lowest bit.
     #[inline(always)]
     pub fn prefetch(&self, context: usize) {
-        prefetch(&self.curve, (context & !1) * POINTS);
-        prefetch(&self.curve, (context | 1) * POINTS);
+        prefetch(&self.curves, context & !1);
+        prefetch(&self.curves, context | 1);
     }
 
     /// Refines a stretch value; returns a probability in units of `2^-32`.
     #[inline(always)]
     pub fn refine(&mut self, stretch: i32, context: usize) -> u32 {
         let position = (stretch.clamp(-REACH, REACH - 1) + REACH) as usize;
-        let low = context * POINTS + (position >> STEP_LOG);
+        // The clamp keeps `low` below the last point; the mask tells the compiler so.
+        let low = (position >> STEP_LOG) & (POINTS - 1);
         let weight = (position & ((1 << STEP_LOG) - 1)) as u32;
-        self.nearer = low + (weight >> (STEP_LOG - 1)) as usize;
-        let (a, b) = (u32::from(self.curve[low]), u32::from(self.curve[low + 1]));
+        self.nearest = (context, low + (weight >> (STEP_LOG - 1)) as usize);
+        let curve = &self.curves[context].0;
+        let (a, b) = (
+            u32::from(curve[low]),
+            u32::from(curve[(low + 1) & (POINTS - 1)]),
+        );
         (a * ((1 << STEP_LOG) - weight) + b * weight) << (16 - STEP_LOG)
     }
 
     /// Learns from the bit that [`Apm::refine`] was last asked about.
     #[inline(always)]
     pub fn update(&mut self, bit: u32) {
-        let point = &mut self.curve[self.nearer];
+        let (context, point) = self.nearest;
+        let point = &mut self.curves[context].0[point & (POINTS - 1)];
         let target = (bit as i32) * 65535;
         let error = target - i32::from(*point);
         *point = (i32::from(*point) + ((error + (1 << (self.rate - 1))) >> self.rate)) as u16;

@@ -89,13 +89,10 @@ impl Canary {
         }
     }
 
-    #[inline(always)]
-    fn watch(&mut self, p: u32) -> u32 {
-        if self.left > 0 {
-            self.left -= 1;
-            self.hash.update(&p.to_le_bytes());
-        }
-        p
+    #[cold]
+    fn watch(&mut self, p: u32) {
+        self.left -= 1;
+        self.hash.update(&p.to_le_bytes());
     }
 }
 
@@ -145,9 +142,13 @@ impl<const S: usize, const A: usize> Job for Encode<'_, S, A> {
     #[inline(always)]
     fn run<K: Kernels>(self) {
         for &byte in self.data {
+            let watched = self.canary.left > 0;
             for shift in (0..8).rev() {
                 let bit = byte >> shift & 1 == 1;
-                let p = self.canary.watch(self.model.predict::<K>());
+                let p = self.model.predict::<K>();
+                if watched {
+                    self.canary.watch(p);
+                }
                 self.coder.encode(bit, p);
                 self.model.update::<K>(bit);
             }
@@ -168,8 +169,12 @@ impl<const S: usize, const A: usize> Job for Decode<'_, S, A> {
     #[inline(always)]
     fn run<K: Kernels>(self) {
         for byte in self.out {
+            let watched = self.canary.left > 0;
             for _ in 0..8 {
-                let p = self.canary.watch(self.model.predict::<K>());
+                let p = self.model.predict::<K>();
+                if watched {
+                    self.canary.watch(p);
+                }
                 let bit = self.coder.decode(p);
                 self.model.update::<K>(bit);
                 *byte = *byte << 1 | u8::from(bit);
@@ -190,8 +195,12 @@ impl<const S: usize, const A: usize> Job for Train<'_, S, A> {
     #[inline(always)]
     fn run<K: Kernels>(self) {
         for &byte in self.data {
+            let watched = self.canary.left > 0;
             for shift in (0..8).rev() {
-                self.canary.watch(self.model.predict::<K>());
+                let p = self.model.predict::<K>();
+                if watched {
+                    self.canary.watch(p);
+                }
                 self.model.update::<K>(byte >> shift & 1 == 1);
             }
         }

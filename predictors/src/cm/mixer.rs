@@ -5,7 +5,7 @@
 //! those estimates. After Mahoney's paq8 and Mattern, "Mixing Strategies in Data Compression" (2012).
 
 use super::tables::{STRETCH_MAX, Tables};
-use crate::simd::scalar::Scalar;
+use crate::simd::scalar::{product, trained};
 use crate::simd::{Kernels, LANES};
 
 /// One in the fixed point of weights, which reach to 1.75.
@@ -23,22 +23,22 @@ pub struct Rate {
     pub shift: u32,
 }
 
-struct Layer {
-    width: usize,
-    weights: Vec<i32>,
+/// The learning rates of a layer's weight vectors.
+struct Rates {
+    /// How often each vector was used, as far as it matters.
     uses: Vec<u32>,
-    rates: [i32; RATE_STEPS],
+    steps: [i32; RATE_STEPS],
     shift: u32,
+    last: u32,
 }
 
-impl Layer {
-    fn new(vector: &[i32], vectors: usize, rate: Rate) -> Self {
+impl Rates {
+    fn new(vectors: usize, rate: Rate) -> Self {
         Self {
-            width: vector.len(),
-            weights: vector.repeat(vectors),
             uses: vec![0; vectors],
-            rates: std::array::from_fn(|step| rate.floor + rate.extra / (1 + step as i32)),
+            steps: std::array::from_fn(|step| rate.floor + rate.extra / (1 + step as i32)),
             shift: rate.shift,
+            last: (RATE_STEPS as u32 - 1) << rate.shift,
         }
     }
 
@@ -47,10 +47,10 @@ impl Layer {
     #[inline(always)]
     fn error(&mut self, vector: usize, p16: i32, bit: u32) -> i32 {
         let uses = &mut self.uses[vector];
-        let step = ((*uses >> self.shift) as usize).min(RATE_STEPS - 1);
-        *uses = uses.saturating_add(1);
+        let step = usize::from((*uses >> self.shift) as u8);
+        *uses += u32::from(*uses < self.last);
         let error = (bit << 16) as i32 - p16;
-        ((error * self.rates[step]) >> 10).clamp(-65535, 65535)
+        ((error * self.steps[step]) >> 10).clamp(-65535, 65535)
     }
 }
 
@@ -78,7 +78,9 @@ pub struct Mixer<const S: usize> {
     /// Inputs as training sees them, where external inputs learn slower; empty if there are none.
     steps: Vec<i32>,
     external_shifts: Vec<(usize, u32)>,
-    first: Layer,
+    /// Weight vectors of the first layer, each as long as the inputs.
+    weights: Vec<i32>,
+    rates: Rates,
     bases: [usize; S],
     /// Vector of each table, and where it starts.
     chosen: [usize; S],
@@ -86,7 +88,8 @@ pub struct Mixer<const S: usize> {
     estimates: [i32; S],
     probabilities: [i32; S],
     errors: [i32; S],
-    second: Layer,
+    finals: Vec<[i32; S]>,
+    final_rates: Rates,
     final_vector: usize,
     final_probability: i32,
 }
@@ -112,7 +115,6 @@ impl<const S: usize> Mixer<S> {
             vectors += contexts;
             vectors - contexts
         });
-        let share = vec![ONE / S as i32; S];
         Self {
             inputs: vec![0; initial.len()],
             steps: if external_shifts.is_empty() {
@@ -121,13 +123,15 @@ impl<const S: usize> Mixer<S> {
                 vec![0; initial.len()]
             },
             external_shifts,
-            first: Layer::new(initial, vectors, rates[0]),
+            weights: initial.repeat(vectors),
+            rates: Rates::new(vectors, rates[0]),
             chosen: bases,
             selected: bases.map(|vector| vector * initial.len()),
             probabilities: [0; S],
             estimates: [0; S],
             bases,
-            second: Layer::new(&share, finals, rates[1]),
+            finals: vec![[ONE / S as i32; S]; finals],
+            final_rates: Rates::new(finals, rates[1]),
             errors: [0; S],
             final_vector: 0,
             final_probability: 0,
@@ -139,29 +143,20 @@ impl<const S: usize> Mixer<S> {
     pub fn select(&mut self, table: usize, context: usize) {
         let vector = self.bases[table] + context;
         self.chosen[table] = vector;
-        self.selected[table] = vector * self.first.width;
+        self.selected[table] = vector * self.inputs.len();
     }
 
     /// Mixes; returns the stretch value of the result.
     #[inline(always)]
     pub fn mix<K: Kernels>(&mut self, tables: &Tables, final_context: usize) -> i32 {
-        K::dot(
-            &self.inputs,
-            &self.first.weights,
-            &self.selected,
-            &mut self.estimates,
-        );
-        for table in 0..S {
-            let estimate = stretch_of(self.estimates[table]);
-            self.estimates[table] = estimate;
-            self.probabilities[table] = (tables.squash(estimate) >> 16) as i32;
-        }
+        self.estimates = K::dot(&self.inputs, &self.weights, &self.selected).map(stretch_of);
+        self.probabilities = self.estimates.map(|x| (tables.squash(x) >> 16) as i32);
         self.final_vector = final_context;
-        let start = final_context * self.second.width;
-        let mut sum = [0];
-        // So short a vector is quickest without vector registers.
-        Scalar::dot(&self.estimates, &self.second.weights, &[start], &mut sum);
-        let result = stretch_of(sum[0]);
+        let products: [i32; S] = {
+            let weights = &self.finals[final_context];
+            std::array::from_fn(|table| product(self.estimates[table], weights[table]))
+        };
+        let result = stretch_of(products.into_iter().fold(0, i32::wrapping_add));
         self.final_probability = (tables.squash(result) >> 16) as i32;
         result
     }
@@ -178,19 +173,15 @@ impl<const S: usize> Mixer<S> {
         }
         for table in 0..S {
             let (vector, p16) = (self.chosen[table], self.probabilities[table]);
-            self.errors[table] = self.first.error(vector, p16, bit);
+            self.errors[table] = self.rates.error(vector, p16, bit);
         }
-        K::train(
-            inputs,
-            &mut self.first.weights,
-            &self.selected,
-            &self.errors,
-        );
+        K::train(inputs, &mut self.weights, &self.selected, &self.errors);
         let error = self
-            .second
+            .final_rates
             .error(self.final_vector, self.final_probability, bit);
-        let start = self.final_vector * self.second.width;
-        let weights = &mut self.second.weights;
-        Scalar::train(&self.estimates, weights, &[start], &[error]);
+        let weights = &mut self.finals[self.final_vector];
+        for (weight, &estimate) in weights.iter_mut().zip(&self.estimates) {
+            *weight = trained(*weight, estimate, error);
+        }
     }
 }

@@ -14,7 +14,8 @@ use super::selector::{Curve, Selector};
 use super::tables::{STATES, Tables};
 use crate::segment::PredictorError;
 use crate::simd::scalar::WEIGHT_LIMIT;
-use crate::simd::{Contexts, Kernels, SLACK};
+use crate::simd::Kernels;
+use crate::simd::group::Group;
 
 /// Log2 of the entries of a match model's table.
 const LOG_MATCHES: u32 = 18;
@@ -30,10 +31,7 @@ pub struct Model<const S: usize, const A: usize> {
     hashes: Vec<u32>,
     /// Where the contexts' slots are, and their bit histories while a nibble lasts.
     slots: Vec<usize>,
-    nodes: Vec<u8>,
-    /// Counters of the bit-history maps, those in use, and the table of histories.
-    maps: Vec<u32>,
-    counters: Vec<u32>,
+    groups: Vec<Group>,
     table: HashTable,
     matchers: Vec<MatchModel>,
     runs: Option<RunMap>,
@@ -54,15 +52,11 @@ pub struct Model<const S: usize, const A: usize> {
 }
 
 /// First counters of a map over bit histories: what the counts say, adapted fast.
-fn young_map(tables: &Tables) -> Vec<u32> {
-    tables
-        .counts
-        .iter()
-        .map(|&[zeros, ones]| {
-            let (n0, n1) = (u32::from(zeros), u32::from(ones));
-            counter::counter(((n1 * 5 + 2) << 22) / ((n0 + n1) * 5 + 4), 6)
-        })
-        .collect()
+fn young_map(tables: &Tables) -> [u32; STATES] {
+    tables.counts.map(|[zeros, ones]| {
+        let (n0, n1) = (u32::from(zeros), u32::from(ones));
+        counter::counter(((n1 * 5 + 2) << 22) / ((n0 + n1) * 5 + 4), 6)
+    })
 }
 
 impl<const S: usize, const A: usize> Model<S, A> {
@@ -114,9 +108,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
             history: History::new(plan.stride, raw_len, plan.distance)?,
             hashes: vec![0; n],
             slots: vec![usize::MAX; n],
-            nodes: vec![0; n * 16 + SLACK],
-            maps: map.repeat(n),
-            counters: vec![0; n],
+            groups: Group::of(n, &map),
             table: HashTable::new(plan.log_table(raw_len))?,
             matchers: plan
                 .match_lengths
@@ -190,7 +182,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
     /// Writes the histories of the nibble that ended back and takes up those of the next.
     #[inline(always)]
     fn open_slots(&mut self) {
-        let (nodes, _) = self.nodes.as_chunks_mut::<16>();
+        let nodes = self.groups.iter_mut().flat_map(|group| &mut group.nodes);
         for ((slot, nodes), &hash) in self.slots.iter_mut().zip(nodes).zip(&self.hashes) {
             if *slot != usize::MAX {
                 self.table.save(*slot, nodes);
@@ -244,13 +236,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
         for (input, &(stretch, _)) in others.iter_mut().zip(&self.external) {
             *input = stretch;
         }
-        let mut contexts = Contexts {
-            count: n,
-            nodes: &mut self.nodes,
-            maps: &mut self.maps,
-            counters: &mut self.counters,
-        };
-        let hits = K::context_inputs(tables, &mut contexts, node, block, distance);
+        let hits = K::context_inputs(tables, &mut self.groups, node, block, distance);
         for table in 0..S {
             let context = self.selector_context(self.selectors[table], hits);
             self.mixer.select(table, context);
@@ -314,13 +300,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
         if let Some(runs) = &mut self.runs {
             runs.update(tables, bit);
         }
-        let mut contexts = Contexts {
-            count: self.hashes.len(),
-            nodes: &mut self.nodes,
-            maps: &mut self.maps,
-            counters: &mut self.counters,
-        };
-        K::context_update(tables, &mut contexts, node, bit, self.plan.limit);
+        K::context_update(tables, &mut self.groups, node, bit, self.plan.limit);
         if let Some(bilevel) = &mut self.bilevel {
             bilevel.update(tables, bit);
             bilevel.advance(bit, &self.history.bytes, self.bit_position);

@@ -3,7 +3,8 @@
 use std::arch::x86_64::*;
 
 use super::scalar::WEIGHT_LIMIT;
-use super::{Contexts, Job, Kernels, check_vectors, direct};
+use super::group::Group;
+use super::{Job, Kernels, check_vectors, direct};
 use crate::cm::tables::Tables;
 
 pub fn detected() -> bool {
@@ -30,88 +31,116 @@ pub struct Avx2;
 // Safety of every call below: `Avx2` is reached through `enter` alone, which checks the features.
 impl Kernels for Avx2 {
     #[inline(always)]
-    fn dot(inputs: &[i32], weights: &[i32], starts: &[usize], sums: &mut [i32]) {
-        unsafe { dot(inputs, weights, starts, sums) }
+    fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S] {
+        unsafe { dot(inputs, weights, starts) }
     }
 
     #[inline(always)]
-    fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]) {
+    fn train<const S: usize>(
+        inputs: &[i32],
+        weights: &mut [i32],
+        starts: &[usize; S],
+        errors: &[i32; S],
+    ) {
         unsafe { train(inputs, weights, starts, errors) }
     }
 
     #[inline(always)]
     fn context_inputs(
         tables: &Tables,
-        contexts: &mut Contexts<'_>,
+        groups: &mut [Group],
         node: usize,
-        stretched: &mut [i32],
+        inputs: &mut [i32],
         distance: &mut [i32],
     ) -> usize {
-        direct::context_inputs(tables, contexts, node, stretched, distance)
+        unsafe { direct::context_inputs(tables, groups, node, inputs, distance) }
     }
 
     #[inline(always)]
     fn context_update(
         tables: &Tables,
-        contexts: &mut Contexts<'_>,
+        groups: &mut [Group],
         node: usize,
         bit: u32,
         limit: u32,
     ) {
-        direct::context_update(tables, contexts, node, bit, limit)
+        unsafe { direct::context_update(tables, groups, node, bit, limit) }
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn dot(inputs: &[i32], weights: &[i32], starts: &[usize], sums: &mut [i32]) {
+fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S] {
     check_vectors(inputs, weights, starts);
-    for (&start, out) in starts.iter().zip(sums) {
-        let mut sum = _mm256_setzero_si256();
-        let mut i = 0;
-        while i < inputs.len() {
-            // Safety: `check_vectors` saw that this many values follow.
-            let (x, w) = unsafe {
-                (
-                    _mm256_loadu_si256(inputs.as_ptr().add(i).cast()),
-                    _mm256_loadu_si256(weights.as_ptr().add(start + i).cast()),
-                )
-            };
+    let mut sums = [_mm256_setzero_si256(); S];
+    let mut i = 0;
+    while i < inputs.len() {
+        // Safety: `check_vectors` saw that this many values follow.
+        let x = unsafe { _mm256_loadu_si256(inputs.as_ptr().add(i).cast()) };
+        for (sum, &start) in sums.iter_mut().zip(starts) {
+            // Safety: as above.
+            let w = unsafe { _mm256_loadu_si256(weights.as_ptr().add(start + i).cast()) };
             // The weight's upper half faces the input's lower half; the input's sign bits face zero.
             let products = _mm256_madd_epi16(x, _mm256_srli_epi32::<16>(w));
-            sum = _mm256_add_epi32(sum, _mm256_srai_epi32::<9>(products));
-            i += 8;
+            *sum = _mm256_add_epi32(*sum, _mm256_srai_epi32::<9>(products));
         }
-        let sum = _mm_add_epi32(
-            _mm256_castsi256_si128(sum),
-            _mm256_extracti128_si256::<1>(sum),
-        );
-        let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
-        let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum));
-        *out = _mm_cvtsi128_si32(sum);
+        i += 8;
     }
+    totals(sums)
+}
+
+/// Sums of the lanes of each, wrapping.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn totals<const S: usize>(sums: [__m256i; S]) -> [i32; S] {
+    let mut out = [0; S];
+    for start in (0..S).step_by(4) {
+        let sum = |k: usize| match sums.get(start + k) {
+            Some(&sum) => sum,
+            None => _mm256_setzero_si256(),
+        };
+        let pairs = _mm256_hadd_epi32(sum(0), sum(1));
+        let others = _mm256_hadd_epi32(sum(2), sum(3));
+        let four = _mm256_hadd_epi32(pairs, others);
+        let (low, high) = (
+            _mm256_castsi256_si128(four),
+            _mm256_extracti128_si256::<1>(four),
+        );
+        let mut four = [0_i32; 4];
+        // Safety: an array of four values.
+        unsafe { _mm_storeu_si128(four.as_mut_ptr().cast(), _mm_add_epi32(low, high)) };
+        let count = (S - start).min(4);
+        out[start..start + count].copy_from_slice(&four[..count]);
+    }
+    out
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]) {
+fn train<const S: usize>(
+    inputs: &[i32],
+    weights: &mut [i32],
+    starts: &[usize; S],
+    errors: &[i32; S],
+) {
     check_vectors(inputs, weights, starts);
+    if *errors == [0; S] {
+        return;
+    }
     let half = _mm256_set1_epi32(8);
     let (least, most) = (
         _mm256_set1_epi32(-WEIGHT_LIMIT),
         _mm256_set1_epi32(WEIGHT_LIMIT),
     );
-    for (&start, &error) in starts.iter().zip(errors) {
-        if error == 0 {
-            continue;
-        }
-        let error = _mm256_set1_epi32(error);
-        let mut i = 0;
-        while i < inputs.len() {
-            // Safety: `check_vectors` saw that this many values follow.
+    let errors = errors.map(|error| _mm256_set1_epi32(error));
+    let mut i = 0;
+    while i < inputs.len() {
+        // Safety: `check_vectors` saw that this many values follow.
+        let x = unsafe { _mm256_loadu_si256(inputs.as_ptr().add(i).cast()) };
+        for (&start, &error) in starts.iter().zip(&errors) {
+            // Safety: as above.
             unsafe {
                 let place = weights.as_mut_ptr().add(start + i);
-                let x = _mm256_loadu_si256(inputs.as_ptr().add(i).cast());
                 let step = _mm256_add_epi32(_mm256_mullo_epi32(x, error), half);
                 let new = _mm256_add_epi32(
                     _mm256_loadu_si256(place.cast()),
@@ -120,7 +149,7 @@ fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]) 
                 let new = _mm256_min_epi32(_mm256_max_epi32(new, least), most);
                 _mm256_storeu_si256(place.cast(), new);
             }
-            i += 8;
         }
+        i += 8;
     }
 }

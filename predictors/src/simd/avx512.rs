@@ -3,7 +3,8 @@
 use std::arch::x86_64::*;
 
 use super::scalar::WEIGHT_LIMIT;
-use super::{Contexts, Job, Kernels, check_vectors, direct};
+use super::group::Group;
+use super::{Job, Kernels, avx2, check_vectors, direct};
 use crate::cm::tables::Tables;
 
 pub fn detected() -> bool {
@@ -33,82 +34,95 @@ pub struct Avx512;
 // Safety of every call below: `Avx512` is reached through `enter` alone, which checks the features.
 impl Kernels for Avx512 {
     #[inline(always)]
-    fn dot(inputs: &[i32], weights: &[i32], starts: &[usize], sums: &mut [i32]) {
-        unsafe { dot(inputs, weights, starts, sums) }
+    fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S] {
+        unsafe { dot(inputs, weights, starts) }
     }
 
     #[inline(always)]
-    fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]) {
+    fn train<const S: usize>(
+        inputs: &[i32],
+        weights: &mut [i32],
+        starts: &[usize; S],
+        errors: &[i32; S],
+    ) {
         unsafe { train(inputs, weights, starts, errors) }
     }
 
     #[inline(always)]
     fn context_inputs(
         tables: &Tables,
-        contexts: &mut Contexts<'_>,
+        groups: &mut [Group],
         node: usize,
-        stretched: &mut [i32],
+        inputs: &mut [i32],
         distance: &mut [i32],
     ) -> usize {
-        direct::context_inputs(tables, contexts, node, stretched, distance)
+        unsafe { direct::context_inputs(tables, groups, node, inputs, distance) }
     }
 
     #[inline(always)]
     fn context_update(
         tables: &Tables,
-        contexts: &mut Contexts<'_>,
+        groups: &mut [Group],
         node: usize,
         bit: u32,
         limit: u32,
     ) {
-        direct::context_update(tables, contexts, node, bit, limit)
+        unsafe { direct::context_update(tables, groups, node, bit, limit) }
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn dot(inputs: &[i32], weights: &[i32], starts: &[usize], sums: &mut [i32]) {
+fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S] {
     check_vectors(inputs, weights, starts);
-    for (&start, out) in starts.iter().zip(sums) {
-        let mut sum = _mm512_setzero_si512();
-        let mut i = 0;
-        while i < inputs.len() {
-            // Safety: `check_vectors` saw that this many values follow.
-            let (x, w) = unsafe {
-                (
-                    _mm512_loadu_si512(inputs.as_ptr().add(i).cast()),
-                    _mm512_loadu_si512(weights.as_ptr().add(start + i).cast()),
-                )
-            };
+    let mut sums = [_mm512_setzero_si512(); S];
+    let mut i = 0;
+    while i < inputs.len() {
+        // Safety: `check_vectors` saw that this many values follow.
+        let x = unsafe { _mm512_loadu_si512(inputs.as_ptr().add(i).cast()) };
+        for (sum, &start) in sums.iter_mut().zip(starts) {
+            // Safety: as above.
+            let w = unsafe { _mm512_loadu_si512(weights.as_ptr().add(start + i).cast()) };
             // The weight's upper half faces the input's lower half; the input's sign bits face zero.
             let products = _mm512_madd_epi16(x, _mm512_srli_epi32::<16>(w));
-            sum = _mm512_add_epi32(sum, _mm512_srai_epi32::<9>(products));
-            i += 16;
+            *sum = _mm512_add_epi32(*sum, _mm512_srai_epi32::<9>(products));
         }
-        *out = _mm512_reduce_add_epi32(sum);
+        i += 16;
     }
+    let halves = sums.map(|sum| {
+        let high = _mm512_extracti64x4_epi64::<1>(sum);
+        _mm256_add_epi32(_mm512_castsi512_si256(sum), high)
+    });
+    avx2::totals(halves)
 }
+
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]) {
+fn train<const S: usize>(
+    inputs: &[i32],
+    weights: &mut [i32],
+    starts: &[usize; S],
+    errors: &[i32; S],
+) {
     check_vectors(inputs, weights, starts);
+    if *errors == [0; S] {
+        return;
+    }
     let half = _mm512_set1_epi32(8);
     let (least, most) = (
         _mm512_set1_epi32(-WEIGHT_LIMIT),
         _mm512_set1_epi32(WEIGHT_LIMIT),
     );
-    for (&start, &error) in starts.iter().zip(errors) {
-        if error == 0 {
-            continue;
-        }
-        let error = _mm512_set1_epi32(error);
-        let mut i = 0;
-        while i < inputs.len() {
-            // Safety: `check_vectors` saw that this many values follow.
+    let errors = errors.map(|error| _mm512_set1_epi32(error));
+    let mut i = 0;
+    while i < inputs.len() {
+        // Safety: `check_vectors` saw that this many values follow.
+        let x = unsafe { _mm512_loadu_si512(inputs.as_ptr().add(i).cast()) };
+        for (&start, &error) in starts.iter().zip(&errors) {
+            // Safety: as above.
             unsafe {
                 let place = weights.as_mut_ptr().add(start + i);
-                let x = _mm512_loadu_si512(inputs.as_ptr().add(i).cast());
                 let step = _mm512_add_epi32(_mm512_mullo_epi32(x, error), half);
                 let new = _mm512_add_epi32(
                     _mm512_loadu_si512(place.cast()),
@@ -117,7 +131,7 @@ fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]) 
                 let new = _mm512_min_epi32(_mm512_max_epi32(new, least), most);
                 _mm512_storeu_si512(place.cast(), new);
             }
-            i += 16;
         }
+        i += 16;
     }
 }

@@ -1,78 +1,111 @@
-//! Context kernels by pointer: faster here than gathers, which take some 30 cycles each.
+//! Context kernels for x86-64: look-ups one by one, arithmetic on a whole group.
+//!
+//! Gathers would take some 30 cycles each here.
 
-use super::{Contexts, LANES, SLACK};
+use std::arch::x86_64::*;
+
+use super::group::{GROUP, Group};
 use crate::cm::tables::Tables;
 
-/// Checks the lengths that the pointers rely on; `node` is 1..=15.
+/// Takes up the history and the counter of a context, and the stretched probability.
 #[inline(always)]
-fn check(contexts: &Contexts<'_>, node: usize) {
-    let n = contexts.count;
-    assert!(
-        node < 16
-            && contexts.nodes.len() >= n * 16 + SLACK
-            && contexts.maps.len() >= n * 256
-            && contexts.counters.len() >= n
-    );
+fn look_up(tables: &Tables, group: &mut Group, node: usize, i: usize, stretched: &mut [i32; GROUP]) {
+    let state = group.nodes[i][node & 15];
+    let entry = group.maps[i][usize::from(state)];
+    group.states[i] = state;
+    group.counters[i] = entry;
+    stretched[i] = tables.stretch(entry >> 20);
 }
 
+/// Writes the counter of a context back and moves its bit history on.
 #[inline(always)]
+fn write_back(tables: &Tables, group: &mut Group, node: usize, i: usize, bit: u32) {
+    let state = group.states[i];
+    group.maps[i][usize::from(state)] = group.counters[i];
+    group.nodes[i][node & 15] = tables.next(state, bit);
+}
+
+#[inline]
+#[target_feature(enable = "avx2,popcnt")]
 pub fn context_inputs(
     tables: &Tables,
-    contexts: &mut Contexts<'_>,
+    groups: &mut [Group],
     node: usize,
-    stretched: &mut [i32],
+    inputs: &mut [i32],
     distance: &mut [i32],
 ) -> usize {
-    check(contexts, node);
-    let n = contexts.count;
-    let with_distance = !distance.is_empty();
-    let whole = stretched.len().is_multiple_of(LANES);
-    assert!(whole && stretched.len() >= n && (!with_distance || distance.len() >= n));
     let mut seen = 0;
-    for i in 0..n {
-        // Safety: `i` is below `n`, whose bytes, counters and inputs were checked; a counter's upper
-        // 12 bits index 4,096 stretch values.
+    let mut distance = distance.as_chunks_mut::<GROUP>().0.iter_mut();
+    for (group, out) in groups.iter_mut().zip(inputs.as_chunks_mut::<GROUP>().0) {
+        let mut stretched = [0; GROUP];
+        if group.count == GROUP {
+            for i in 0..GROUP {
+                look_up(tables, group, node, i, &mut stretched);
+            }
+        } else {
+            for i in 0..group.count.min(GROUP) {
+                look_up(tables, group, node, i, &mut stretched);
+            }
+        }
+        // Safety: every pointer is that of an array of eight values.
         unsafe {
-            let state = usize::from(*contexts.nodes.get_unchecked(i * 16 + node));
-            let entry = *contexts.maps.get_unchecked(i * 256 + state);
-            *contexts.counters.get_unchecked_mut(i) = entry;
-            let used = -i32::from(state != 0);
-            seen -= used;
-            *stretched.get_unchecked_mut(i) =
-                tables.stretch.get_unchecked((entry >> 20) as usize) & used;
-            if with_distance {
-                *distance.get_unchecked_mut(i) = (((entry >> 16) as i32 - 32768) >> 3) & used;
+            let states = _mm256_cvtepu8_epi32(_mm_loadl_epi64(group.states.as_ptr().cast()));
+            let empty = _mm256_cmpeq_epi32(states, _mm256_setzero_si256());
+            seen += 8 - _mm256_movemask_ps(_mm256_castsi256_ps(empty)).count_ones();
+            let stretched = _mm256_loadu_si256(stretched.as_ptr().cast());
+            let new = _mm256_andnot_si256(empty, stretched);
+            // Inputs behind the contexts are of others.
+            let own = _mm256_loadu_si256(group.own.as_ptr().cast());
+            let old = _mm256_andnot_si256(own, _mm256_loadu_si256(out.as_ptr().cast()));
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), _mm256_or_si256(new, old));
+            if let Some(distance) = distance.next() {
+                let p16 = _mm256_srli_epi32::<16>(_mm256_loadu_si256(group.counters.as_ptr().cast()));
+                let from_half = _mm256_sub_epi32(p16, _mm256_set1_epi32(32768));
+                let far = _mm256_andnot_si256(empty, _mm256_srai_epi32::<3>(from_half));
+                _mm256_storeu_si256(distance.as_mut_ptr().cast(), far);
             }
         }
     }
     seen as usize
 }
 
-#[inline(always)]
-pub fn context_update(
-    tables: &Tables,
-    contexts: &mut Contexts<'_>,
-    node: usize,
-    bit: u32,
-    limit: u32,
-) {
-    check(contexts, node);
-    let target = (bit << 22) as i32 - bit as i32;
-    for i in 0..contexts.count {
-        // Safety: `i` is below the count, whose bytes and counters were checked; a count of 10 bits
-        // indexes 1,024 reciprocals.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, limit: u32) {
+    let target = _mm256_set1_epi32((bit << 22) as i32 - bit as i32);
+    let limit = _mm256_set1_epi32(limit as i32);
+    for group in groups {
+        let share = |i: usize| tables.reciprocal[group.counters[i] as usize & 1023];
+        let shares = _mm256_setr_epi32(
+            share(0),
+            share(1),
+            share(2),
+            share(3),
+            share(4),
+            share(5),
+            share(6),
+            share(7),
+        );
+        // Safety: every pointer is that of an array of eight values.
         unsafe {
-            let entry = *contexts.counters.get_unchecked(i);
-            let count = entry & 1023;
-            let p = (entry >> 10) as i32;
-            let share = *tables.reciprocal.get_unchecked(count as usize);
-            let p = p + ((((target - p) >> 4) * share) >> 8);
-            let state = contexts.nodes.get_unchecked_mut(i * 16 + node);
-            *contexts
-                .maps
-                .get_unchecked_mut(i * 256 + usize::from(*state)) =
-                (p as u32) << 10 | (count + u32::from(count < limit));
-            *state = tables.next(*state, bit);
+            let entry = _mm256_loadu_si256(group.counters.as_ptr().cast());
+            let count = _mm256_and_si256(entry, _mm256_set1_epi32(1023));
+            let p = _mm256_srli_epi32::<10>(entry);
+            let error = _mm256_srai_epi32::<4>(_mm256_sub_epi32(target, p));
+            let step = _mm256_srai_epi32::<8>(_mm256_mullo_epi32(error, shares));
+            let p = _mm256_slli_epi32::<10>(_mm256_add_epi32(p, step));
+            let more = _mm256_cmpgt_epi32(limit, count);
+            let entry = _mm256_or_si256(p, _mm256_sub_epi32(count, more));
+            _mm256_storeu_si256(group.counters.as_mut_ptr().cast(), entry);
+        }
+        if group.count == GROUP {
+            for i in 0..GROUP {
+                write_back(tables, group, node, i, bit);
+            }
+        } else {
+            for i in 0..group.count.min(GROUP) {
+                write_back(tables, group, node, i, bit);
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod direct;
+pub mod group;
 #[allow(unsafe_code)]
 mod prefetch;
 pub mod scalar;
@@ -22,12 +23,10 @@ use std::sync::OnceLock;
 pub use prefetch::prefetch;
 
 use crate::cm::tables::Tables;
+use group::Group;
 
 /// Mixer inputs and weights come in multiples of this, so that no kernel has a tail there.
 pub const LANES: usize = 16;
-
-/// Bytes that may be read past the end of the bytes of `nodes` in [`Kernels::context_inputs`].
-pub const SLACK: usize = 16;
 
 /// A kernel level, from the plainest to the widest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,42 +38,37 @@ pub enum Level {
     Avx512,
 }
 
-/// Bit histories of `count` contexts for one nibble and the adaptive map that reads them.
-pub struct Contexts<'a> {
-    pub count: usize,
-    /// 16 bytes for each context, a bit history for each node; [`SLACK`] more.
-    pub nodes: &'a mut [u8],
-    /// 256 counters for each context, by bit history.
-    pub maps: &'a mut [u32],
-    /// Counter of each context that the current bit uses.
-    pub counters: &'a mut [u32],
-}
-
 /// What the context mixer computes for every bit; [`scalar`] defines each.
 pub trait Kernels: Copy {
     /// For each vector, which starts at `starts[k]` in `weights` and is as long as `inputs`, the
     /// sum over inputs of `(input * (weight >> 16)) >> 9`, in 32-bit wrapping arithmetic.
-    fn dot(inputs: &[i32], weights: &[i32], starts: &[usize], sums: &mut [i32]);
+    fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S];
 
     /// Moves each weight of each vector by `(input * errors[k] + 8) >> 4`, kept within
     /// `±scalar::WEIGHT_LIMIT`. Vectors do not overlap.
-    fn train(inputs: &[i32], weights: &mut [i32], starts: &[usize], errors: &[i32]);
+    fn train<const S: usize>(
+        inputs: &[i32],
+        weights: &mut [i32],
+        starts: &[usize; S],
+        errors: &[i32; S],
+    );
 
-    /// Writes two mixer inputs for each context at node `node` (1..=15): to `stretched`, a multiple of
-    /// [`LANES`] long whose other values are kept, the stretched probability, and, unless `distance` is empty, its distance from one half; zeros for an empty history.
+    /// Writes two mixer inputs for each context at node `node` (1..=15): to `inputs`, whose other
+    /// values are kept, the stretched probability, and, unless `distance` is empty, its distance from
+    /// one half; zeros for an empty history. Both are whole [`LANES`] and hold all groups.
     /// Returns how many histories were not empty.
     fn context_inputs(
         tables: &Tables,
-        contexts: &mut Contexts<'_>,
+        groups: &mut [Group],
         node: usize,
-        stretched: &mut [i32],
+        inputs: &mut [i32],
         distance: &mut [i32],
     ) -> usize;
 
     /// Moves each context's counter and bit history at node `node` towards `bit`.
     fn context_update(
         tables: &Tables,
-        contexts: &mut Contexts<'_>,
+        groups: &mut [Group],
         node: usize,
         bit: u32,
         limit: u32,

@@ -30,8 +30,7 @@ impl Job for All<'_> {
         let tables = Tables::get();
         let mut weights = self.weights.repeat(3);
         let starts = [0, 2 * self.weights.len()];
-        let mut sums = [0; 2];
-        K::dot(self.inputs, &weights, &starts, &mut sums);
+        let sums = K::dot(self.inputs, &weights, &starts);
         K::train(
             self.inputs,
             &mut weights,
@@ -40,17 +39,17 @@ impl Job for All<'_> {
         );
         let count = self.nodes.len() / 16;
         let mut nodes = self.nodes.to_vec();
-        nodes.resize(count * 16 + SLACK, 0);
         let mut maps: Vec<u32> = (0..count as u32 * 256)
             .map(|i| i.wrapping_mul(0x9e37_79b1).wrapping_add(self.counts))
             .collect();
-        let mut counters = vec![0; count];
-        let (mut stretched, mut distance) =
-            (vec![7; count.next_multiple_of(LANES)], vec![0; count]);
+        let whole = count.next_multiple_of(LANES);
+        let (mut states, mut counters) = (vec![0; whole], vec![0; whole]);
+        let (mut stretched, mut distance) = (vec![7; whole], vec![0; whole]);
         let mut contexts = Contexts {
             count,
             nodes: &mut nodes,
             maps: &mut maps,
+            states: &mut states,
             counters: &mut counters,
         };
         let seen = K::context_inputs(
