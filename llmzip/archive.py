@@ -1,14 +1,16 @@
-"""Whole archives, from one file object to another: what the command line stands on."""
+"""Whole archives, from one file object to another.
+
+The command line imports `reader` or `writer` alone, as it needs one of them.
+"""
 
 from __future__ import annotations
 
 from llmzip.reader import check_coded, read_archive
-from llmzip.report import Notice, Phase, Progress, Report, Summary
+from llmzip.report import Notice, Progress, Report, Summary
 from llmzip.writer import write_archive
 
 __all__ = [
     "Notice",
-    "Phase",
     "Progress",
     "Report",
     "Summary",

@@ -1,4 +1,4 @@
-"""The records of a `.llmz` archive: bytes to named tuples and back, exactly as FORMAT.md has them.
+"""The records of a `.llmz` archive: bytes to plain values and back, exactly as FORMAT.md has them.
 
 Pure functions without input or output. Every `parse_*` takes the whole record, refuses what
 FORMAT.md refuses, and raises `CorruptError` with the offset in the file, or `UnsupportedError`.
@@ -8,10 +8,14 @@ FORMAT.md refuses, and raises `CorruptError` with the offset in the file, or `Un
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, NoReturn
 from zlib import crc32
 
 from llmzip.errors import CorruptError, UnsupportedError
+from llmzip.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 MAGIC = b"\xf6LMZ\r\n\x1a\n"
 TAIL_MAGIC = b"ZML\xf6"
@@ -37,7 +41,7 @@ _MAX_COMMENT = 10_000
 _NO_FLAGS = "needs a newer llmzip: it uses a feature that this version does not know"
 
 
-class PredictorRef(NamedTuple):
+class PredictorRef(Record):
     """A predictor as metadata names it."""
 
     id: str
@@ -45,7 +49,7 @@ class PredictorRef(NamedTuple):
     coder: int
 
 
-class ModelRef(NamedTuple):
+class ModelRef(Record):
     """A model that decoding needs: `kind` 1 must be at hand, 2 is embedded; `length` in bytes."""
 
     kind: int
@@ -54,7 +58,7 @@ class ModelRef(NamedTuple):
     name: str
 
 
-class Bounds(NamedTuple):
+class Bounds(Record):
     """What the writer promises that no segment or chunk goes over, in bytes."""
 
     max_segment_raw: int
@@ -62,7 +66,7 @@ class Bounds(NamedTuple):
     decoder_memory: int
 
 
-class Metadata(NamedTuple):
+class Metadata(Record):
     """The archive's metadata."""
 
     predictors: tuple[PredictorRef, ...]
@@ -73,7 +77,7 @@ class Metadata(NamedTuple):
     comment: str = ""
 
 
-class Header(NamedTuple):
+class Header(Record):
     """The archive's header; `size` is its length in bytes."""
 
     minor: int
@@ -81,7 +85,7 @@ class Header(NamedTuple):
     size: int
 
 
-class SegmentHeader(NamedTuple):
+class SegmentHeader(Record):
     """A segment's header. `predictor` indexes `Metadata.predictors`; lengths in bytes."""
 
     seq: int
@@ -92,7 +96,7 @@ class SegmentHeader(NamedTuple):
     settings: bytes
 
 
-class ChunkHead(NamedTuple):
+class ChunkHead(Record):
     """A chunk's head: `payload_crc` is over coded bytes, `check` (8 bytes) over raw ones."""
 
     type: int
@@ -102,7 +106,7 @@ class ChunkHead(NamedTuple):
     check: bytes
 
 
-class IndexEntry(NamedTuple):
+class IndexEntry(Record):
     """One segment in the index: `length` bytes with header and chunks, `raw_len` of content."""
 
     length: int
@@ -110,7 +114,7 @@ class IndexEntry(NamedTuple):
     label: str = ""
 
 
-class Footer(NamedTuple):
+class Footer(Record):
     """The archive's end; lengths in bytes."""
 
     index_len: int

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
 
 from llmzip import container, directory
 from llmzip.container import ChunkHead, Footer, Header, IndexEntry, SegmentHeader
 from llmzip.errors import CorruptError
+from llmzip.record import Record
 from llmzip.walk import ArchiveEnd, ArchiveStart, Chunk, SegmentStart, pull, walk_file
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
-@dataclass(frozen=True, slots=True)
-class PredictorInfo:
+
+class PredictorInfo(Record):
     """A predictor of the archive; `coder` is the coder id of FORMAT.md."""
 
     id: str
@@ -25,8 +25,7 @@ class PredictorInfo:
     coder: int
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
+class ModelInfo(Record):
     """A model that decoding needs; `length` in bytes, `embedded` if the archive brings it."""
 
     name: str
@@ -35,8 +34,7 @@ class ModelInfo:
     embedded: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkCounts:
+class ChunkCounts(Record):
     """How many chunks of a segment are of each type."""
 
     stored: int
@@ -45,8 +43,7 @@ class ChunkCounts:
     stored_after_coding: int
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentInfo:
+class SegmentInfo(Record):
     """One segment: `offset` and `length` in the file, `raw_len` of content, all in bytes.
 
     `settings` are the predictor's, in hexadecimal.
@@ -62,8 +59,7 @@ class SegmentInfo:
     chunks: ChunkCounts
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveInfo:
+class ArchiveInfo(Record):
     """One archive of a file; sizes in bytes.
 
     `decoder_memory` is what one segment takes to decode, by the header's word.
@@ -85,17 +81,12 @@ class ArchiveInfo:
     content_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(Record):
     """All archives of a file, and their sums in bytes."""
 
     archives: tuple[ArchiveInfo, ...]
     raw_bytes: int
     archive_bytes: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same as nested dicts, lists and plain values, for JSON."""
-        return asdict(self)
 
 
 def describe(file: str | os.PathLike[str] | BinaryIO) -> Info:
@@ -106,16 +97,18 @@ def describe(file: str | os.PathLike[str] | BinaryIO) -> Info:
 
     Raises `NotAnArchiveError`, `CorruptError` or `UnsupportedError`.
     """
-    with ExitStack() as stack:
-        if isinstance(file, (str, os.PathLike)):
-            source: BinaryIO = stack.enter_context(Path(file).open("rb"))
-        else:
-            source = file
-        if directory.seekable(source):
-            begin = source.tell()
-            archives = [_from_directory(source, a) for a in directory.read_directory(source, begin)]
-        else:
-            archives = _from_stream(source)
+    if isinstance(file, (str, os.PathLike)):
+        with open(file, "rb") as source:
+            return _describe(source)
+    return _describe(file)
+
+
+def _describe(source: BinaryIO) -> Info:
+    if directory.seekable(source):
+        begin = source.tell()
+        archives = [_from_directory(source, a) for a in directory.read_directory(source, begin)]
+    else:
+        archives = _from_stream(source)
     return Info(
         tuple(archives),
         sum(archive.raw_bytes for archive in archives),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
 
 from llmzip import container
 from llmzip.container import ChunkHead, Footer, Header, IndexEntry, SegmentHeader
 from llmzip.errors import CorruptError, LlmzError, NotAnArchiveError, TruncatedError
+from llmzip.record import Record
 from llmzip.streams import read_exactly
 from llmzip.walk import foreign
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
-class Archive(NamedTuple):
+
+class Archive(Record):
     """One archive of a file: where it begins, and what its header, index and footer say."""
 
     offset: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from llmzip import route
+from llmzip.record import Record
 from llmzip.workers import cores
 
 # Measured bytes of content a second, compressing without verification on one core of a 2-core
@@ -15,8 +14,7 @@ _RATES: dict[str, dict[int, int]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Record):
     """Seconds of compressing without verification, and bytes of memory, both for all threads."""
 
     seconds: float

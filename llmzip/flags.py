@@ -5,10 +5,10 @@ from __future__ import annotations
 import getopt
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from llmzip.commands.job import VERBS, Job
 from llmzip.errors import UsageError
+from llmzip.record import Record
 
 MOST_THREADS = 4096
 
@@ -32,7 +32,7 @@ def _threads(text: str) -> int:
     return int(text)
 
 
-class Flag(NamedTuple):
+class Flag(Record):
     """An option: the field of `Job` it sets, its letter and words, and what it sets.
 
     `value` is set as it is, or called with the argument where there is a `metavar`; `counts` flags
@@ -114,7 +114,7 @@ def flags_of(verb: str | None) -> list[Flag]:
     return [flag for flag in FLAGS if flag.field in fields]
 
 
-class Asked(NamedTuple):
+class Asked(Record):
     """What the arguments ask for: a `job`, or `help` (of `verb`), or the `version`."""
 
     job: Job

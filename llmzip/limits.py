@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from llmzip.errors import UsageError
+from llmzip.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Record):
     """Limits on decoding.
 
     decoder_memory: bytes for one whole decode. Fewer segments are decoded at a time before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from io import BytesIO
 
 from llmzip.archive import read_archive, write_archive
@@ -37,7 +36,7 @@ def decompress(
     """
     limits = limits or Limits()
     both = [most for most in (max_output, limits.max_output) if most is not None]
-    limits = replace(limits, max_output=min(both, default=None))
+    limits = limits.replace(max_output=min(both, default=None))
     sink = BytesIO()
     view = memoryview(data).cast("B")
     threads = 1 if len(view) < _THREADS_FROM else 0

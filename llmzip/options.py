@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from llmzip.errors import UsageError
+from llmzip.record import Record
 
 DEFAULT_LEVEL = 6
 
@@ -12,8 +11,7 @@ DEFAULT_LEVEL = 6
 MAX_COMMENT = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Record):
     """How to compress. An archive's bytes depend on all but `threads`, `verify` and `memory`.
 
     level: 1 (fastest) to 9 (smallest).

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from llmzip.stdio import complain
 from llmzip.text import duration, quantity
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -52,7 +51,7 @@ class Meter:
     def __call__(self, progress: Progress) -> None:
         """Note how far the job is, and redraw when it is time."""
         now = time.monotonic()
-        self._last[progress.phase] = replace(progress)
+        self._last[progress.phase] = progress
         if progress.total is not None:
             self._total = progress.total
         if now - self._marks[-1][0] >= REDRAW_SECONDS:

@@ -6,8 +6,6 @@ import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from llmzip import route
 from llmzip.container import Header
@@ -36,8 +34,9 @@ from llmzip.walk import (
 )
 from llmzip.workers import TICK_SECONDS, Cancelled, Meter, cores
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from typing import BinaryIO, Literal
 
 # Coded bytes and, apart from them, raw bytes that a segment may hold while others are decoded.
 _MOST_HELD = 64 << 20
@@ -141,7 +140,6 @@ class Broken:
             self._error = UsageError("decoding was broken off before: open the archive again")
 
 
-@dataclass
 class _Task:
     """A segment on its way through a worker: its chunks go in, their content comes out.
 
@@ -149,16 +147,17 @@ class _Task:
     input: whether chunks may follow; "cut" where they end too early.
     """
 
-    start: SegmentStart
-    memory: int
-    held: int
-    coded: deque[Chunk] = field(default_factory=deque)
-    coded_bytes: int = 0
-    input: Literal["open", "all", "cut"] = "open"
-    raw: deque[tuple[bytes, bytes]] = field(default_factory=deque)
-    raw_bytes: int = 0
-    done: bool = False
-    error: BaseException | None = None
+    def __init__(self, start: SegmentStart, memory: int, held: int) -> None:
+        self.start = start
+        self.memory = memory
+        self.held = held
+        self.coded: deque[Chunk] = deque()
+        self.coded_bytes = 0
+        self.input: Literal["open", "all", "cut"] = "open"
+        self.raw: deque[tuple[bytes, bytes]] = deque()
+        self.raw_bytes = 0
+        self.done = False
+        self.error: BaseException | None = None
 
 
 class _Parallel:
@@ -186,8 +185,9 @@ class _Parallel:
         self._notice = notice
         self._tick = meter.tick("decompress")
         self._tasks: deque[_Task] = deque()
+        self._waiting: deque[_Task] = deque()
+        self._workers: list[threading.Thread] = []
         self._changed = threading.Condition()
-        self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> _Parallel:
         return self
@@ -196,8 +196,8 @@ class _Parallel:
         self._meter.stop()
         with self._changed:
             self._changed.notify_all()
-        if self._pool:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        for worker in self._workers:
+            worker.join()
 
     def run(self, events: Iterator[Event]) -> None:
         """Decodes all of a walk's archives."""
@@ -259,11 +259,13 @@ class _Parallel:
             self._notice = None
         self._wait(lambda: self._fits(task))
         self._tasks.append(task)
-        if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="llmzip")
-        self._pool.submit(self._work, task)
+        with self._changed:
+            self._waiting.append(task)
+            self._changed.notify_all()
+        if len(self._workers) < len(self._tasks):
+            worker = threading.Thread(target=self._serve, name="llmzip")
+            worker.start()
+            self._workers.append(worker)
 
     def _fits(self, task: _Task) -> bool:
         if not self._tasks:
@@ -307,6 +309,16 @@ class _Parallel:
             if task.error is not None:
                 raise task.error
         return moved
+
+    def _serve(self) -> None:
+        """What a worker does: one segment after the other."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._meter.stopped)
+                if self._meter.stopped:
+                    return
+                task = self._waiting.popleft()
+            self._work(task)
 
     def _work(self, task: _Task) -> None:
         try:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from llmzip import _native, container
 from llmzip.container import Header, IndexEntry, PredictorRef
 from llmzip.errors import LimitError, LlmzError, NotAnArchiveError, UnsupportedError
+from llmzip.inorder import InOrder
 from llmzip.limits import Limits
+from llmzip.record import Record
 from llmzip.report import Report
 from llmzip.salvage import FoundHeader, FoundIndex, FoundSegment, scan
 from llmzip.segments import SegmentDecoder, Tick, check_memory, segment_memory
 from llmzip.streams import From, write_all
 from llmzip.walk import ANY_BOUNDS, Chunk, Event, SegmentStart, foreign, pull, walk_alone
-from llmzip.workers import InOrder, Meter, cores
+from llmzip.workers import Meter, cores
 
 # Larger segments are decoded one at a time, straight to the output.
 _MOST_HELD = 64 << 20
 
 
-@dataclass(frozen=True)
-class Gap:
+class Gap(Record):
     """Content that is lost: segments `first` to `last` of an archive, or a part of one.
 
     archive: which of the file's archives, from 0. last: None where it is not known how many
@@ -47,8 +47,7 @@ class Gap:
         return f"{which}{where} ({size}): {self.reason}"
 
 
-@dataclass(frozen=True)
-class RecoverReport:
+class RecoverReport(Record):
     """What came of it.
 
     segments_found: with an intact header. segments_written: complete. bytes_written: of content,
@@ -63,16 +62,16 @@ class RecoverReport:
     notes: tuple[str, ...] = ()
 
 
-@dataclass
 class _Part:
     """What was found of one archive."""
 
-    header: Header | None = None
-    segments: list[FoundSegment] = field(default_factory=list)
-    entries: tuple[IndexEntry, ...] | None = None
+    def __init__(self, header: Header | None = None) -> None:
+        self.header = header
+        self.segments: list[FoundSegment] = []
+        self.entries: tuple[IndexEntry, ...] | None = None
 
 
-class _Job(NamedTuple):
+class _Job(Record):
     """A segment to decode, with the predictors that may have coded it."""
 
     found: FoundSegment

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-Phase: TypeAlias = Literal["compress", "verify", "decompress"]
+from llmzip.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    Phase: TypeAlias = Literal["compress", "verify", "decompress"]
 
 
-@dataclass
-class Progress:
+class Progress(Record):
     """How far a phase is: raw bytes done, of how many (if known), and coded bytes so far.
 
     Segments are compressed and verified at the same time, so the two phases may interleave; each
@@ -28,8 +31,7 @@ Notice: TypeAlias = Callable[[str], None]
 """Called with one line that a user may want to know and that is no error."""
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(Record):
     """What was written or read: bytes of content and of archives, and what they are made of.
 
     `predictors` are the ids of those that segments use, in order of first use.

@@ -6,11 +6,11 @@ Never of time, threads or the machine: the same segment gets the same predictor 
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
 
 from llmzip import _native
 from llmzip.container import MAX_CHUNK, PredictorRef
 from llmzip.errors import SetupError, UnsupportedError, UsageError
+from llmzip.record import Record
 
 # Bytes of a segment at each level, by what a reset costs there: level -> bytes.
 _SEGMENT_SIZES = {
@@ -38,7 +38,7 @@ _TRIAL_PIECES = 4
 _TRIAL_LEVEL = 3
 
 
-class Choice(NamedTuple):
+class Choice(Record):
     """A predictor with its settings for one segment."""
 
     predictor: PredictorRef

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from llmzip import container
 from llmzip.container import Header, IndexEntry, PredictorRef, SegmentHeader
 from llmzip.directory import read_header, read_segment_header
 from llmzip.errors import CorruptError, LlmzError
+from llmzip.record import Record
 from llmzip.streams import From
 from llmzip.walk import ANY_BOUNDS, Chunk, SegmentEnd, pull, walk_alone
 
@@ -22,14 +23,14 @@ _OVERLAP = max(map(len, _MARKS)) - 1
 _MOST_INDEX = 8 << 20
 
 
-class FoundHeader(NamedTuple):
+class FoundHeader(Record):
     """An archive's header that is intact."""
 
     offset: int
     header: Header
 
 
-class FoundSegment(NamedTuple):
+class FoundSegment(Record):
     """A segment whose header, of `size` bytes, is intact.
 
     whole: the coded bytes of all its chunks are intact too.
@@ -48,7 +49,7 @@ class FoundSegment(NamedTuple):
         return self.offset + self.size + self.header.coded_len
 
 
-class FoundIndex(NamedTuple):
+class FoundIndex(Record):
     """An archive's index that is intact."""
 
     offset: int

@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from llmzip.directory import Archive, check_segment, read_directory, read_segment_header
 from llmzip.limits import Limits
 from llmzip.reader import check_header
+from llmzip.record import Record
 from llmzip.segments import SegmentDecoder, check_memory, segment_memory
 from llmzip.streams import From
 from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
@@ -17,7 +18,7 @@ from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
 _CACHE_BYTES = 64 << 20
 
 
-class _Place(NamedTuple):
+class _Place(Record):
     """Where segment `seq` of `archive` is in the file, and how many bytes of content it has."""
 
     archive: Archive
@@ -90,7 +91,7 @@ class RandomAccess:
             self._cached_bytes -= len(self._cache.popitem(last=False)[1])
 
     def _decode(self, place: _Place) -> Iterator[bytes]:
-        archive, seq, offset, _ = place
+        archive, seq, offset = place.archive, place.seq, place.offset
         header, size = read_segment_header(self._source, offset)
         check_segment(archive, seq, header, size, offset)
         source = From(self._source, offset)

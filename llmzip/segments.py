@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
-from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
 from llmzip import _native, container, route
@@ -27,7 +25,12 @@ from llmzip.errors import (
 )
 from llmzip.limits import Limits
 from llmzip.options import DEFAULT_LEVEL
+from llmzip.record import Record
 from llmzip.walk import ANY_BOUNDS, Chunk, SegmentStart, pull, walk_alone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Tick: TypeAlias = Callable[[int, int], None]
 """Called with the raw and the coded bytes done since the last call; may raise to end the work."""
@@ -40,8 +43,7 @@ def no_tick(raw: int, coded: int) -> None:
     """A `Tick` that does nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentSettings:
+class SegmentSettings(Record):
     """How a segment is coded, and what its header refers to.
 
     level: 1 (fastest) to 9 (smallest).
@@ -68,7 +70,7 @@ class SegmentSettings:
             object.__setattr__(self, "predictors", found)
 
 
-class Encoded(NamedTuple):
+class Encoded(Record):
     """A coded segment: `data` is header and chunks, `digests` what the content hash takes."""
 
     data: bytes

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import BinaryIO, Protocol
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO, Protocol
 
-class Readable(Protocol):
-    """What archives are read from."""
+    class Readable(Protocol):
+        """What archives are read from."""
 
-    def read(self, length: int, /) -> bytes:
-        """Up to `length` bytes; none at the end alone."""
+        def read(self, length: int, /) -> bytes:
+            """Up to `length` bytes; none at the end alone."""
 
 
 def read_some(source: Readable, most: int) -> bytes:

@@ -9,7 +9,6 @@ content hash. Nothing is taken on trust: no more than one chunk is asked for at 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
 from llmzip import container
@@ -23,17 +22,24 @@ from llmzip.container import (
     SegmentHeader,
 )
 from llmzip.errors import CorruptError, NotAnArchiveError, TruncatedError
-from llmzip.streams import Readable, read_exactly
+from llmzip.record import Record
+from llmzip.streams import read_exactly
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from llmzip.streams import Readable
 
 
-class ArchiveStart(NamedTuple):
+class ArchiveStart(Record):
     """An archive's header was read; `offset` is where it begins in the file."""
 
     offset: int
     header: Header
 
 
-class SegmentStart(NamedTuple):
+class SegmentStart(Record):
     """A segment's header was read; `offset` is where it begins in the file."""
 
     offset: int
@@ -41,7 +47,7 @@ class SegmentStart(NamedTuple):
     predictor: PredictorRef
 
 
-class Chunk(NamedTuple):
+class Chunk(Record):
     """A chunk was read and its coded bytes are intact: `offset` is where its head begins."""
 
     offset: int
@@ -51,13 +57,13 @@ class Chunk(NamedTuple):
     payload: bytes
 
 
-class SegmentEnd(NamedTuple):
+class SegmentEnd(Record):
     """The segment's chunks add up to what its header says; `offset` is where it ends."""
 
     offset: int
 
 
-class ArchiveEnd(NamedTuple):
+class ArchiveEnd(Record):
     """Index and footer match what was read; `offset` is where the archive ends."""
 
     offset: int

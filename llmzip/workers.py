@@ -1,23 +1,19 @@
-"""Progress, and work on several segments at a time whose results come back in order."""
+"""What threads that work for one caller share: their progress, and the machine."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable
 
-from llmzip.report import Phase, Progress, Report
+from llmzip.report import Progress, Report
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from llmzip.report import Phase
 
 TICK_SECONDS = 0.1
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 class Cancelled(Exception):
@@ -74,54 +70,6 @@ class Meter:
         self._told.update(moved)
         for phase, (done, coded) in moved.items():
             self._report(Progress(phase, done, self.total, coded))
-
-
-class InOrder(Generic[_Item, _Result]):
-    """Calls `work` on items in `threads` threads; results come back in the order of the items.
-
-    At most `threads` + 1 items are under way or waiting to be taken. With one thread the work is
-    done in the caller's. Whoever makes one has to `abort` it in the end.
-    """
-
-    def __init__(self, work: Callable[[_Item], _Result], threads: int, meter: Meter) -> None:
-        self._work = work
-        self._threads = threads
-        self._meter = meter
-        self._pool: ThreadPoolExecutor | None = None
-        self._pending: deque[Future[_Result]] = deque()
-
-    def abort(self) -> None:
-        """Ends all threads at once; what is under way is lost."""
-        self._meter.stop()
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def put(self, item: _Item) -> Iterator[_Result]:
-        """Takes an item in, and gives back results that are due; it must be iterated to the end."""
-        if self._threads == 1:
-            yield self._work(item)
-            return
-        if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="llmzip")
-        self._pending.append(self._pool.submit(self._work, item))
-        while self._pending and (len(self._pending) > self._threads or self._pending[0].done()):
-            yield self._next()
-
-    def finish(self) -> Iterator[_Result]:
-        """The results that are left."""
-        while self._pending:
-            yield self._next()
-
-    def _next(self) -> _Result:
-        # Waiting in short turns keeps progress and ctrl-C alive.
-        from concurrent.futures import wait
-
-        while not self._pending[0].done():
-            wait(list(self._pending)[:1], timeout=TICK_SECONDS)
-            self._meter.report()
-        return self._pending.popleft().result()
 
 
 def cores() -> int:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
 
 from llmzip import container, route
 from llmzip.container import Bounds, Footer, IndexEntry, Metadata, PredictorRef
 from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
 from llmzip.options import Options
+from llmzip.record import Record
 from llmzip.report import Notice, Report, Summary, Tally
 from llmzip.segments import Encoded, encode, verify
 from llmzip.streams import read_some, write_all
 from llmzip.walk import ArchiveEnd, Push, walk_archive
-from llmzip.workers import InOrder, Meter, cores, machine_memory
+from llmzip.workers import Meter, cores, machine_memory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from llmzip.inorder import InOrder
 
 _READ = 1 << 20
 _NOT_READABLE = "what was written cannot be read back, nothing was kept"
@@ -61,12 +66,30 @@ class Assembler:
         return data
 
 
-class _Cut(NamedTuple):
+class _Cut(Record):
     """A segment to code; `alone` where it is the whole content of its archive."""
 
     seq: int
     content: bytes
     alone: bool
+
+
+class _AllOrNothing:
+    """Around steps of an archive that cannot be completed after an exception.
+
+    A step that was broken off may have lost content: what follows must not look complete.
+    """
+
+    def __init__(self) -> None:
+        self.failed = False
+
+    def __enter__(self) -> None:
+        if self.failed:
+            raise UsageError("this archive cannot be completed: an earlier call failed")
+        self.failed = True
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.failed = error is not None
 
 
 class ArchiveEncoder:
@@ -90,7 +113,7 @@ class ArchiveEncoder:
         self._check = Push(walk_archive()) if options.verify else None
         self._pool: InOrder[_Cut, Encoded] | None = None
         self._cuts = 0
-        self._failed = False
+        self._whole = _AllOrNothing()
         self.tally = Tally()
         self.tally.archives = 1
 
@@ -102,7 +125,7 @@ class ArchiveEncoder:
 
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytes]:
         """Takes content in; to be iterated to the end."""
-        with self._all_or_nothing():
+        with self._whole:
             view = memoryview(data).cast("B")
             at = 0
             while at < len(view):
@@ -114,14 +137,14 @@ class ArchiveEncoder:
 
     def end_segment(self) -> Iterator[bytes]:
         """Ends the open segment early; to be iterated to the end."""
-        with self._all_or_nothing():
+        with self._whole:
             if self._buffer:
                 yield from self._cut(len(self._buffer), alone=False)
             yield from self._rest()
 
     def finish(self) -> Iterator[bytes]:
         """Ends the archive; to be iterated to the end."""
-        with self._all_or_nothing():
+        with self._whole:
             if self._buffer:
                 yield from self._cut(len(self._buffer), alone=self._cuts == 0)
             elif not self._cuts:
@@ -135,20 +158,12 @@ class ArchiveEncoder:
     @property
     def failed(self) -> bool:
         """Whether the archive can no longer be completed."""
-        return self._failed
-
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        # A call that was broken off may have lost content: what follows must not look complete.
-        if self._failed:
-            raise UsageError("this archive cannot be completed: an earlier call failed")
-        self._failed = True
-        yield
-        self._failed = False
+        return self._whole.failed
 
     def abort(self) -> None:
         """Ends all work at once; the archive stays incomplete."""
-        self._failed = True
+        self._whole.failed = True
+        self._meter.stop()
         if self._pool:
             self._pool.abort()
 
@@ -163,20 +178,21 @@ class ArchiveEncoder:
         cut = _Cut(self._cuts, bytes(memoryview(self._buffer)[:length]), alone)
         del self._buffer[:length]
         self._cuts += 1
-        if self._pool is None:
+        if cut.seq == 0:
             self._pool = self._start(length if alone else self._size, alone)
             if not alone:
                 options = self._options
                 memory = route.most_memory(options.level, options.predictor, self._size)
                 yield self._emit(self._assembler.header(self._table, self._size, memory))
-        for encoded in self._pool.put(cut):
+        for encoded in self._pool.put(cut) if self._pool else [self._code(cut)]:
             if alone:
                 yield self._emit(
                     self._assembler.header((encoded.predictor,), encoded.raw_len, encoded.memory)
                 )
             yield self._segment(encoded)
 
-    def _start(self, largest: int, alone: bool) -> InOrder[_Cut, Encoded]:
+    def _start(self, largest: int, alone: bool) -> InOrder[_Cut, Encoded] | None:
+        """The threads to code with; None where this one does it."""
         options = self._options
         each = route.most_memory(options.level, options.predictor, largest) + 2 * largest
         allowed = options.memory or machine_memory()
@@ -193,6 +209,11 @@ class ArchiveEncoder:
             self._notice(
                 f"{threads} of {asked} threads used: each takes {each:,} bytes, {allowed:,} allowed"
             )
+        if threads == 1:
+            return None
+        # Imported here because a small file is coded sooner than this is imported.
+        from llmzip.inorder import InOrder
+
         return InOrder(self._code, threads, self._meter)
 
     def _code(self, cut: _Cut) -> Encoded:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
-from llmzip.archive import Summary, write_archive
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.commands.transfer import sizes, transfer
-from llmzip.estimate import Estimate, estimate
 from llmzip.fileio import Source
 from llmzip.options import DEFAULT_LEVEL, Options
 from llmzip.output import Output
 from llmzip.progress import Meter
+from llmzip.report import Summary
 from llmzip.text import about, memory
+from llmzip.writer import write_archive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmzip.estimate import Estimate
 
 # Jobs that are expected to take longer say so before they start.
 LONG_SECONDS = 60.0
@@ -66,7 +69,9 @@ def _announce(name: str, size: int, options: Options, report: Report, verbose: b
 
 def _seconds(size: int, level: int, options: Options) -> Estimate | None:
     """What the whole job takes; decoding what was written takes as long as writing it."""
+    from llmzip.estimate import estimate
+
     coding = estimate(size, level, options.predictor, options.threads)
     if coding is None or not options.verify:
         return coding
-    return replace(coding, seconds=2 * coding.seconds)
+    return coding.replace(seconds=2 * coding.seconds)

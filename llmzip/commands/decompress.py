@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from llmzip.archive import Summary, read_archive
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.commands.transfer import transfer
@@ -12,6 +11,8 @@ from llmzip.fileio import Source
 from llmzip.limits import Limits
 from llmzip.output import Output
 from llmzip.progress import Meter
+from llmzip.reader import read_archive
+from llmzip.report import Summary
 
 
 def limits(job: Job) -> Limits:

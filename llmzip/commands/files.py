@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.fileio import SUFFIX, NotAFileError
+from llmzip.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Record):
     """One input: its `path` (`-` for standard input) and its name `below` an output folder."""
 
     path: str

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from llmzip.errors import UsageError
+from llmzip.record import Record
 
 VERBS = ("compress", "decompress", "test", "list", "recover")
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Record):
     """The arguments, parsed. `files` holds `-` for standard input and is never empty.
 
     level, predictor, threads, memory: None or 0 where the library's default holds. `remove`: the

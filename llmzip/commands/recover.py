@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from llmzip.commands.decompress import limits
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
@@ -39,7 +37,7 @@ def run(job: Job, report: Report) -> None:
     except Exception as error:
         report.error(name, error)
         return
-    facts = dataclasses.asdict(found)
+    facts = found.as_dict()
     for note in found.notes:
         report.say(name, note)
     line = (

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import Any
 
 from llmzip.commands.job import VERBS, Job
 from llmzip.errors import CorruptError, LimitError, LlmzError
 from llmzip.stdio import abandon_stdout, complain
 from llmzip.text import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # What an operating system's error means here: kind for scripts, and what to do about it.
 _SYSTEM = {

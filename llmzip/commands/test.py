@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from llmzip.archive import check_coded, read_archive
 from llmzip.commands.decompress import limits
 from llmzip.commands.files import gather
 from llmzip.commands.job import Job
@@ -12,6 +11,7 @@ from llmzip.commands.report import Report
 from llmzip.commands.transfer import facts_of, sizes
 from llmzip.fileio import Source
 from llmzip.progress import Meter
+from llmzip.reader import check_coded, read_archive
 from llmzip.text import printable
 
 

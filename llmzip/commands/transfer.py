@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
-from llmzip.archive import Summary
 from llmzip.commands.files import Item, gather, target
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.fileio import Identity, Source, identities, identity
 from llmzip.output import Output, open_output, open_stdout
 from llmzip.progress import Meter
+from llmzip.report import Summary
 from llmzip.text import bits_per_byte, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 Work = Callable[[Source, Output, Meter], Summary]
 

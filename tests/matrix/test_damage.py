@@ -111,7 +111,7 @@ def test_a_different_prediction_is_named(make, predictor, prose, length):
     archive = make(prose(length), predictor)
     if predictor.id == "store":
         pytest.skip("store predicts nothing")
-    changed = rebuilt(archive, lambda h, c: (h._replace(canary=h.canary ^ 1), c))
+    changed = rebuilt(archive, lambda h, c: (h.replace(canary=h.canary ^ 1), c))
     with pytest.raises(PredictionMismatch, match="segment 0 is intact"):
         decode(changed)
     assert decode.partial == b""
@@ -119,7 +119,7 @@ def test_a_different_prediction_is_named(make, predictor, prose, length):
 
 def test_a_wrong_check_of_the_content_is_corrupt(make, predictor, prose):
     archive = make(prose(2000), predictor)
-    changed = rebuilt(archive, lambda h, c: (h, c._replace(check=bytes(8))))
+    changed = rebuilt(archive, lambda h, c: (h, c.replace(check=bytes(8))))
     with pytest.raises(CorruptError, match="does not decode to what was coded") as caught:
         decode(changed)
     assert caught.value.segment == 0
@@ -139,7 +139,7 @@ def test_another_payload_under_a_right_check_is_refused_or_harmless(make, predic
 
         def right(header, head, damaged=damaged):
             payload = bytes(damaged[index - head.coded_len : index])
-            return header, head._replace(payload_crc=crc32(payload))
+            return header, head.replace(payload_crc=crc32(payload))
 
         # A coder may have bits that mean nothing.
         try:

@@ -7,7 +7,6 @@ import pickle
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -114,7 +113,7 @@ def test_a_segment_is_the_archives(content, archive, options):
     settings = SegmentSettings(level=1)
     for segment in info.segments:
         start = segment.seq * 5000
-        coded = encode_segment(content[start : start + 5000], replace(settings, seq=segment.seq))
+        coded = encode_segment(content[start : start + 5000], settings.replace(seq=segment.seq))
         assert archive[segment.offset : segment.offset + segment.length] == coded
 
 
@@ -122,7 +121,7 @@ def test_segments_are_held_to_their_settings(content):
     settings = SegmentSettings(level=1, seq=4)
     coded = encode_segment(content, settings)
     with pytest.raises(CorruptError, match="segment 4 stands where 5 should"):
-        decode_segment(coded, replace(settings, seq=5))
+        decode_segment(coded, settings.replace(seq=5))
     with pytest.raises(TruncatedError):
         decode_segment(coded[:-1], settings)
     with pytest.raises(CorruptError, match="follow"):
@@ -137,7 +136,7 @@ def test_segments_are_held_to_their_settings(content):
     with pytest.raises(LlmzError):
         decode_segment(coded, other)
     with pytest.raises(UsageError, match="not among"):
-        encode_segment(content, replace(settings, predictors=other.predictors))
+        encode_segment(content, settings.replace(predictors=other.predictors))
     for wrong in ({"level": 0}, {"seq": -1}, {"predictor": "magic"}):
         with pytest.raises(UsageError):
             SegmentSettings(**wrong)

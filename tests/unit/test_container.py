@@ -49,10 +49,10 @@ BOUNDS = tag(7, b"\x0a\x0a\x00")
     "metadata",
     [
         METADATA,
-        METADATA._replace(comment="grüße", writer="someone"),
-        METADATA._replace(models=(ModelRef(1, bytes(range(32)), 1 << 40, "modèle"),)),
-        METADATA._replace(predictors=(PredictorRef("x" * 255, 1 << 40, 255),) * 16),
-        METADATA._replace(bounds=Bounds((1 << 63) - 1, 1, (1 << 63) - 1)),
+        METADATA.replace(comment="grüße", writer="someone"),
+        METADATA.replace(models=(ModelRef(1, bytes(range(32)), 1 << 40, "modèle"),)),
+        METADATA.replace(predictors=(PredictorRef("x" * 255, 1 << 40, 255),) * 16),
+        METADATA.replace(bounds=Bounds((1 << 63) - 1, 1, (1 << 63) - 1)),
     ],
 )
 def test_a_header_parses_back(metadata):
@@ -166,7 +166,7 @@ def test_a_segment_header_parses_back():
 
 def test_settings_that_do_not_fit_are_a_bug_of_the_predictor():
     with pytest.raises(ValueError, match="too long"):
-        container.build_segment_header(HEADER._replace(settings=bytes(250)))
+        container.build_segment_header(HEADER.replace(settings=bytes(250)))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from llmzip.errors import CorruptError, LlmzError, ModelError, TruncatedError, U
 
 HUGE = (1 << 62) + 12345
 METADATA = Metadata((PredictorRef("store", 1, 0),), 6, Bounds(HUGE, 1 << 20, 0))
-ZSTD = METADATA._replace(predictors=(PredictorRef("zstd", 1, 0),))
+ZSTD = METADATA.replace(predictors=(PredictorRef("zstd", 1, 0),))
 
 
 def chunk(kind: int, raw: bytes, payload: bytes) -> bytes:
@@ -38,7 +38,7 @@ def chunk(kind: int, raw: bytes, payload: bytes) -> bytes:
 
 def segment(body: bytes, raw_len: int, *, coded_len: int | None = None, **fields) -> bytes:
     given = len(body) if coded_len is None else coded_len
-    header = SegmentHeader(0, 0, raw_len, given, 0, b"")._replace(**fields)
+    header = SegmentHeader(0, 0, raw_len, given, 0, b"").replace(**fields)
     return container.build_segment_header(header) + body
 
 
@@ -96,10 +96,10 @@ def test_chunks_that_do_not_add_up(body, raw_len, coded_len):
 
 
 def test_a_segment_over_the_headers_bound():
-    small = METADATA._replace(bounds=Bounds(2, 1 << 20, 0))
+    small = METADATA.replace(bounds=Bounds(2, 1 << 20, 0))
     data = archive(segment(GOOD, 3), raw_lens=(3,), metadata=small)
     refuse(data, CorruptError, "larger than the header allows")
-    small = METADATA._replace(bounds=Bounds(3, 2, 0))
+    small = METADATA.replace(bounds=Bounds(3, 2, 0))
     data = archive(segment(GOOD, 3), raw_lens=(3,), metadata=small)
     refuse(data, CorruptError, "a chunk of 3 bytes")
 
@@ -113,7 +113,7 @@ def test_segment_numbers_and_predictors():
 
 @pytest.mark.parametrize("ref", [("magic", 1, 0), ("zstd", 99, 0), ("zstd", 1, 1)])
 def test_unknown_predictors(ref):
-    metadata = METADATA._replace(predictors=(PredictorRef(*ref),))
+    metadata = METADATA.replace(predictors=(PredictorRef(*ref),))
     data = archive(segment(GOOD, 3), raw_lens=(3,), metadata=metadata)
     refuse(data, UnsupportedError, f"predictor '{ref[0]}' version {ref[1]}", coded_too=False)
     assert llmzip.info(io.BytesIO(data)).archives[0].predictors[0].id == ref[0]
@@ -127,7 +127,7 @@ def test_unknown_settings():
 
 def test_a_missing_model():
     model = ModelRef(1, bytes(range(32)), 1 << 30, "gpt\x1b[2J")
-    data = archive(segment(GOOD, 3), raw_lens=(3,), metadata=METADATA._replace(models=(model,)))
+    data = archive(segment(GOOD, 3), raw_lens=(3,), metadata=METADATA.replace(models=(model,)))
     refuse(data, ModelError, "000102030405", coded_too=False)
     with pytest.raises(ModelError) as caught:
         read_archive(io.BytesIO(data), None)
@@ -215,7 +215,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 @pytest.mark.parametrize("predictor", llmzip._native.predictors(), ids=lambda entry: entry[0])
 def test_absurd_lengths_take_no_memory(predictor):
     ref = PredictorRef(*predictor)
-    metadata = METADATA._replace(predictors=(ref,), bounds=Bounds((1 << 63) - 1, 1 << 20, 0))
+    metadata = METADATA.replace(predictors=(ref,), bounds=Bounds((1 << 63) - 1, 1 << 20, 0))
     settings = llmzip._native.settings(ref.id, ref.version, 3, b"")
     data = container.build_header(metadata) + segment(
         b"", (1 << 63) - 1, coded_len=(1 << 63) - 1, settings=settings
