@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 
@@ -24,6 +25,8 @@ def main() -> int:
         # The interpreter's own end is no place for a ctrl-C, nor for an error about output.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         stdio.abandon_stdout()
+        # All memory goes back at once: looking for garbage in it now would only take time.
+        gc.freeze()
 
 
 if __name__ == "__main__":

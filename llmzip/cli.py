@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib import import_module
 
 from llmzip import flags
 from llmzip.commands.job import Job
@@ -27,10 +26,26 @@ def run(arguments: Sequence[str]) -> int:
             return report.exit_code
         report = Report(asked.job)
         asked.job.check()
-        import_module(f"llmzip.commands.{asked.job.mode}").run(asked.job, report)
+        _run(asked.job, report)
     except Exception as error:
         report.error(None, error)
     return report.exit_code
+
+
+def _run(job: Job, report: Report) -> None:
+    """Hands over to the one command that is needed: importing takes longer than a small file."""
+    match job.mode:
+        case "compress":
+            from llmzip.commands.compress import run
+        case "decompress":
+            from llmzip.commands.decompress import run
+        case "test":
+            from llmzip.commands.test import run
+        case "list":
+            from llmzip.commands.list import run
+        case "recover":
+            from llmzip.commands.recover import run
+    run(job, report)
 
 
 def _about(asked: flags.Asked) -> str:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import io
 import os
-import select
 import stat
 from collections.abc import Iterable
-from typing import Any, BinaryIO, Self
 
 from llmzip.errors import LlmzError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO, Self
 
 SUFFIX = ".llmz"
 BUFFER = 1 << 18
@@ -83,6 +85,8 @@ class _RawInput(io.FileIO):
             if count is not None:
                 self._ended = count == 0 and len(buffer) > 0
                 return count
+            import select
+
             select.select([self], [], [])
         return 0
 

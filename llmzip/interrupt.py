@@ -7,9 +7,10 @@ temporary files. `held()` puts that off where a half-done step would leave litte
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -34,14 +35,15 @@ def install() -> None:
             signal.signal(number, _on_signal)
 
 
-@contextmanager
-def held() -> Iterator[None]:
+class held:
     """Put off ending signals until the block is left; they are raised then, once."""
-    global _holds, _pending
-    _holds += 1
-    try:
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        global _holds
+        _holds += 1
+
+    def __exit__(self, *_: object) -> None:
+        global _holds, _pending
         _holds -= 1
         if _holds == 0 and _pending is not None:
             signum, _pending = _pending, None

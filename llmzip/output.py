@@ -9,13 +9,8 @@ from __future__ import annotations
 import errno
 import io
 import os
-import select
 import stat
-import weakref
 from collections.abc import Container
-from contextlib import suppress
-from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
 
 from llmzip.fileio import (
     BUFFER,
@@ -29,6 +24,12 @@ from llmzip.fileio import (
 )
 from llmzip.interrupt import held
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import weakref
+    from types import TracebackType
+    from typing import Any, BinaryIO, Self
+
 
 class _RawOutput(io.FileIO):
     """Writes like FileIO, counts bytes, names the file in errors, and waits as `_RawInput` does."""
@@ -39,12 +40,14 @@ class _RawOutput(io.FileIO):
     def write(self, data: Any) -> int:
         while True:
             try:
-                count = cast("int | None", super().write(data))
+                count: int | None = super().write(data)
             except OSError as error:
                 raise named(error, self.label) from None
             if count is not None:
                 self.written += count
                 return count
+            import select
+
             select.select([], [self], [])
 
 
@@ -60,7 +63,7 @@ class Output:
     def __init__(self, name: str, raw: _RawOutput) -> None:
         self.name = name
         self._raw = raw
-        self.stream: BinaryIO = cast(BinaryIO, io.BufferedWriter(raw, BUFFER))
+        self.stream: BinaryIO = io.BufferedWriter(raw, BUFFER)
 
     @property
     def partial(self) -> bool:
@@ -180,6 +183,8 @@ class _AtomicOutput(Output):
         return os.path.join(self._folder, f".llmzip-{os.urandom(8).hex()}.tmp")
 
     def _now_called(self, name: str) -> None:
+        import weakref
+
         self._temporary = name
         self._remove = weakref.finalize(self, _unlink, name)
 
@@ -237,8 +242,10 @@ class _AtomicOutput(Output):
 
 
 def _unlink(path: str) -> None:
-    with suppress(OSError):
+    try:
         os.unlink(path)
+    except OSError:
+        pass
 
 
 def _copy_metadata(descriptor: int, like: Source | None) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import suppress
-from typing import cast
 
 
 def prepare() -> None:
@@ -22,23 +20,30 @@ def prepare() -> None:
             os.open(os.devnull, flags)
     if sys.stdout is None:
         sys.stdout = open(1, "w", closefd=False)
-    cast(io.TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def complain(text: str) -> None:
     """Write to standard error; where that is gone too, the exit code has to do."""
     if sys.stderr is not None:
-        # RuntimeError: a signal's status line came in the middle of another write.
-        with suppress(OSError, RuntimeError):
+        try:
             sys.stderr.write(text)
             sys.stderr.flush()
+        except (OSError, RuntimeError):
+            # RuntimeError: a signal's status line came in the middle of another write.
+            pass
 
 
 def abandon_stdout() -> None:
     """Let what is still to be written to standard output vanish, without another error."""
-    with suppress(OSError):
+    try:
         null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         os.dup2(null, 1)
         os.close(null)
-    with suppress(OSError):
+    except OSError:
+        pass
+    try:
         sys.stdout.flush()
+    except OSError:
+        pass
