@@ -17,7 +17,12 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     memory: |settings, raw_len| {
         let (level, _) = parse(settings)?;
         // The most that any content takes, since the archive's header speaks for all segments.
-        let classes = [Class::Text, Class::Binary, Class::Bilevel];
+        let classes = [
+            Class::Text,
+            Class::Binary,
+            Class::Bilevel,
+            Class::Executable,
+        ];
         let memory = classes.map(|class| {
             let plan = Plan::new(level, Content { class, stride: 0 });
             plan.memory(raw_len.saturating_add(primer(&plan).len() as u64))
@@ -58,6 +63,7 @@ fn parse(settings: &[u8]) -> Result<(u8, Content), PredictorError> {
         0 => Class::Text,
         1 => Class::Binary,
         2 => Class::Bilevel,
+        3 => Class::Executable,
         _ => return Err(PredictorError::Unsupported("content class of cm")),
     };
     if !LEVELS.contains(&level) {

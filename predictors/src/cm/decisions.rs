@@ -42,7 +42,7 @@ impl Decisions {
         Self {
             tables,
             inputs,
-            mixer: Mixer::new(&initial, Vec::new(), [1, contexts], 1, RATES),
+            mixer: Mixer::new(&initial, Vec::new(), [1, contexts], [1, 1], RATES),
             counters: vec![counter::counter(1 << 21, 0); contexts],
             apm: Apm::new(tables, contexts, 6),
             context: 0,
@@ -65,7 +65,7 @@ impl Decisions {
         self.mixer.inputs[self.inputs + 1] = 256;
         self.mixer.select(0, 0);
         self.mixer.select(1, context);
-        let stretch = self.mixer.mix::<K>(self.tables, 0);
+        let stretch = self.mixer.mix::<K>(self.tables, [0, 0]);
         let plain = u64::from(self.tables.squash(stretch));
         let refined = u64::from(self.apm.refine(stretch, context));
         ((plain * 3 + refined) >> 2).max(1) as u32

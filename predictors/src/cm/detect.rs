@@ -7,10 +7,12 @@
 pub enum Class {
     /// Words and lines.
     Text,
-    /// Records of fixed length, machine code, numbers: anything else.
+    /// Records of fixed length, numbers: anything else.
     Binary,
     /// Rows of one-bit pixels.
     Bilevel,
+    /// Machine code.
+    Executable,
 }
 
 /// Class and, where there is one, the distance in bytes from a record or row to the next.
@@ -36,7 +38,9 @@ pub fn detect(data: &[u8]) -> Content {
         };
     }
     let stride = find_stride(data);
-    let class = if stride > 4 && is_bilevel(data, stride) {
+    let class = if is_executable(data) {
+        Class::Executable
+    } else if stride > 4 && is_bilevel(data, stride) {
         Class::Bilevel
     } else {
         Class::Binary
@@ -58,6 +62,26 @@ fn is_text(data: &[u8]) -> bool {
         return false;
     }
     high * 4 <= data.len() || std::str::from_utf8(&data[..data.len() - data.len().min(4)]).is_ok()
+}
+
+/// A program's first bytes, or many of the byte pairs that start x86-64 instructions.
+fn is_executable(data: &[u8]) -> bool {
+    const MAGIC: [&[u8]; 4] = [
+        b"\x7fELF",
+        b"MZ\x90\0",
+        b"\xcf\xfa\xed\xfe",
+        b"\xca\xfe\xba\xbe\0\0\0",
+    ];
+    let instructions = data
+        .windows(2)
+        .filter(|pair| {
+            matches!(
+                pair,
+                [0x48, 0x89 | 0x8b | 0x8d | 0x83 | 0x85] | [0x0f, 0x80..=0x8f]
+            )
+        })
+        .count();
+    MAGIC.iter().any(|magic| data.starts_with(magic)) || instructions * 100 > data.len().max(1)
 }
 
 /// The distance at which most bytes repeat, other than as runs; 0 when none stands out.

@@ -20,9 +20,11 @@ pub struct MatchModel {
     /// Verified length of the match, 0 when there is none.
     length: usize,
     misses: usize,
-    expected: Option<u8>,
+    /// The byte that should come behind a leading one, 0 when nothing is expected any more.
+    expected: u32,
+    /// Counter of the match's length and misses.
+    context: usize,
     counters: Vec<u32>,
-    active: Option<usize>,
 }
 
 /// Length class of a match, `1..LENGTHS`.
@@ -53,9 +55,9 @@ impl MatchModel {
             pointer: 0,
             length: 0,
             misses: 0,
-            expected: None,
+            expected: 0,
+            context: 0,
             counters,
-            active: None,
         }
     }
 
@@ -108,7 +110,11 @@ impl MatchModel {
                 }
             }
         }
-        self.expected = (self.length > 0).then(|| history[self.pointer]);
+        self.expected = 0;
+        if self.length > 0 {
+            self.expected = u32::from(history[self.pointer]) | 256;
+            self.context = class(self.length) * MISSES + self.misses.min(MISSES - 1);
+        }
     }
 
     /// Writes two inputs for the next bit, `partial` being the bits so far behind a leading one.
@@ -120,50 +126,40 @@ impl MatchModel {
         bit_position: u32,
         inputs: &mut [i32; 2],
     ) {
-        self.active = None;
-        inputs[0] = 0;
-        inputs[1] = 0;
-        let Some(expected) = self.expected else {
-            return;
-        };
-        let expected = u32::from(expected) | 256;
-        if expected >> (8 - bit_position) != partial {
-            self.expected = None;
+        if self.expected >> (8 - bit_position) != partial {
+            self.expected = 0;
+            *inputs = [0; 2];
             return;
         }
-        let context = class(self.length) * MISSES + self.misses.min(MISSES - 1);
-        self.active = Some(context);
-        let p = self.counters[context];
+        let p = self.counters[self.context];
         let sure = tables.stretch(counter::p12(p));
         let share = (counter::p16(p) as i32 - 32768) >> 3;
-        if expected >> (7 - bit_position) & 1 == 1 {
-            inputs[0] = sure;
-            inputs[1] = share;
-        } else {
-            inputs[0] = -sure;
-            inputs[1] = -share;
-        }
+        // Against the inputs' sign where a zero is expected.
+        let flip = (self.expected >> (7 - bit_position) & 1) as i32 - 1;
+        *inputs = [(sure ^ flip) - flip, (share ^ flip) - flip];
     }
 
     #[inline(always)]
     pub fn update(&mut self, tables: &Tables, bit: u32, bit_position: u32) {
-        if let (Some(context), Some(expected)) = (self.active, self.expected) {
-            let right = u32::from(u32::from(expected) >> (7 - bit_position) & 1 == bit);
-            counter::update(tables, &mut self.counters[context], right, 1023);
+        if self.expected != 0 {
+            let right = u32::from(self.expected >> (7 - bit_position) & 1 == bit);
+            counter::update(tables, &mut self.counters[self.context], right, 1023);
         }
     }
 
     /// The byte that the match predicts, while it agrees with the bits seen so far.
+    #[inline(always)]
     pub fn expected(&self) -> Option<u8> {
-        self.expected
+        (self.expected != 0).then_some(self.expected as u8)
     }
 
     /// Class of the current match length for selectors: 0 for none, up to 15.
+    #[inline(always)]
     pub fn length_class(&self) -> usize {
-        if self.expected.is_none() {
+        if self.expected == 0 {
             0
         } else {
-            1 + class(self.length) * 15 / LENGTHS
+            1 + self.context / MISSES * 15 / LENGTHS
         }
     }
 }

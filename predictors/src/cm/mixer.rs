@@ -2,7 +2,7 @@
 //!
 //! The first layer holds several tables of weight vectors; a selector context picks one vector of
 //! each, which gives an estimate of its own and is trained on its own error. The second layer mixes
-//! those estimates. After Mahoney's paq8 and Mattern, "Mixing Strategies in Data Compression" (2012).
+//! those estimates with a vector of each of its two tables and takes the mean. After Mahoney's paq8 and Mattern, "Mixing Strategies in Data Compression" (2012).
 
 use super::tables::{STRETCH_MAX, Tables};
 use crate::simd::scalar::{product, trained};
@@ -71,7 +71,44 @@ pub struct External {
     pub selector: usize,
 }
 
-/// A mixer with `S` tables of weight vectors in its first layer.
+/// One table of the second layer.
+struct Final<const S: usize> {
+    weights: Vec<[i32; S]>,
+    rates: Rates,
+    chosen: usize,
+    probability: i32,
+}
+
+impl<const S: usize> Final<S> {
+    fn new(contexts: usize, rate: Rate) -> Self {
+        Self {
+            weights: vec![[ONE / S as i32; S]; contexts],
+            rates: Rates::new(contexts, rate),
+            chosen: 0,
+            probability: 0,
+        }
+    }
+
+    #[inline(always)]
+    fn mix(&mut self, tables: &Tables, estimates: &[i32; S], context: usize) -> i32 {
+        self.chosen = context;
+        let products = estimates.iter().zip(&self.weights[context]);
+        let sum = products.fold(0_i32, |sum, (&x, &w)| sum.wrapping_add(product(x, w)));
+        let result = stretch_of(sum);
+        self.probability = (tables.squash(result) >> 16) as i32;
+        result
+    }
+
+    #[inline(always)]
+    fn update(&mut self, estimates: &[i32; S], bit: u32) {
+        let error = self.rates.error(self.chosen, self.probability, bit);
+        for (weight, &estimate) in self.weights[self.chosen].iter_mut().zip(estimates) {
+            *weight = trained(*weight, estimate, error);
+        }
+    }
+}
+
+/// A mixer with `S` tables of weight vectors in its first layer and two in its second.
 pub struct Mixer<const S: usize> {
     /// Input values to fill before [`Mixer::mix`], each in `-32767..=32767`.
     pub inputs: Vec<i32>,
@@ -88,10 +125,7 @@ pub struct Mixer<const S: usize> {
     estimates: [i32; S],
     probabilities: [i32; S],
     errors: [i32; S],
-    finals: Vec<[i32; S]>,
-    final_rates: Rates,
-    final_vector: usize,
-    final_probability: i32,
+    finals: [Final<S>; 2],
 }
 
 /// `n` inputs with the zeros that fill the last vector.
@@ -101,13 +135,13 @@ pub fn padded(n: usize) -> usize {
 
 impl<const S: usize> Mixer<S> {
     /// `initial` holds the first layer's weight of each input (a multiple of [`LANES`]),
-    /// `selectors` the number of contexts of each of its tables, `finals` that of the second
-    /// layer's one table; `external_shifts` the places and rate shifts of external inputs.
+    /// `selectors` the number of contexts of each of its tables, `finals` those of the second
+    /// layer's; `external_shifts` the places and rate shifts of external inputs.
     pub fn new(
         initial: &[i32],
         external_shifts: Vec<(usize, u32)>,
         selectors: [usize; S],
-        finals: usize,
+        finals: [usize; 2],
         rates: [Rate; 2],
     ) -> Self {
         let mut vectors = 0;
@@ -130,11 +164,8 @@ impl<const S: usize> Mixer<S> {
             probabilities: [0; S],
             estimates: [0; S],
             bases,
-            finals: vec![[ONE / S as i32; S]; finals],
-            final_rates: Rates::new(finals, rates[1]),
+            finals: finals.map(|contexts| Final::new(contexts, rates[1])),
             errors: [0; S],
-            final_vector: 0,
-            final_probability: 0,
         }
     }
 
@@ -148,17 +179,13 @@ impl<const S: usize> Mixer<S> {
 
     /// Mixes; returns the stretch value of the result.
     #[inline(always)]
-    pub fn mix<K: Kernels>(&mut self, tables: &Tables, final_context: usize) -> i32 {
+    pub fn mix<K: Kernels>(&mut self, tables: &Tables, final_contexts: [usize; 2]) -> i32 {
         self.estimates = K::dot(&self.inputs, &self.weights, &self.selected).map(stretch_of);
         self.probabilities = self.estimates.map(|x| (tables.squash(x) >> 16) as i32);
-        self.final_vector = final_context;
-        let products: [i32; S] = {
-            let weights = &self.finals[final_context];
-            std::array::from_fn(|table| product(self.estimates[table], weights[table]))
-        };
-        let result = stretch_of(products.into_iter().fold(0, i32::wrapping_add));
-        self.final_probability = (tables.squash(result) >> 16) as i32;
-        result
+        let [a, b] = &mut self.finals;
+        let a = a.mix(tables, &self.estimates, final_contexts[0]);
+        let b = b.mix(tables, &self.estimates, final_contexts[1]);
+        (a + b) >> 1
     }
 
     #[inline(always)]
@@ -176,12 +203,8 @@ impl<const S: usize> Mixer<S> {
             self.errors[table] = self.rates.error(vector, p16, bit);
         }
         K::train(inputs, &mut self.weights, &self.selected, &self.errors);
-        let error = self
-            .final_rates
-            .error(self.final_vector, self.final_probability, bit);
-        let weights = &mut self.finals[self.final_vector];
-        for (weight, &estimate) in weights.iter_mut().zip(&self.estimates) {
-            *weight = trained(*weight, estimate, error);
+        for last in &mut self.finals {
+            last.update(&self.estimates, bit);
         }
     }
 }

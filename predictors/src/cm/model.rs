@@ -13,9 +13,9 @@ use super::run_map::RunMap;
 use super::selector::{Curve, Selector};
 use super::tables::{STATES, Tables};
 use crate::segment::PredictorError;
-use crate::simd::scalar::WEIGHT_LIMIT;
 use crate::simd::Kernels;
 use crate::simd::group::Group;
+use crate::simd::scalar::WEIGHT_LIMIT;
 
 /// Log2 of the entries of a match model's table.
 const LOG_MATCHES: u32 = 18;
@@ -121,7 +121,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
                 &initial,
                 slower,
                 selectors.map(Selector::contexts),
-                256,
+                [256, 256],
                 plan.rates,
             ),
             block,
@@ -169,6 +169,12 @@ impl<const S: usize, const A: usize> Model<S, A> {
         self.open_slots();
         for matcher in &mut self.matchers {
             matcher.byte(&self.history.bytes);
+        }
+        for table in 0..S {
+            if self.selectors[table].keeps_for_a_byte() {
+                let context = self.selector_context(self.selectors[table], 0);
+                self.mixer.select(table, context);
+            }
         }
     }
 
@@ -238,10 +244,13 @@ impl<const S: usize, const A: usize> Model<S, A> {
         }
         let hits = K::context_inputs(tables, &mut self.groups, node, block, distance);
         for table in 0..S {
-            let context = self.selector_context(self.selectors[table], hits);
-            self.mixer.select(table, context);
+            if !self.selectors[table].keeps_for_a_byte() {
+                let context = self.selector_context(self.selectors[table], hits);
+                self.mixer.select(table, context);
+            }
         }
-        let stretch = self.mixer.mix::<K>(tables, partial);
+        let seen = hits.min(15) * 16 + self.matchers[0].length_class();
+        let stretch = self.mixer.mix::<K>(tables, [partial, seen]);
         let mut sum = u64::from(tables.squash(stretch)) * 2;
         for curve in 0..A {
             let refined = self.apms[curve].refine(stretch, self.apm_bases[curve] ^ partial);

@@ -62,6 +62,19 @@ const BINARY: &[Context] = &[
     Trend(1),
 ];
 
+const EXECUTABLE: &[Context] = &[
+    Order(1),
+    Order(2),
+    Order(3),
+    Order(4),
+    Order(6),
+    Masked(0xffff00),
+    Masked(0xf8f8f8),
+    Back(&[4], 1, true),
+    Masked(0xff00ff00),
+    Back(&[4], 0, true),
+];
+
 const BILEVEL: &[Context] = &[Order(1), Order(2), Above(&[(1, 0), (1, 1)], 1)];
 
 const RICH_TEXT: &[Context] = &[
@@ -244,6 +257,7 @@ impl Plan {
         let contexts = match content.class {
             Class::Text => &TEXT[..TEXT.len() - left_out],
             _ if bilevel => BILEVEL,
+            Class::Executable => &EXECUTABLE[..EXECUTABLE.len() - left_out * 5 / 3],
             _ if level < 6 => &BINARY[..BINARY.len() - 2 - left_out],
             _ => BINARY,
         };
@@ -267,7 +281,7 @@ impl Plan {
         let bilevel = content.class == Class::Bilevel;
         let contexts = match content.class {
             Class::Text => RICH_TEXT,
-            Class::Binary => RICH_BINARY,
+            Class::Binary | Class::Executable => RICH_BINARY,
             Class::Bilevel => BINARY,
         };
         Self {

@@ -32,6 +32,15 @@ pub enum Selector {
 }
 
 impl Selector {
+    /// Whether the context is the same for all bits of a byte.
+    #[must_use]
+    pub fn keeps_for_a_byte(self) -> bool {
+        matches!(
+            self,
+            Self::Byte1 | Self::Byte2 | Self::Byte3 | Self::Shape | Self::Column
+        )
+    }
+
     /// Number of contexts.
     #[must_use]
     pub fn contexts(self) -> usize {

@@ -243,6 +243,14 @@ fn content_is_told_apart() {
         })
         .collect();
     assert_eq!(detect(&rows).class, Class::Bilevel);
+    let code: Vec<u8> = (0..3000)
+        .flat_map(|i| match i % 9 {
+            0 => vec![0x48, 0x8b, random() as u8],
+            _ => vec![random() as u8; 3],
+        })
+        .collect();
+    assert_eq!(detect(&code).class, Class::Executable);
+    assert_eq!(detect(b"\x7fELF\x02\x01\x01").class, Class::Executable);
     assert_eq!(detect(&[]), TEXT);
 }
 
@@ -266,7 +274,7 @@ fn unknown_settings_are_unsupported() {
         &[6],
         &[2, 0, 0, 0],
         &[9, 0, 0, 0],
-        &[6, 3, 0, 0],
+        &[6, 4, 0, 0],
         &[6, 0, 0, 0, 0],
     ] {
         assert!((cm.encoder)(settings, 10).is_err());

@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::scalar::WEIGHT_LIMIT;
 use super::group::Group;
+use super::scalar::WEIGHT_LIMIT;
 use super::{Job, Kernels, check_vectors, direct};
 use crate::cm::tables::Tables;
 
@@ -57,13 +57,7 @@ impl Kernels for Avx2 {
     }
 
     #[inline(always)]
-    fn context_update(
-        tables: &Tables,
-        groups: &mut [Group],
-        node: usize,
-        bit: u32,
-        limit: u32,
-    ) {
+    fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, limit: u32) {
         unsafe { direct::context_update(tables, groups, node, bit, limit) }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::scalar::WEIGHT_LIMIT;
 use super::group::Group;
+use super::scalar::WEIGHT_LIMIT;
 use super::{Job, Kernels, avx2, check_vectors, direct};
 use crate::cm::tables::Tables;
 
@@ -60,13 +60,7 @@ impl Kernels for Avx512 {
     }
 
     #[inline(always)]
-    fn context_update(
-        tables: &Tables,
-        groups: &mut [Group],
-        node: usize,
-        bit: u32,
-        limit: u32,
-    ) {
+    fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, limit: u32) {
         unsafe { direct::context_update(tables, groups, node, bit, limit) }
     }
 }
@@ -95,7 +89,6 @@ fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> 
     });
     avx2::totals(halves)
 }
-
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]

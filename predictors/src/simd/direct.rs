@@ -9,7 +9,13 @@ use crate::cm::tables::Tables;
 
 /// Takes up the history and the counter of a context, and the stretched probability.
 #[inline(always)]
-fn look_up(tables: &Tables, group: &mut Group, node: usize, i: usize, stretched: &mut [i32; GROUP]) {
+fn look_up(
+    tables: &Tables,
+    group: &mut Group,
+    node: usize,
+    i: usize,
+    stretched: &mut [i32; GROUP],
+) {
     let state = group.nodes[i][node & 15];
     let entry = group.maps[i][usize::from(state)];
     group.states[i] = state;
@@ -59,7 +65,8 @@ pub fn context_inputs(
             let old = _mm256_andnot_si256(own, _mm256_loadu_si256(out.as_ptr().cast()));
             _mm256_storeu_si256(out.as_mut_ptr().cast(), _mm256_or_si256(new, old));
             if let Some(distance) = distance.next() {
-                let p16 = _mm256_srli_epi32::<16>(_mm256_loadu_si256(group.counters.as_ptr().cast()));
+                let p16 =
+                    _mm256_srli_epi32::<16>(_mm256_loadu_si256(group.counters.as_ptr().cast()));
                 let from_half = _mm256_sub_epi32(p16, _mm256_set1_epi32(32768));
                 let far = _mm256_andnot_si256(empty, _mm256_srai_epi32::<3>(from_half));
                 _mm256_storeu_si256(distance.as_mut_ptr().cast(), far);

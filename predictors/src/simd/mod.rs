@@ -66,13 +66,7 @@ pub trait Kernels: Copy {
     ) -> usize;
 
     /// Moves each context's counter and bit history at node `node` towards `bit`.
-    fn context_update(
-        tables: &Tables,
-        groups: &mut [Group],
-        node: usize,
-        bit: u32,
-        limit: u32,
-    );
+    fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, limit: u32);
 }
 
 /// Checks the lengths that vector loads and stores of weights rely on.

@@ -18,9 +18,8 @@ type Outputs = (
     usize,
     Vec<i32>,
     Vec<i32>,
-    Vec<u32>,
-    Vec<u8>,
-    Vec<u32>,
+    Vec<[u32; 256]>,
+    Vec<[u8; 16]>,
 );
 
 impl Job for All<'_> {
@@ -37,31 +36,41 @@ impl Job for All<'_> {
             &starts,
             &[self.error, -self.error],
         );
-        let count = self.nodes.len() / 16;
-        let mut nodes = self.nodes.to_vec();
-        let mut maps: Vec<u32> = (0..count as u32 * 256)
-            .map(|i| i.wrapping_mul(0x9e37_79b1).wrapping_add(self.counts))
-            .collect();
-        let whole = count.next_multiple_of(LANES);
-        let (mut states, mut counters) = (vec![0; whole], vec![0; whole]);
+        let mut groups = Group::of(self.nodes.len() / 16, &[0; 256]);
+        let mut nodes = self.nodes.as_chunks().0.iter();
+        for group in &mut groups {
+            for (i, own) in nodes.by_ref().take(group.count).enumerate() {
+                group.nodes[i] = *own;
+            }
+            for (entry, seed) in group.maps.as_flattened_mut().iter_mut().zip(0_u32..) {
+                *entry = seed.wrapping_mul(0x9e37_79b1).wrapping_add(self.counts);
+            }
+        }
+        let whole = self.nodes.len().div_ceil(16).next_multiple_of(LANES);
         let (mut stretched, mut distance) = (vec![7; whole], vec![0; whole]);
-        let mut contexts = Contexts {
-            count,
-            nodes: &mut nodes,
-            maps: &mut maps,
-            states: &mut states,
-            counters: &mut counters,
-        };
         let seen = K::context_inputs(
             tables,
-            &mut contexts,
+            &mut groups,
             self.node,
             &mut stretched,
             &mut distance,
         );
-        K::context_update(tables, &mut contexts, self.node, self.bit, 255);
+        K::context_update(tables, &mut groups, self.node, self.bit, 255);
+        let used = |group: &Group| {
+            let n = group.count;
+            (group.maps[..n].to_vec(), group.nodes[..n].to_vec())
+        };
+        let (maps, nodes): (Vec<_>, Vec<_>) = groups.iter().map(used).unzip();
+        let contexts = self.nodes.len() / 16;
+        distance.truncate(contexts);
         (
-            sums, weights, seen, stretched, distance, maps, nodes, counters,
+            sums,
+            weights,
+            seen,
+            stretched,
+            distance,
+            maps.concat(),
+            nodes.concat(),
         )
     }
 }
