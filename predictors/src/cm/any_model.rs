@@ -7,7 +7,7 @@ use crate::segment::PredictorError;
 
 /// One variant for each pair of counts of selectors and curves that plans have.
 pub enum AnyModel {
-    Lean(Box<Model<3, 2>>),
+    Lean(Box<Model<3, 1>>),
     Rich(Box<Model<10, 3>>),
 }
 
@@ -22,7 +22,7 @@ impl AnyModel {
     pub fn new(plan: Plan, raw_len: u64) -> Result<Self, PredictorError> {
         let none: &[External] = &[];
         Ok(match (plan.selectors.len(), plan.curves.len()) {
-            (3, 2) => Self::Lean(Box::new(Model::new(plan, raw_len, none)?)),
+            (3, 1) => Self::Lean(Box::new(Model::new(plan, raw_len, none)?)),
             (10, 3) => Self::Rich(Box::new(Model::new(plan, raw_len, none)?)),
             counts => panic!("no model is compiled for {counts:?} selectors and curves"),
         })

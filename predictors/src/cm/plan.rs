@@ -264,7 +264,7 @@ impl Plan {
         Self {
             contexts,
             selectors: if bilevel { LEAN_BILEVEL } else { LEAN },
-            curves: &[(Curve::Order1, 2), (Curve::Order2, 4)],
+            curves: &[(Curve::Order2, 6)],
             match_lengths: &[5, 12],
             distance: false,
             runs: false,
