@@ -6,12 +6,14 @@
 //! * [`binary`]: one bit at a time, 32-bit probabilities. For context mixing and language models.
 //! * [`range`]: symbols of any alphabet, distributions ([`Cdf`]) of up to 31 bits. For predictors
 //!   that give a whole distribution at once.
-#![forbid(unsafe_code)]
+//! * [`rans`]: bytes, static distributions, 64 lanes at a time. For bulk data at memory speed.
 
 pub mod binary;
 pub mod cdf;
 mod error;
 pub mod range;
+pub mod rans;
+pub mod simd;
 
 pub use cdf::{Cdf, CdfError};
 pub use error::CoderError;

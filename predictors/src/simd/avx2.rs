@@ -4,22 +4,15 @@ use std::arch::x86_64::*;
 
 use super::group::Group;
 use super::scalar::WEIGHT_LIMIT;
-use super::{Job, Kernels, check_vectors, direct};
+use super::{Job, Kernels, Level, check_vectors, direct};
 use crate::cm::tables::Tables;
-
-pub fn detected() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("popcnt")
-}
 
 pub fn enter<J: Job>(job: J) -> J::Output {
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     fn inner<J: Job>(job: J) -> J::Output {
         job.run::<Avx2>()
     }
-    assert!(detected());
+    assert!(Level::Avx2.detected());
     // Safety: the features were detected.
     unsafe { inner(job) }
 }

@@ -4,25 +4,15 @@ use std::arch::x86_64::*;
 
 use super::group::Group;
 use super::scalar::WEIGHT_LIMIT;
-use super::{Job, Kernels, avx2, check_vectors, direct};
+use super::{Job, Kernels, Level, avx2, check_vectors, direct};
 use crate::cm::tables::Tables;
-
-pub fn detected() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("popcnt")
-}
 
 pub fn enter<J: Job>(job: J) -> J::Output {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,popcnt")]
     fn inner<J: Job>(job: J) -> J::Output {
         job.run::<Avx512>()
     }
-    assert!(detected());
+    assert!(Level::Avx512.detected());
     // Safety: the features were detected.
     unsafe { inner(job) }
 }

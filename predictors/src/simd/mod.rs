@@ -18,8 +18,7 @@ pub mod group;
 mod prefetch;
 pub mod scalar;
 
-use std::sync::OnceLock;
-
+pub use llmzip_coders::simd::{Level, active, available};
 pub use prefetch::prefetch;
 
 use crate::cm::tables::Tables;
@@ -27,16 +26,6 @@ use group::Group;
 
 /// Mixer inputs and weights come in multiples of this, so that no kernel has a tail there.
 pub const LANES: usize = 16;
-
-/// A kernel level, from the plainest to the widest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    Scalar,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
 
 /// What the context mixer computes for every bit; [`scalar`] defines each.
 pub trait Kernels: Copy {
@@ -96,51 +85,6 @@ pub fn run<J: Job>(level: Level, job: J) -> J::Output {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => avx512::enter(job),
     }
-}
-
-/// Every level that this machine can run.
-#[must_use]
-pub fn available() -> Vec<(&'static str, Level)> {
-    let mut levels = vec![("scalar", Level::Scalar)];
-    #[cfg(target_arch = "x86_64")]
-    {
-        if avx2::detected() {
-            levels.push(("avx2", Level::Avx2));
-        }
-        if avx512::detected() {
-            levels.push(("avx512", Level::Avx512));
-        }
-    }
-    levels
-}
-
-/// The level in use: the widest one here, or the one that `LLMZIP_SIMD` names.
-///
-/// # Errors
-/// A sentence that says why the level asked for cannot be used.
-pub fn active() -> Result<Level, String> {
-    static ACTIVE: OnceLock<Result<Level, String>> = OnceLock::new();
-    ACTIVE
-        .get_or_init(|| {
-            let levels = available();
-            let Some(asked) = std::env::var_os("LLMZIP_SIMD").filter(|name| !name.is_empty())
-            else {
-                return Ok(levels[levels.len() - 1].1);
-            };
-            levels
-                .iter()
-                .find(|(name, _)| asked == *name)
-                .map(|&(_, level)| level)
-                .ok_or_else(|| {
-                    let names: Vec<_> = levels.iter().map(|&(name, _)| name).collect();
-                    format!(
-                        "LLMZIP_SIMD={} cannot be used here, only {}",
-                        asked.to_string_lossy(),
-                        names.join(", ")
-                    )
-                })
-        })
-        .clone()
 }
 
 #[cfg(test)]

@@ -1,0 +1,125 @@
+//! Writes streams of interleaved rANS.
+
+use super::alias::buckets;
+use super::simd;
+use super::{BUCKET, BUCKETS, LANES, LOW, SMALL_BITS, Table};
+use crate::simd::Level;
+
+/// Symbols of a stream for each lane that it has, up to [`LANES`]: a lane costs some 3 bytes.
+const SYMBOLS_PER_LANE: usize = 512;
+
+/// What an encoder looks up: made once for a table, used for any number of runs.
+#[derive(Debug, Clone)]
+pub struct EncodeTable {
+    pub(super) bits: u32,
+    pub(super) symbols: usize,
+    /// By symbol; all zeros for those that do not occur.
+    pub(super) entries: [Entry; 256],
+    /// Slots of a small table, by symbol and place within it; empty where they are in order.
+    pub(super) slots: Box<[u16]>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub(super) struct Entry {
+    /// 2^32 divided by the frequency, rounded down; 2^32 - 1 for a frequency of 1.
+    pub reciprocal: u32,
+    pub frequency: u16,
+    /// Frequencies of all symbols before.
+    pub start: u16,
+}
+
+impl From<&Table> for EncodeTable {
+    fn from(table: &Table) -> Self {
+        let mut entries = [Entry::default(); 256];
+        let mut start = 0;
+        for (symbol, f) in table.occurring() {
+            entries[usize::from(symbol)] = Entry {
+                reciprocal: ((1_u64 << 32) / u64::from(f)).min(u64::from(u32::MAX)) as u32,
+                frequency: f as u16,
+                start: start as u16,
+            };
+            start += f;
+        }
+        let slots = if (2..=BUCKETS).contains(&table.symbols()) {
+            alias_slots(table)
+        } else {
+            Box::default()
+        };
+        Self {
+            bits: table.bits(),
+            symbols: table.symbols(),
+            entries,
+            slots,
+        }
+    }
+}
+
+fn alias_slots(table: &Table) -> Box<[u16]> {
+    let mut starts = [0; BUCKETS];
+    let mut start = 0;
+    for (own, (_, f)) in starts.iter_mut().zip(table.occurring()) {
+        *own = start;
+        start += f as usize;
+    }
+    let mut slots = vec![0_u16; 1 << SMALL_BITS];
+    let mut fill = |from: usize, first: usize, count: usize| {
+        for (slot, value) in slots[from..from + count].iter_mut().zip(first..) {
+            *slot = value as u16;
+        }
+    };
+    for (rank, bucket) in buckets(table).iter().enumerate() {
+        let first = rank * BUCKET;
+        fill(starts[rank], first, bucket.divider);
+        let from = starts[bucket.other] + bucket.start;
+        fill(from, first + bucket.divider, BUCKET - bucket.divider);
+    }
+    slots.into_boxed_slice()
+}
+
+/// Symbols that are coded with one table.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    pub symbols: &'a [u8],
+    pub table: &'a EncodeTable,
+}
+
+/// One stream of all `runs`, each of which starts at the first lane.
+///
+/// # Panics
+/// When a table lacks a symbol of its run.
+#[must_use]
+pub fn encode(runs: &[Run<'_>], level: Level) -> Vec<u8> {
+    for run in runs.iter().filter(|run| run.table.symbols == 1) {
+        for &symbol in run.symbols {
+            assert!(run.table.entries[usize::from(symbol)].frequency > 0);
+        }
+    }
+    let coded = || runs.iter().filter(|run| run.table.symbols > 1);
+    let longest = coded().map(|run| run.symbols.len()).max().unwrap_or(0);
+    let total: usize = coded().map(|run| run.symbols.len()).sum();
+    let lanes = (total / SYMBOLS_PER_LANE).clamp(1, LANES).min(longest);
+
+    let mut states = [LOW; LANES];
+    // No symbol takes more than a word; those of the last step come first.
+    let mut words = vec![0_u16; total];
+    let mut left = total;
+    for run in coded().collect::<Vec<_>>().into_iter().rev() {
+        left = simd::encode(
+            level,
+            run.table,
+            simd::Encode {
+                states: &mut states,
+                lanes,
+                symbols: run.symbols,
+                words: &mut words[..left],
+            },
+        );
+    }
+    let words = &words[left..];
+    let mut out = Vec::with_capacity(1 + 4 * lanes + 2 * words.len());
+    out.push(lanes as u8);
+    out.extend(states[..lanes].iter().flat_map(|state| state.to_le_bytes()));
+    out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    out
+}

@@ -1,0 +1,61 @@
+//! Kernels of rANS by level, each equal to its scalar twin bit for bit.
+
+mod scalar;
+
+use super::LANES;
+use super::decode::{Large, Small};
+use super::encode::EncodeTable;
+use crate::simd::Level;
+
+/// Bytes of words that a step takes at most.
+pub const STEP_BYTES: usize = 2 * LANES;
+
+/// What to decode.
+pub struct Decode<'a> {
+    /// All in `2^16..2^32`, before and after.
+    pub states: &'a mut [u32; LANES],
+    /// Symbols of a step but the last, 1 to [`LANES`].
+    pub lanes: usize,
+    /// The rest of the stream, and zeros where it is short.
+    pub words: &'a [u8],
+    pub out: &'a mut [u8],
+}
+
+/// How far a decoder came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    pub symbols: usize,
+    pub bytes: usize,
+}
+
+/// What to encode.
+pub struct Encode<'a> {
+    /// All in `2^16..2^32`, before and after.
+    pub states: &'a mut [u32; LANES],
+    /// Symbols of a step but the last, 1 to [`LANES`].
+    pub lanes: usize,
+    pub symbols: &'a [u8],
+    /// Filled from the end; at least as long as `symbols`.
+    pub words: &'a mut [u16],
+}
+
+/// Decodes steps while at least [`STEP_BYTES`] of words are left and `out` is not full.
+pub fn decode_small(level: Level, table: &Small, job: Decode<'_>) -> Done {
+    let _ = level;
+    scalar::decode_small(table, job)
+}
+
+/// As [`decode_small`].
+pub fn decode_large(level: Level, table: &Large, job: Decode<'_>) -> Done {
+    let _ = level;
+    scalar::decode_large(table, job)
+}
+
+/// Encodes all symbols, the last step first; how many of the words are then still free.
+///
+/// # Panics
+/// When the table lacks a symbol.
+pub fn encode(level: Level, table: &EncodeTable, job: Encode<'_>) -> usize {
+    let _ = level;
+    scalar::encode(table, job)
+}

@@ -1,0 +1,88 @@
+//! The definition of every kernel, in plain integer arithmetic.
+
+use super::{Decode, Done, Encode, STEP_BYTES};
+use crate::rans::decode::{Large, Small};
+use crate::rans::encode::EncodeTable;
+use crate::rans::{LARGE_BITS, LOW, SMALL_BITS};
+
+pub fn decode_small(table: &Small, job: Decode<'_>) -> Done {
+    decode(job, |state| {
+        let slot = state & ((1 << SMALL_BITS) - 1);
+        let (bucket, position) = ((slot >> 8) as usize, slot & 255);
+        let other = position >= u32::from(table.divider[bucket]);
+        let entry = table.pairs[2 * bucket + usize::from(other)];
+        let frequency = (entry >> 16) as u32 & 0xffff;
+        let place = (position + (entry >> 32) as u32) & 0xffff;
+        (entry as u8, frequency * (state >> SMALL_BITS) + place)
+    })
+}
+
+pub fn decode_large(table: &Large, job: Decode<'_>) -> Done {
+    decode(job, |state| {
+        let entry = table.0[(state & ((1 << LARGE_BITS) - 1)) as usize];
+        let frequency = entry >> 8 & 0xfff;
+        (
+            entry as u8,
+            frequency * (state >> LARGE_BITS) + (entry >> 20),
+        )
+    })
+}
+
+/// `symbol_of` takes a symbol off a state and gives both.
+#[inline(always)]
+fn decode(job: Decode<'_>, symbol_of: impl Fn(u32) -> (u8, u32)) -> Done {
+    let mut bytes = 0;
+    let mut symbols = 0;
+    for out in job.out.chunks_mut(job.lanes) {
+        let Some(words) = job.words[bytes..].first_chunk::<STEP_BYTES>() else {
+            break;
+        };
+        symbols += out.len();
+        let mut used = 0;
+        for (out, state) in out.iter_mut().zip(job.states.iter_mut()) {
+            let (symbol, moved) = symbol_of(*state);
+            *out = symbol;
+            let word = u32::from(words[used]) | u32::from(words[used + 1]) << 8;
+            let low = moved < LOW;
+            *state = if low { moved << 16 | word } else { moved };
+            used += 2 * usize::from(low);
+        }
+        bytes += used;
+    }
+    Done { symbols, bytes }
+}
+
+pub fn encode(table: &EncodeTable, job: Encode<'_>) -> usize {
+    let slots = &table.slots;
+    if slots.is_empty() {
+        encode_with(table, job, |slot| slot)
+    } else {
+        encode_with(table, job, |slot| u32::from(slots[slot as usize]))
+    }
+}
+
+#[inline(always)]
+fn encode_with(table: &EncodeTable, job: Encode<'_>, slot_of: impl Fn(u32) -> u32) -> usize {
+    let bits = table.bits;
+    let mut left = job.words.len();
+    for symbols in job.symbols.chunks(job.lanes).rev() {
+        for (&symbol, state) in symbols.iter().zip(job.states.iter_mut()).rev() {
+            let entry = table.entries[usize::from(symbol)];
+            let frequency = u32::from(entry.frequency);
+            assert!(frequency > 0, "a table lacks a symbol of its run");
+            let mut x = *state;
+            if x >> (32 - bits) >= frequency {
+                left -= 1;
+                job.words[left] = x as u16;
+                x >>= 16;
+            }
+            // Too small by one at most, since the reciprocal is by less than one.
+            let estimate = ((u64::from(x) * u64::from(entry.reciprocal)) >> 32) as u32;
+            let over = x - estimate * frequency;
+            let more = u32::from(over >= frequency);
+            let (quotient, rest) = (estimate + more, over - more * frequency);
+            *state = (quotient << bits) + slot_of(u32::from(entry.start) + rest);
+        }
+    }
+    left
+}

@@ -1,0 +1,264 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::CoderError;
+use crate::simd::{Level, available};
+
+/// A stream of runs, the same at all levels, that all levels decode.
+fn coded(runs: &[&[u8]]) -> Vec<u8> {
+    let tables: Vec<_> = runs.iter().map(|run| table_of(run)).collect();
+    let encoders: Vec<_> = tables.iter().map(EncodeTable::from).collect();
+    let decoders: Vec<_> = tables.iter().map(DecodeTable::from).collect();
+    let jobs: Vec<_> = runs
+        .iter()
+        .zip(&encoders)
+        .map(|(symbols, table)| Run { symbols, table })
+        .collect();
+    let payload = encode(&jobs, Level::Scalar);
+    for (name, level) in available() {
+        assert!(encode(&jobs, level) == payload, "{name} encodes otherwise");
+        let mut decoder = Decoder::new(&payload, level).unwrap();
+        for (run, table) in runs.iter().zip(&decoders) {
+            let mut out = vec![0; run.len()];
+            decoder.run(table, &mut out).unwrap();
+            assert!(out == *run, "{name} decodes otherwise");
+        }
+        assert_eq!(decoder.finish(), Ok(()), "{name}");
+    }
+    payload
+}
+
+/// The table of a run, after a round trip as bytes.
+fn table_of(run: &[u8]) -> Table {
+    let table = Table::from_counts(&histogram(run)).unwrap_or_else(|| {
+        let mut counts = [0; 256];
+        counts[7] = 1;
+        Table::from_counts(&counts).unwrap()
+    });
+    let mut bytes = Vec::new();
+    table.write(&mut bytes);
+    let mut data = &bytes[..];
+    assert_eq!(Table::read(&mut data), Ok(table.clone()));
+    assert!(data.is_empty());
+    table
+}
+
+/// Bytes of a geometric kind: `skew` zeros in a row are likely.
+fn skewed(seed: u64, count: usize, symbols: u32, skew: u32) -> Vec<u8> {
+    let mut state = seed;
+    (0..count)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let high = (state >> 32) as u32;
+            ((high % symbols) >> (high.leading_zeros() * skew).min(31)) as u8
+        })
+        .collect()
+}
+
+#[test]
+fn runs_of_every_length_come_back() {
+    for length in [0, 1, 2, 63, 64, 65, 127, 128, 129, 1000, 33_000, 40_001] {
+        for symbols in [1, 2, 5, 63, 64, 65, 66, 200, 256] {
+            for skew in [0, 1, 3] {
+                coded(&[&skewed(length as u64 + 1, length, symbols, skew)]);
+            }
+        }
+    }
+}
+
+#[test]
+fn rare_symbols_come_back() {
+    for at in [0, 1, 20_000, 49_998, 49_999] {
+        let mut run = vec![9; 50_000];
+        run[at] = 200;
+        coded(&[&run]);
+        run[(at + 77) % 50_000] = 255;
+        coded(&[&run]);
+    }
+    let mut run: Vec<u8> = vec![0; 100_000];
+    for (i, symbol) in (0..=255).enumerate() {
+        run[i * 300] = symbol;
+    }
+    coded(&[&run]);
+}
+
+#[test]
+fn many_short_runs_share_a_stream() {
+    let runs: Vec<_> = (0..700)
+        .map(|i| skewed(i, (i * i % 131) as usize, 1 + i as u32 % 256, i as u32 % 3))
+        .collect();
+    let runs: Vec<_> = runs.iter().map(Vec::as_slice).collect();
+    coded(&runs);
+    coded(&runs[..20]);
+    coded(&[]);
+}
+
+#[test]
+fn one_symbol_takes_no_space() {
+    assert_eq!(coded(&[&[5; 100_000]]), [0]);
+    assert_eq!(coded(&[]), [0]);
+    let mixed = skewed(1, 5000, 40, 1);
+    let alone = coded(&[&mixed]);
+    assert_eq!(coded(&[&[5; 100], &mixed, &[], &[6; 1]]), alone);
+}
+
+#[test]
+fn short_streams_have_few_lanes() {
+    assert_eq!(coded(&[&[1, 2]])[0], 1);
+    assert_eq!(coded(&[&skewed(1, 100, 9, 1)])[0], 1);
+    assert_eq!(coded(&[&skewed(1, 5000, 9, 1)])[0], 9);
+    assert_eq!(coded(&[&skewed(1, 50_000, 9, 1)])[0], 64);
+    let rows: Vec<_> = (0..10_000).map(|i| skewed(i, 20, 9, 0)).collect();
+    let rows: Vec<_> = rows.iter().map(Vec::as_slice).collect();
+    assert_eq!(coded(&rows)[0], 20);
+}
+
+#[test]
+fn the_length_is_near_the_entropy() {
+    for (symbols, skew) in [(30, 1), (64, 0), (200, 1), (256, 0), (3, 3)] {
+        let run = skewed(3, 1_000_000, symbols, skew);
+        let counts = histogram(&run);
+        let entropy: f64 = counts
+            .iter()
+            .filter(|&&count| count > 0)
+            .map(|&count| f64::from(count) * (1e6 / f64::from(count)).log2())
+            .sum();
+        let table = table_of(&run);
+        let cost = table.cost(&counts) as f64 / 256.0;
+        assert!(cost >= entropy - 1.0 && cost < entropy * 1.001 + 64.0);
+        let bits = coded(&[&run]).len() as f64 * 8.0;
+        assert!((bits - cost).abs() < 2100.0, "{bits} {cost} {entropy}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "lacks")]
+fn a_symbol_that_the_table_lacks_is_refused() {
+    let table = EncodeTable::from(&table_of(&[1, 2, 3]));
+    let symbols = &[1, 2, 4];
+    let _ = encode(
+        &[Run {
+            symbols,
+            table: &table,
+        }],
+        Level::Scalar,
+    );
+}
+
+#[test]
+fn damaged_streams_are_refused() {
+    let run = skewed(1, 60_000, 40, 1);
+    let table = DecodeTable::from(&table_of(&run));
+    let payload = coded(&[&run]);
+    let decode = |payload: &[u8], level| {
+        let mut decoder = Decoder::new(payload, level)?;
+        decoder.run(&table, &mut vec![0; run.len()])?;
+        decoder.finish()
+    };
+    for (_, level) in available() {
+        for cut in [0, 1, 5, 256, 257, 259, payload.len() - 2, payload.len() - 1] {
+            assert!(decode(&payload[..cut], level).is_err(), "{cut}");
+        }
+        let longer = [&payload[..], &[0, 0]].concat();
+        assert_eq!(decode(&longer, level), Err(CoderError::Corrupt));
+        let mut lanes = payload.clone();
+        lanes[0] = 65;
+        assert_eq!(decode(&lanes, level), Err(CoderError::Corrupt));
+        lanes[0] = 0;
+        assert_eq!(decode(&lanes, level), Err(CoderError::Truncated));
+        let mut state = payload.clone();
+        state[3..5].fill(0);
+        assert_eq!(decode(&state, level), Err(CoderError::Corrupt));
+    }
+}
+
+#[test]
+fn damaged_tables_are_refused() {
+    let mut bytes = Vec::new();
+    table_of(&skewed(1, 1000, 20, 1)).write(&mut bytes);
+    for cut in 0..bytes.len() {
+        assert_eq!(Table::read(&mut &bytes[..cut]), Err(CoderError::Truncated));
+    }
+}
+
+#[test]
+fn a_symbol_that_is_lacking_cannot_be_coded() {
+    let table = table_of(&[1, 1, 2]);
+    let mut counts = histogram(&[1, 2, 2]);
+    assert!(table.cost(&counts) > 0);
+    counts[3] = 1;
+    assert_eq!(table.cost(&counts), u64::MAX);
+    assert_eq!(table_of(&[4; 10]).cost(&histogram(&[4; 99])), 0);
+}
+
+proptest! {
+    #[test]
+    fn runs_come_back(
+        runs in prop::collection::vec(
+            (any::<u64>(), 0..3000_usize, 1..=256_u32, 0..4_u32), 0..30
+        ),
+    ) {
+        let runs: Vec<_> = runs.iter().map(|&(seed, n, symbols, skew)| skewed(seed, n, symbols, skew)).collect();
+        coded(&runs.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn any_counts_give_a_table(
+        counts in prop::collection::vec((any::<u8>(), prop_oneof![any::<u32>(), 0..3_u32, 0..5000_u32]), 1..300),
+    ) {
+        let mut all = [0; 256];
+        for (symbol, count) in counts {
+            all[usize::from(symbol)] = count;
+        }
+        let occurring = all.iter().filter(|&&count| count > 0).count();
+        match Table::from_counts(&all) {
+            None => prop_assert_eq!(occurring, 0),
+            Some(table) => {
+                prop_assert_eq!(table.symbols(), occurring);
+                let mut bytes = vec![];
+                table.write(&mut bytes);
+                bytes.push(99);
+                let mut data = &bytes[..];
+                prop_assert_eq!(&Table::read(&mut data).unwrap(), &table);
+                prop_assert_eq!(data, &[99][..]);
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_table_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let mut data = &bytes[..];
+        if let Ok(table) = Table::read(&mut data) {
+            prop_assert!(data.len() < bytes.len());
+            let _ = (EncodeTable::from(&table), DecodeTable::from(&table));
+        } else {
+            prop_assert_eq!(data.len(), bytes.len());
+        }
+    }
+
+    #[test]
+    fn any_payload_decodes_alike_at_all_levels(
+        payload in prop::collection::vec(any::<u8>(), 0..3000),
+        lanes in 0..=64_u8,
+        symbols in 2..=256_u32,
+        lengths in prop::collection::vec(0..2000_usize, 1..4),
+    ) {
+        let payload = [&[lanes][..], &payload].concat();
+        let table = DecodeTable::from(&table_of(&skewed(1, 5000, symbols, 1)));
+        let results: Vec<_> = available().into_iter().map(|(_, level)| {
+            let mut decoder = Decoder::new(&payload, level)?;
+            let mut all = Vec::new();
+            for &length in &lengths {
+                let mut out = vec![0; length];
+                decoder.run(&table, &mut out)?;
+                all.push(out);
+            }
+            Ok((all, decoder.finish()))
+        }).collect();
+        for result in &results {
+            prop_assert_eq!(result, &results[0] as &Result<_, CoderError>);
+        }
+    }
+}
