@@ -30,10 +30,16 @@ def settings(id: str, version: int, level: int, sample: bytes) -> bytes:
     They never need more memory than those for an empty sample.
     """
 
+def tensor_settings(level: int, kind: str, row: int) -> bytes:
+    """Settings of `tensor` for elements of `kind` in rows of `row` elements, 0 for none."""
+
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Encoder: ...
+    def look_ahead(self, segment: bytes) -> None:
+        """Shows the whole segment before the first `write`; `tensor` trains on it."""
+
     def write(self, data: bytes) -> None: ...
     def finish_chunk(self) -> bytes:
         """The chunk's coded bytes; where they are not shorter, it must be stored as type 3."""

@@ -89,13 +89,17 @@ def require(ref: PredictorRef) -> None:
         )
 
 
-def candidates(level: int, predictor: str | None) -> tuple[PredictorRef, ...]:
-    """The predictors that segments may get, in the order in which an archive numbers them."""
+def candidates(
+    level: int, predictor: str | None, *, tensors: bool = False
+) -> tuple[PredictorRef, ...]:
+    """The predictors that segments may get, in the order in which an archive numbers them.
+
+    tensors: whether some of the segments are of tensors.
+    """
     if predictor is not None:
         return (_named(predictor),)
-    if level <= 2:
-        return (_named("zstd"),)
-    return (_named("cm"), _named("store"))
+    general = (_named("zstd"),) if level <= 2 else (_named("cm"), _named("store"))
+    return (*general, _named("tensor")) if tensors else general
 
 
 def memory(choice: Choice, raw_len: int) -> int:
@@ -104,11 +108,14 @@ def memory(choice: Choice, raw_len: int) -> int:
     return _native.memory(ref.id, ref.version, choice.settings, raw_len)
 
 
-def most_memory(level: int, predictor: str | None, raw_len: int) -> int:
+def most_memory(predictors: tuple[PredictorRef, ...], level: int, raw_len: int) -> int:
     """The most that `memory` says for any segment of up to `raw_len` bytes."""
-    return max(
-        memory(_with_settings(ref, level, b""), raw_len) for ref in candidates(level, predictor)
-    )
+    return max(memory(_with_settings(ref, level, b""), raw_len) for ref in predictors)
+
+
+def for_tensor(level: int, kind: str, row: int) -> Choice:
+    """The predictor for a segment of elements of `kind` in rows of `row` elements."""
+    return Choice(_named("tensor"), _native.tensor_settings(level, kind, row))
 
 
 def choose(data: bytes, level: int, predictor: str | None) -> Choice:

@@ -153,6 +153,7 @@ def encode(
         else:
             if encoder is None:
                 encoder = route.new_encoder(ref, choice.settings, len(data))
+                encoder.look_ahead(data)
             for at, end in pace.pieces(len(raw)):
                 encoder.write(raw[at:end])
                 told, before = encoder.coded_so_far, told

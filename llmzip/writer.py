@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 from llmzip import container, route
 from llmzip.container import Bounds, Footer, IndexEntry, Metadata, PredictorRef
+from llmzip.directory import seekable
 from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
 from llmzip.options import Options
+from llmzip.pieces import Piece, cut
 from llmzip.record import Record
 from llmzip.report import Notice, Report, Summary, Tally
 from llmzip.segments import Encoded, encode, verify
-from llmzip.streams import read_some, write_all
+from llmzip.streams import read_exactly, read_some, write_all
 from llmzip.walk import ArchiveEnd, Push, walk_archive
 from llmzip.workers import Meter, cores, machine_memory
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from llmzip.inorder import InOrder
 
 _READ = 1 << 20
+_TENSOR = "tensor"
 _NOT_READABLE = "what was written cannot be read back, nothing was kept"
 
 
@@ -43,9 +48,9 @@ class Assembler:
         metadata = Metadata(predictors, self._options.level, bounds, comment=self._options.comment)
         return self._counted(container.build_header(metadata))
 
-    def segment(self, encoded: Encoded) -> bytes:
+    def segment(self, encoded: Encoded, label: str = "") -> bytes:
         """The next segment."""
-        self._entries.append(IndexEntry(len(encoded.data), encoded.raw_len))
+        self._entries.append(IndexEntry(len(encoded.data), encoded.raw_len, label))
         self._hash.update(encoded.digests)
         return self._counted(encoded.data)
 
@@ -72,6 +77,7 @@ class _Cut(Record):
     seq: int
     content: bytes
     alone: bool
+    piece: Piece
 
 
 class _AllOrNothing:
@@ -93,25 +99,38 @@ class _AllOrNothing:
 
 
 class ArchiveEncoder:
-    """Takes content in pieces and gives an archive's bytes back as segments are done.
+    """Takes content bit by bit and gives an archive's bytes back as segments are done.
 
-    The bytes depend on content and options alone: not on the pieces, nor on threads. All but
-    `feed`'s data lives in at most `threads` + 1 segments.
+    The bytes depend on content, plan and options alone: not on how the content comes, nor on
+    threads. All but `feed`'s data lives in at most `threads` + 1 segments.
+
+    plan: how the content is to be cut; what goes beyond it is cut by size.
     """
 
     def __init__(
-        self, options: Options, meter: Meter, *, threads: int = 1, notice: Notice | None = None
+        self,
+        options: Options,
+        meter: Meter,
+        *,
+        threads: int = 1,
+        notice: Notice | None = None,
+        plan: Iterable[Piece] = (),
     ) -> None:
         self._options = options
         self._size = options.segment_size or route.segment_size(options.level)
-        self._table = route.candidates(options.level, options.predictor)
+        self._plan = deque(plan)
+        self._planned = bool(self._plan)
+        if self._planned:
+            longest = max(piece.length for piece in self._plan)
+            self._size = max(longest, self._size if self._plan[-1].length < 0 else 1)
+        self._table = route.candidates(options.level, options.predictor, tensors=self._planned)
         self._meter = meter
         self._threads = threads
         self._notice = notice
         self._buffer = bytearray()
         self._assembler = Assembler(options)
         self._check = Push(walk_archive()) if options.verify else None
-        self._pool: InOrder[_Cut, Encoded] | None = None
+        self._pool: InOrder[_Cut, tuple[Encoded, str]] | None = None
         self._cuts = 0
         self._whole = _AllOrNothing()
         self.tally = Tally()
@@ -120,8 +139,15 @@ class ArchiveEncoder:
     @property
     def wants(self) -> int:
         """How many bytes the next `feed` should bring to complete a segment."""
+        return self._goal - len(self._buffer)
+
+    @property
+    def _goal(self) -> int:
+        """Bytes in the buffer from which on a segment can be cut."""
+        if self._plan and self._plan[0].length >= 0:
+            return self._plan[0].length
         # One byte more than a segment tells whether another one follows.
-        return self._size + 1 - len(self._buffer)
+        return self._size + 1
 
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytes]:
         """Takes content in; to be iterated to the end."""
@@ -132,8 +158,8 @@ class ArchiveEncoder:
                 end = at + self.wants
                 self._buffer += view[at:end]
                 at = end
-                if len(self._buffer) > self._size:
-                    yield from self._cut(self._size, alone=False)
+                if len(self._buffer) >= self._goal:
+                    yield from self._cut(min(self._goal, self._size), alone=False)
 
     def end_segment(self) -> Iterator[bytes]:
         """Ends the open segment early; to be iterated to the end."""
@@ -146,9 +172,10 @@ class ArchiveEncoder:
         """Ends the archive; to be iterated to the end."""
         with self._whole:
             if self._buffer:
-                yield from self._cut(len(self._buffer), alone=self._cuts == 0)
+                alone = self._cuts == 0 and not self._planned
+                yield from self._cut(len(self._buffer), alone=alone)
             elif not self._cuts:
-                memory = route.most_memory(self._options.level, self._options.predictor, 1)
+                memory = route.most_memory(self._table[:1], self._options.level, 1)
                 yield self._emit(self._assembler.header(self._table[:1], 0, memory))
             yield from self._rest()
             yield self._emit(self._assembler.end())
@@ -175,26 +202,29 @@ class ArchiveEncoder:
         self.abort()
 
     def _cut(self, length: int, *, alone: bool) -> Iterator[bytes]:
-        cut = _Cut(self._cuts, bytes(memoryview(self._buffer)[:length]), alone)
+        piece = Piece(length)
+        if self._plan and self._plan[0].length >= 0:
+            piece = self._plan.popleft()
+        content = bytes(memoryview(self._buffer)[:length])
+        cut = _Cut(self._cuts, content, alone, piece)
         del self._buffer[:length]
         self._cuts += 1
         if cut.seq == 0:
             self._pool = self._start(length if alone else self._size, alone)
             if not alone:
-                options = self._options
-                memory = route.most_memory(options.level, options.predictor, self._size)
+                memory = route.most_memory(self._table, self._options.level, self._size)
                 yield self._emit(self._assembler.header(self._table, self._size, memory))
-        for encoded in self._pool.put(cut) if self._pool else [self._code(cut)]:
+        for encoded, label in self._pool.put(cut) if self._pool else [self._code(cut)]:
             if alone:
                 yield self._emit(
                     self._assembler.header((encoded.predictor,), encoded.raw_len, encoded.memory)
                 )
-            yield self._segment(encoded)
+            yield self._segment(encoded, label)
 
-    def _start(self, largest: int, alone: bool) -> InOrder[_Cut, Encoded] | None:
+    def _start(self, largest: int, alone: bool) -> InOrder[_Cut, tuple[Encoded, str]] | None:
         """The threads to code with; None where this one does it."""
         options = self._options
-        each = route.most_memory(options.level, options.predictor, largest) + 2 * largest
+        each = route.most_memory(self._table, options.level, largest) + 2 * largest
         allowed = options.memory or machine_memory()
         if options.memory and each > allowed:
             raise LimitError(
@@ -216,23 +246,27 @@ class ArchiveEncoder:
 
         return InOrder(self._code, threads, self._meter)
 
-    def _code(self, cut: _Cut) -> Encoded:
-        choice = route.choose(cut.content, self._options.level, self._options.predictor)
+    def _code(self, cut: _Cut) -> tuple[Encoded, str]:
+        piece = cut.piece
+        if piece.kind:
+            choice = route.for_tensor(self._options.level, piece.kind, piece.row)
+        else:
+            choice = route.choose(cut.content, self._options.level, self._options.predictor)
         table = (choice.predictor,) if cut.alone else self._table
         index = table.index(choice.predictor)
         encoded = encode(cut.content, choice, cut.seq, index, self._meter.tick("compress"))
         if self._options.verify:
             verify(encoded, cut.content, table, self._meter.tick("verify"))
-        return encoded
+        return encoded, piece.label
 
     def _rest(self) -> Iterator[bytes]:
         if self._pool:
-            for encoded in self._pool.finish():
-                yield self._segment(encoded)
+            for encoded, label in self._pool.finish():
+                yield self._segment(encoded, label)
 
-    def _segment(self, encoded: Encoded) -> bytes:
+    def _segment(self, encoded: Encoded, label: str) -> bytes:
         self.tally.segment(encoded.raw_len, encoded.predictor.id)
-        return self._emit(self._assembler.segment(encoded))
+        return self._emit(self._assembler.segment(encoded, label))
 
     def _emit(self, data: bytes) -> bytes:
         self.tally.archive_bytes += len(data)
@@ -250,6 +284,25 @@ class ArchiveEncoder:
     def _check_hash(self, found: bytes) -> None:
         if found != self._assembler.content_hash:
             raise VerifyError(_NOT_READABLE)
+
+
+def _plan(source: BinaryIO, options: Options) -> tuple[Iterable[Piece], bytes]:
+    """How to cut what `source` holds, and what had to be read of it to tell."""
+    if options.predictor not in (None, _TENSOR):
+        return (), b""
+    from llmzip.tensors.layout import plan, plan_prefix
+
+    start = b""
+    if seekable(source):
+        position = source.tell()
+        size = source.seek(0, os.SEEK_END) - position
+        regions = plan(source, size) if position == 0 else None
+        source.seek(position)
+    else:
+        start = read_exactly(source, _READ)
+        regions = plan_prefix(start)
+    size = options.segment_size or route.segment_size(options.level)
+    return () if regions is None else cut(regions, size), start
 
 
 def write_archive(
@@ -274,7 +327,10 @@ def write_archive(
     options = options or Options()
     meter = Meter(progress, total)
     threads = options.threads or cores()
-    with ArchiveEncoder(options, meter, threads=threads, notice=notice) as encoder:
+    plan, start = _plan(source, options)
+    with ArchiveEncoder(options, meter, threads=threads, notice=notice, plan=plan) as encoder:
+        for part in encoder.feed(start):
+            write_all(sink, part)
         while data := read_some(source, min(encoder.wants, _READ)):
             for part in encoder.feed(data):
                 write_all(sink, part)

@@ -20,6 +20,7 @@ mod native_module {
     #[pymodule_export]
     use super::segment::{
         CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, memory, predictors, settings,
+        tensor_settings,
     };
 
     #[pymodule_export]

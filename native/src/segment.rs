@@ -56,6 +56,19 @@ pub fn settings<'py>(
     Ok(PyBytes::new(py, &made))
 }
 
+/// Settings of `tensor` for elements of a kind in rows of `row` elements, 0 where there are none.
+#[pyfunction]
+pub fn tensor_settings<'py>(
+    py: Python<'py>,
+    level: u8,
+    kind: &str,
+    row: u32,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let made = llmzip_predictors::tensor::settings(level, kind, row)
+        .ok_or_else(|| PyValueError::new_err(format!("no element kind {kind:?}")))?;
+    Ok(PyBytes::new(py, &made))
+}
+
 /// Codes one segment: `write` the bytes of a chunk, then `finish_chunk`.
 #[pyclass(module = "llmzip._native")]
 pub struct Encoder(Box<dyn SegmentEncoder>);
@@ -75,6 +88,10 @@ impl Encoder {
         py.detach(|| make(settings, raw_len))
             .map(Self)
             .map_err(raise)
+    }
+
+    fn look_ahead(&mut self, py: Python<'_>, segment: &[u8]) {
+        py.detach(|| self.0.look_ahead(segment));
     }
 
     fn write(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {

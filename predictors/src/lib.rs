@@ -7,4 +7,5 @@ pub mod cm;
 pub mod segment;
 pub mod simd;
 mod store;
+pub mod tensor;
 mod zstd;

@@ -44,6 +44,9 @@ impl From<CoderError> for PredictorError {
 
 /// Codes one segment.
 pub trait SegmentEncoder: Send + Sync {
+    /// Shows the whole segment, before the first `write`, to a predictor that trains on it.
+    fn look_ahead(&mut self, _segment: &[u8]) {}
+
     /// Codes `data` into the open chunk.
     ///
     /// # Errors
@@ -122,6 +125,7 @@ pub fn registry() -> &'static [Predictor] {
         crate::store::PREDICTOR,
         crate::zstd::PREDICTOR,
         crate::cm::PREDICTOR,
+        crate::tensor::PREDICTOR,
     ]
 }
 

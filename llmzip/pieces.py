@@ -1,0 +1,58 @@
+"""How content is cut into segments: by size alone, or along the tensors that a plan found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from llmzip.record import Record
+from llmzip.tensors.kinds import KINDS
+from llmzip.tensors.region import Region
+
+# Bytes of a tensor's segment, but for what its last row lacks: enough that its tables cost
+# nothing, few enough that threads and readers of one tensor gain.
+_TENSOR = 16 << 20
+# Longer rows are not treated as rows.
+_LONGEST_ROW = 1 << 20
+
+
+class Piece(Record):
+    """Content of one segment.
+
+    length: bytes; -1 for all that is left, cut by size.
+    label: what the index calls it.
+    kind: element kind of a tensor, or "" for other content.
+    row: elements of a tensor's row, 0 where it has none.
+    """
+
+    length: int
+    label: str = ""
+    kind: str = ""
+    row: int = 0
+
+
+def cut(regions: Iterable[Region], segment_size: int) -> Iterator[Piece]:
+    """The segments of a file with these regions; `segment_size` is for what is no tensor."""
+    for region in regions:
+        if region.length < 0:
+            yield Piece(-1)
+            return
+        size, row = segment_size, 0
+        if region.kind:
+            elements, unit = KINDS[region.kind]
+            row = _row(region.shape)
+            units, odd = divmod(row, elements)
+            if odd or row > _LONGEST_ROW:
+                row = 0
+            whole = units * unit if row else unit
+            size = max(_TENSOR // whole, 1) * whole
+        for at in range(0, region.length, size):
+            yield Piece(min(size, region.length - at), region.label, region.kind, row)
+
+
+def _row(shape: tuple[int, ...]) -> int:
+    if len(shape) < 2:
+        return 0
+    row = 1
+    for length in shape[1:]:
+        row *= length
+    return row

@@ -1,0 +1,370 @@
+//! Tensors as a registered predictor: chunks of blocks of planes.
+
+use super::kind::{KINDS, Kind, MAX_PLANES};
+use super::model::{Model, byte, read_varint, row_symbols, take, write_varint};
+use super::plane::{self, Effort, Place, model_of};
+use super::split::{merge, split};
+use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
+use crate::simd::{self, Level};
+
+pub(crate) const PREDICTOR: Predictor = Predictor {
+    id: "tensor",
+    version: 1,
+    coder: 3,
+    memory: |settings, raw_len| {
+        Settings::parse(settings)?;
+        // The planes of a segment while it is trained, tables, and a chunk with its planes.
+        Ok(raw_len.saturating_mul(2).saturating_add(48 << 20))
+    },
+    encoder: |settings, raw_len| Ok(Box::new(Encoder::new(Settings::parse(settings)?, raw_len))),
+    decoder: |settings, raw_len| Ok(Box::new(Decoder::new(Settings::parse(settings)?, raw_len))),
+    settings: |level, _| vec![level, 0, 0, 0, 0, 0],
+};
+
+/// Raw bytes of a block, but for what its last unit lacks.
+const BLOCK: usize = 1 << 18;
+const BAD: PredictorError = PredictorError::Corrupt("a chunk of a tensor is damaged");
+/// The chunk starts with the segment's model.
+const HAS_MODEL: u8 = 1;
+
+/// `level kind row:u32`: row is the number of elements in a row, 0 where there are none.
+#[derive(Clone, Copy)]
+struct Settings {
+    level: u8,
+    kind: &'static Kind,
+    row: usize,
+    simd: Level,
+}
+
+impl Settings {
+    fn parse(settings: &[u8]) -> Result<Self, PredictorError> {
+        let &[level @ 1..=9, kind, a, b, c, d] = settings else {
+            return Err(PredictorError::Unsupported("settings of tensor"));
+        };
+        let kind = KINDS
+            .get(usize::from(kind))
+            .ok_or(PredictorError::Unsupported("element kind of tensor"))?;
+        let row = u32::from_le_bytes([a, b, c, d]) as usize;
+        let simd = simd::active().map_err(|_| {
+            PredictorError::Setup(
+                "LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has",
+            )
+        })?;
+        Ok(Self {
+            level,
+            kind,
+            row,
+            simd,
+        })
+    }
+
+    fn effort(self) -> Effort {
+        match self.level {
+            1 | 2 => Effort {
+                worth: 64,
+                rows: false,
+                zstd: 0,
+                simd: self.simd,
+            },
+            3 => Effort {
+                worth: 128,
+                rows: true,
+                zstd: 0,
+                simd: self.simd,
+            },
+            4..=6 => Effort {
+                worth: 128,
+                rows: true,
+                zstd: 3,
+                simd: self.simd,
+            },
+            _ => Effort {
+                worth: 4096,
+                rows: true,
+                zstd: 12,
+                simd: self.simd,
+            },
+        }
+    }
+}
+
+/// Where a chunk falls into units: bytes of a unit that the chunk before began, whole units,
+/// bytes of a unit that the chunk after ends.
+struct Cut {
+    head: usize,
+    units: usize,
+    tail: usize,
+}
+
+impl Cut {
+    fn new(kind: &Kind, position: u64, len: usize) -> Self {
+        let unit = kind.unit;
+        let head = ((unit - (position % unit as u64) as usize) % unit).min(len);
+        let units = (len - head) / unit;
+        Self {
+            head,
+            units,
+            tail: len - head - units * unit,
+        }
+    }
+}
+
+/// Column of the first symbol of plane `number` at unit `unit` of the segment.
+fn place(settings: Settings, number: usize, unit: u64) -> Place {
+    let row = row_symbols(settings.kind, number, settings.row);
+    let symbol = unit * settings.kind.width(number) as u64;
+    Place {
+        row,
+        column: if row == 0 {
+            0
+        } else {
+            (symbol % row as u64) as usize
+        },
+    }
+}
+
+/// Settings of a segment of elements of the kind `name` in rows of `row` elements, 0 for none; `None`
+/// where there is no such kind.
+#[must_use]
+pub fn settings(level: u8, name: &str, row: u32) -> Option<Vec<u8>> {
+    let kind = KINDS.iter().position(|kind| kind.name == name)? as u8;
+    let mut settings = vec![level, kind];
+    settings.extend_from_slice(&row.to_le_bytes());
+    Some(settings)
+}
+
+struct Encoder {
+    settings: Settings,
+    left: u64,
+    position: u64,
+    chunk: Vec<u8>,
+    model: Option<Model>,
+    /// The model as it is sent, until a chunk that has it was kept.
+    unsent: Vec<u8>,
+}
+
+impl Encoder {
+    fn new(settings: Settings, raw_len: u64) -> Self {
+        Self {
+            settings,
+            left: raw_len,
+            position: 0,
+            chunk: Vec::new(),
+            model: None,
+            unsent: Vec::new(),
+        }
+    }
+}
+
+impl SegmentEncoder for Encoder {
+    fn look_ahead(&mut self, segment: &[u8]) {
+        let kind = self.settings.kind;
+        let whole = segment.len() / kind.unit * kind.unit;
+        let mut planes = vec![Vec::with_capacity(whole / kind.planes()); kind.planes()];
+        split(kind, &segment[..whole], &mut planes);
+        let model = Model::train(
+            kind,
+            &planes,
+            self.settings.row,
+            self.settings.effort().rows,
+        );
+        self.unsent.clear();
+        model.write(&mut self.unsent);
+        self.model = Some(model);
+    }
+
+    fn write(&mut self, data: &[u8]) -> Result<(), PredictorError> {
+        self.left = self
+            .left
+            .checked_sub(data.len() as u64)
+            .ok_or(PredictorError::Usage("more bytes than the segment has"))?;
+        self.chunk.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn finish_chunk(&mut self) -> Result<Vec<u8>, PredictorError> {
+        let (settings, kind) = (self.settings, self.settings.kind);
+        let chunk = std::mem::take(&mut self.chunk);
+        let cut = Cut::new(kind, self.position, chunk.len());
+        let none = Model::default();
+        let model = self.model.as_ref().unwrap_or(&none);
+        let mut out = Vec::with_capacity(chunk.len());
+        out.push(if self.unsent.is_empty() { 0 } else { HAS_MODEL });
+        out.extend_from_slice(&self.unsent);
+        write_varint(chunk.len(), &mut out);
+        let (head, rest) = chunk.split_at(cut.head);
+        let (units, tail) = rest.split_at(cut.units * kind.unit);
+        out.extend_from_slice(head);
+        out.extend_from_slice(tail);
+        let mut unit = (self.position + head.len() as u64) / kind.unit as u64;
+        let mut planes = vec![Vec::new(); kind.planes()];
+        for block in units.chunks(BLOCK / kind.unit * kind.unit) {
+            planes.iter_mut().for_each(Vec::clear);
+            split(kind, block, &mut planes);
+            for (number, symbols) in planes.iter().enumerate() {
+                let place = place(settings, number, unit);
+                let model = model_of(model, number);
+                plane::encode(symbols, place, model, settings.effort(), &mut out);
+            }
+            unit += (block.len() / kind.unit) as u64;
+        }
+        self.position += chunk.len() as u64;
+        if out.len() < chunk.len() {
+            self.unsent.clear();
+        }
+        Ok(out)
+    }
+}
+
+struct Decoder {
+    settings: Settings,
+    left: u64,
+    position: u64,
+    model: Option<Model>,
+    chunk: Vec<u8>,
+    /// How far the chunk's coded bytes were used.
+    used: usize,
+    /// What is left of the chunk: raw bytes, whole units, the bytes behind them.
+    raw_left: usize,
+    units: usize,
+    tail: Vec<u8>,
+    /// Decoded bytes that nobody has asked for yet.
+    ready: Vec<u8>,
+    ready_at: usize,
+    buffers: [Vec<u8>; MAX_PLANES],
+    grouped: Vec<u8>,
+}
+
+impl Decoder {
+    fn new(settings: Settings, raw_len: u64) -> Self {
+        Self {
+            settings,
+            left: raw_len,
+            position: 0,
+            model: None,
+            chunk: Vec::new(),
+            used: 0,
+            raw_left: 0,
+            units: 0,
+            tail: Vec::new(),
+            ready: Vec::new(),
+            ready_at: 0,
+            buffers: Default::default(),
+            grouped: Vec::new(),
+        }
+    }
+
+    /// Units of the next block.
+    fn block(&self) -> usize {
+        self.units.min(BLOCK / self.settings.kind.unit)
+    }
+
+    /// Decodes the next block, as long as `out`.
+    fn decode_block(&mut self, out: &mut [u8]) -> Result<(), PredictorError> {
+        let (settings, kind) = (self.settings, self.settings.kind);
+        let units = out.len() / kind.unit;
+        let first = self.position / kind.unit as u64;
+        let none = Model::default();
+        let model = self.model.as_ref().unwrap_or(&none);
+        let mut data = &self.chunk[self.used..];
+        let mut planes: [&[u8]; MAX_PLANES] = [&[]; MAX_PLANES];
+        let parts = planes.iter_mut().zip(&mut self.buffers);
+        for (number, (plane, buffer)) in parts.take(kind.planes()).enumerate() {
+            *plane = plane::decode(
+                &mut data,
+                units * kind.width(number),
+                place(settings, number, first),
+                model_of(model, number),
+                buffer,
+                &mut self.grouped,
+                settings.simd,
+            )?;
+        }
+        merge(kind, &planes[..kind.planes()], out);
+        self.used = self.chunk.len() - data.len();
+        self.units -= units;
+        self.position += out.len() as u64;
+        Ok(())
+    }
+}
+
+impl SegmentDecoder for Decoder {
+    fn begin_chunk(&mut self, payload: Vec<u8>) -> Result<(), PredictorError> {
+        let kind = self.settings.kind;
+        let mut data = &payload[..];
+        match byte(&mut data)? {
+            0 => {}
+            HAS_MODEL if self.model.is_none() => {
+                self.model = Some(Model::read(kind, self.settings.row, &mut data)?);
+            }
+            _ => return Err(BAD),
+        }
+        let len = read_varint(&mut data)?;
+        if len as u64 > self.left {
+            return Err(BAD);
+        }
+        let cut = Cut::new(kind, self.position, len);
+        self.ready = take(&mut data, cut.head)?.to_vec();
+        self.ready_at = 0;
+        self.position += cut.head as u64;
+        self.tail = take(&mut data, cut.tail)?.to_vec();
+        self.units = cut.units;
+        self.raw_left = len;
+        self.left -= len as u64;
+        self.used = payload.len() - data.len();
+        self.chunk = payload;
+        Ok(())
+    }
+
+    fn read(&mut self, mut out: &mut [u8]) -> Result<(), PredictorError> {
+        self.raw_left = self.raw_left.checked_sub(out.len()).ok_or(BAD)?;
+        while !out.is_empty() {
+            if self.ready_at < self.ready.len() {
+                let ready = &self.ready[self.ready_at..];
+                let count = ready.len().min(out.len());
+                let (now, later) = out.split_at_mut(count);
+                now.copy_from_slice(&ready[..count]);
+                self.ready_at += count;
+                out = later;
+                continue;
+            }
+            let next = self.block() * self.settings.kind.unit;
+            self.ready_at = 0;
+            if next == 0 {
+                self.ready = std::mem::take(&mut self.tail);
+                self.position += self.ready.len() as u64;
+                if self.ready.is_empty() {
+                    return Err(BAD);
+                }
+            } else if next <= out.len() {
+                self.ready.clear();
+                let (now, later) = out.split_at_mut(next);
+                self.decode_block(now)?;
+                out = later;
+            } else {
+                let mut ready = std::mem::take(&mut self.ready);
+                ready.resize(next, 0);
+                self.decode_block(&mut ready)?;
+                self.ready = ready;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_chunk(&mut self) -> Result<(), PredictorError> {
+        if self.raw_left == 0 && self.used == self.chunk.len() {
+            Ok(())
+        } else {
+            Err(BAD)
+        }
+    }
+
+    fn train(&mut self, data: &[u8]) -> Result<(), PredictorError> {
+        self.left = self
+            .left
+            .checked_sub(data.len() as u64)
+            .ok_or(PredictorError::Usage("more bytes than the segment has"))?;
+        self.position += data.len() as u64;
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! Static tables of a segment's planes: trained by the encoder, sent with the first coded chunk.
+
+use llmzip_coders::rans::{DecodeTable, EncodeTable, Table};
+
+use super::classes::{CLASSES, Columns};
+use super::kind::Kind;
+use super::train::{Found, look};
+use crate::segment::PredictorError;
+
+const BAD: PredictorError = PredictorError::Corrupt("tables of a tensor are damaged");
+
+/// How a plane's tables are chosen.
+pub enum Choice {
+    /// There is one.
+    One,
+    /// By a class that is stored for every piece of a row.
+    Rows,
+    /// By the column's class.
+    Columns(Columns),
+}
+
+/// Tables of one plane.
+pub struct PlaneModel {
+    pub choice: Choice,
+    pub tables: Vec<Table>,
+    pub encode: Vec<EncodeTable>,
+    pub decode: Vec<DecodeTable>,
+}
+
+/// One for each plane that has tables.
+#[derive(Default)]
+pub struct Model {
+    pub planes: Vec<Option<PlaneModel>>,
+}
+
+/// Symbols of a plane in a row of `row` elements; 0 where rows do not hold whole units.
+pub fn row_symbols(kind: &Kind, plane: usize, row: usize) -> usize {
+    if row.is_multiple_of(kind.elements) {
+        row / kind.elements * kind.width(plane)
+    } else {
+        0
+    }
+}
+
+impl Model {
+    /// Without tables.
+    pub fn empty(kind: &Kind) -> Self {
+        Self {
+            planes: (0..kind.planes()).map(|_| None).collect(),
+        }
+    }
+
+    /// Looks at the planes of a whole segment; `rows` tells whether rows and columns may differ.
+    pub fn train(kind: &Kind, planes: &[Vec<u8>], row: usize, rows: bool) -> Self {
+        let train = |(number, plane): (usize, &Vec<u8>)| {
+            let row = if rows {
+                row_symbols(kind, number, row)
+            } else {
+                0
+            };
+            let histogram = llmzip_coders::rans::histogram(plane);
+            let (choice, histograms) = match look(plane, &histogram, row)? {
+                Found::One(histograms) => (Choice::One, histograms),
+                Found::Rows(histograms) => (Choice::Rows, histograms),
+                Found::Columns(classes, histograms) => {
+                    (Choice::Columns(Columns::new(classes)), histograms)
+                }
+            };
+            let tables: Vec<Table> = histograms.iter().filter_map(Table::from_counts).collect();
+            Some(PlaneModel {
+                encode: tables.iter().map(EncodeTable::from).collect(),
+                decode: Vec::new(),
+                choice,
+                tables,
+            })
+        };
+        Self {
+            planes: planes.iter().enumerate().map(train).collect(),
+        }
+    }
+
+    /// For each plane: 0 for none, or 1, 2, 3 for one table, tables by row, by column; then the
+    /// number of tables, the columns' classes of four bits, and the tables.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        for plane in &self.planes {
+            let Some(plane) = plane else {
+                out.push(0);
+                continue;
+            };
+            out.push(match plane.choice {
+                Choice::One => 1,
+                Choice::Rows => 2,
+                Choice::Columns(_) => 3,
+            });
+            out.push(plane.tables.len() as u8);
+            if let Choice::Columns(columns) = &plane.choice {
+                pack(columns.classes(), out);
+            }
+            plane.tables.iter().for_each(|table| table.write(out));
+        }
+    }
+
+    /// # Errors
+    /// [`PredictorError::Corrupt`] if the bytes are no model for this kind and row.
+    pub fn read(kind: &Kind, row: usize, data: &mut &[u8]) -> Result<Self, PredictorError> {
+        let mut model = Self::empty(kind);
+        for (number, plane) in model.planes.iter_mut().enumerate() {
+            let form = byte(data)?;
+            if form == 0 {
+                continue;
+            }
+            let count = usize::from(byte(data)?);
+            let symbols = row_symbols(kind, number, row);
+            if !(1..=CLASSES).contains(&count) || (form > 1 && symbols == 0) {
+                return Err(BAD);
+            }
+            let choice = match form {
+                1 if count == 1 => Choice::One,
+                2 => Choice::Rows,
+                3 => {
+                    let classes = unpack(data, symbols)?;
+                    if classes.iter().any(|&class| usize::from(class) >= count) {
+                        return Err(BAD);
+                    }
+                    Choice::Columns(Columns::new(classes))
+                }
+                _ => return Err(BAD),
+            };
+            let tables = (0..count)
+                .map(|_| Table::read(data))
+                .collect::<Result<Vec<_>, _>>()?;
+            *plane = Some(PlaneModel {
+                choice,
+                decode: tables.iter().map(DecodeTable::from).collect(),
+                encode: Vec::new(),
+                tables,
+            });
+        }
+        Ok(model)
+    }
+}
+
+/// Takes a byte off the front.
+pub fn byte(data: &mut &[u8]) -> Result<u8, PredictorError> {
+    Ok(take(data, 1)?[0])
+}
+
+/// Takes bytes off the front.
+pub fn take<'a>(data: &mut &'a [u8], len: usize) -> Result<&'a [u8], PredictorError> {
+    data.split_off(..len).ok_or(PredictorError::Corrupt(
+        "coded data of a tensor ends too early",
+    ))
+}
+
+/// Values below 16, two in a byte, the first in the lower half.
+pub fn pack(values: &[u8], out: &mut Vec<u8>) {
+    out.extend(
+        values
+            .chunks(2)
+            .map(|pair| pair[0] | pair.get(1).unwrap_or(&0) << 4),
+    );
+}
+
+/// The inverse of [`pack`].
+pub fn unpack(data: &mut &[u8], count: usize) -> Result<Vec<u8>, PredictorError> {
+    let packed = take(data, count.div_ceil(2))?;
+    let mut values: Vec<u8> = packed.iter().flat_map(|b| [b & 15, b >> 4]).collect();
+    if values.len() > count && values.pop() != Some(0) {
+        return Err(BAD);
+    }
+    Ok(values)
+}
+
+/// A number of at most 28 bits as LEB128.
+pub fn write_varint(mut value: usize, out: &mut Vec<u8>) {
+    while value > 0x7f {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// The inverse of [`write_varint`].
+pub fn read_varint(data: &mut &[u8]) -> Result<usize, PredictorError> {
+    let mut value = 0;
+    for shift in [0, 7, 14, 21] {
+        let next = byte(data)?;
+        value |= usize::from(next & 0x7f) << shift;
+        if next < 0x80 {
+            return Ok(value);
+        }
+    }
+    Err(PredictorError::Corrupt("a length in a tensor is too long"))
+}

@@ -1,0 +1,315 @@
+//! One plane of a block: which method is smallest, and its bytes.
+
+use llmzip_coders::rans::{self, DecodeTable, EncodeTable, Run, Table};
+
+use super::classes::{CLASSES, pieces};
+use super::model::{
+    Choice, Model, PlaneModel, byte, pack, read_varint, take, unpack, write_varint,
+};
+use super::train::entropy;
+use crate::segment::PredictorError;
+use crate::simd::Level;
+
+const RAW: u8 = 0;
+const CONSTANT: u8 = 1;
+/// A table of its own.
+const OWN: u8 = 2;
+/// The segment's tables, as the plane's model chooses them.
+const SHARED: u8 = 3;
+const ZSTD: u8 = 4;
+
+/// Bits in units of `2^-8` of a byte.
+const BYTE: u64 = 8 << 8;
+/// What the states of a coder take, about.
+const STATES: u64 = 200 * BYTE;
+
+const BAD: PredictorError = PredictorError::Corrupt("a plane of a tensor is damaged");
+
+/// How hard an encoder tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// A plane is coded if that saves one part in this many: decoding costs time.
+    pub worth: u64,
+    /// Whether rows and columns may have tables of their own.
+    pub rows: bool,
+    /// zstd's level for planes that repeat, 0 to leave it out.
+    pub zstd: i32,
+    pub simd: Level,
+}
+
+/// Where a plane's block lies in its rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Symbols of a row, 0 if there are none.
+    pub row: usize,
+    /// Column of the first symbol.
+    pub column: usize,
+}
+
+/// Code length by the shared tables, and the class of each piece of a row where rows choose.
+fn shared_cost(
+    symbols: &[u8],
+    counts: &[u32; 256],
+    place: Place,
+    model: &PlaneModel,
+    grouped: &mut Vec<u8>,
+) -> (u64, Vec<u8>) {
+    let mut classes = Vec::new();
+    let cost = match &model.choice {
+        Choice::One => model.tables[0].cost(counts),
+        Choice::Rows => {
+            let mut at = 0;
+            let mut sum = 0_u64;
+            for piece in pieces(place.row, place.column, symbols.len()) {
+                let counts = rans::histogram(&symbols[at..at + piece]);
+                let costs = model.tables.iter().map(|table| table.cost(&counts));
+                let (class, cost) = costs
+                    .enumerate()
+                    .min_by_key(|&(_, cost)| cost)
+                    .unwrap_or((0, u64::MAX));
+                classes.push(class as u8);
+                sum = sum.saturating_add(cost);
+                at += piece;
+            }
+            sum.saturating_add(classes.len() as u64 * BYTE / 2)
+        }
+        Choice::Columns(columns) => {
+            grouped.resize(symbols.len(), 0);
+            let runs = columns.group(place.column, symbols, grouped);
+            let mut rest = &grouped[..];
+            let mut sum = 0_u64;
+            for (run, table) in runs.iter().zip(&model.tables) {
+                let (own, after) = rest.split_at(*run);
+                sum = sum.saturating_add(table.cost(&rans::histogram(own)));
+                rest = after;
+            }
+            sum
+        }
+    };
+    (cost, classes)
+}
+
+fn push_coded(method: u8, head: &[u8], coded: &[u8], out: &mut Vec<u8>) {
+    out.push(method);
+    out.extend_from_slice(head);
+    write_varint(coded.len(), out);
+    out.extend_from_slice(coded);
+}
+
+/// Codes `symbols`, at least one, onto `out`.
+pub fn encode(
+    symbols: &[u8],
+    place: Place,
+    model: Option<&PlaneModel>,
+    effort: Effort,
+    out: &mut Vec<u8>,
+) {
+    let counts = rans::histogram(symbols);
+    if counts[usize::from(symbols[0])] as usize == symbols.len() {
+        out.extend_from_slice(&[CONSTANT, symbols[0]]);
+        return;
+    }
+    let raw = symbols.len() as u64 * BYTE;
+    let limit = raw - raw / effort.worth;
+    let mut grouped = Vec::new();
+    let (shared, classes) = match model {
+        Some(model) => shared_cost(symbols, &counts, place, model, &mut grouped),
+        None => (u64::MAX, Vec::new()),
+    };
+    let mut head = Vec::new();
+    let mut own = None;
+    if entropy(&counts) < limit.min(shared) {
+        own = Table::from_counts(&counts);
+    }
+    let own_cost = own.as_ref().map_or(u64::MAX, |table| {
+        table.write(&mut head);
+        table.cost(&counts) + head.len() as u64 * BYTE
+    });
+    let start = out.len();
+    if own_cost.min(shared).saturating_add(STATES) >= limit {
+        out.push(RAW);
+        out.extend_from_slice(symbols);
+    } else if let (Some(model), true) = (model, shared <= own_cost) {
+        head.clear();
+        let coded = match &model.choice {
+            Choice::One => rans::encode(
+                &[Run {
+                    symbols,
+                    table: &model.encode[0],
+                }],
+                effort.simd,
+            ),
+            Choice::Rows => {
+                pack(&classes, &mut head);
+                rans::encode(
+                    &row_runs(symbols, place, &classes, &model.encode),
+                    effort.simd,
+                )
+            }
+            Choice::Columns(columns) => {
+                let runs = columns.runs(place.column, symbols.len());
+                rans::encode(&column_runs(&grouped, &runs, &model.encode), effort.simd)
+            }
+        };
+        push_coded(SHARED, &head, &coded, out);
+    } else if let Some(table) = own {
+        let coded = rans::encode(
+            &[Run {
+                symbols,
+                table: &EncodeTable::from(&table),
+            }],
+            effort.simd,
+        );
+        push_coded(OWN, &head, &coded, out);
+    }
+    if effort.zstd > 0 && repeats(symbols, out.len() - start) {
+        let limit = out.len() - start;
+        if let Some(frame) = compress(symbols, effort.zstd)
+            && frame.len() + 8 < limit - limit / 64
+        {
+            out.truncate(start);
+            push_coded(ZSTD, &[], &frame, out);
+        }
+    }
+}
+
+/// Runs of whole pieces of rows, in order.
+fn row_runs<'a>(
+    symbols: &'a [u8],
+    place: Place,
+    classes: &[u8],
+    tables: &'a [EncodeTable],
+) -> Vec<Run<'a>> {
+    let mut at = 0;
+    pieces(place.row, place.column, symbols.len())
+        .zip(classes)
+        .map(|(piece, &class)| {
+            at += piece;
+            Run {
+                symbols: &symbols[at - piece..at],
+                table: &tables[usize::from(class)],
+            }
+        })
+        .collect()
+}
+
+fn column_runs<'a>(
+    grouped: &'a [u8],
+    runs: &[usize; CLASSES],
+    tables: &'a [EncodeTable],
+) -> Vec<Run<'a>> {
+    let mut rest = grouped;
+    runs.iter()
+        .zip(tables)
+        .map(|(&run, table)| {
+            let (symbols, after) = rest.split_at(run);
+            rest = after;
+            Run { symbols, table }
+        })
+        .collect()
+}
+
+/// Whether a sample says that strings repeat more than single symbols tell.
+fn repeats(symbols: &[u8], coded: usize) -> bool {
+    const SAMPLE: usize = 16 << 10;
+    let sample = &symbols[..symbols.len().min(SAMPLE)];
+    let share = coded * sample.len() / symbols.len();
+    compress(sample, 1).is_some_and(|frame| frame.len() < share - share / 32)
+}
+
+fn compress(symbols: &[u8], level: i32) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(zstd_safe::compress_bound(symbols.len()));
+    zstd_safe::compress(&mut out, symbols, level).ok()?;
+    Some(out)
+}
+
+/// Decodes a plane of `len` symbols, at least one. Stored ones are not copied: the slice that is
+/// returned is of `data` or of `buffer`.
+pub fn decode<'a>(
+    data: &mut &'a [u8],
+    len: usize,
+    place: Place,
+    model: Option<&PlaneModel>,
+    buffer: &'a mut Vec<u8>,
+    grouped: &mut Vec<u8>,
+    simd: Level,
+) -> Result<&'a [u8], PredictorError> {
+    let method = byte(data)?;
+    if method == RAW {
+        return take(data, len);
+    }
+    buffer.resize(len, 0);
+    match method {
+        CONSTANT => buffer.fill(byte(data)?),
+        OWN => {
+            let table = DecodeTable::from(&Table::read(data)?);
+            let mut decoder = rans::Decoder::new(coded(data)?, simd)?;
+            decoder.run(&table, buffer)?;
+            decoder.finish()?;
+        }
+        SHARED => shared(data, place, model.ok_or(BAD)?, buffer, grouped, simd)?,
+        ZSTD => {
+            let frame = coded(data)?;
+            let got = zstd_safe::decompress(&mut buffer[..], frame).map_err(|_| BAD)?;
+            if got != len {
+                return Err(BAD);
+            }
+        }
+        _ => return Err(BAD),
+    }
+    Ok(buffer)
+}
+
+fn coded<'a>(data: &mut &'a [u8]) -> Result<&'a [u8], PredictorError> {
+    let len = read_varint(data)?;
+    take(data, len)
+}
+
+fn shared(
+    data: &mut &[u8],
+    place: Place,
+    model: &PlaneModel,
+    buffer: &mut [u8],
+    grouped: &mut Vec<u8>,
+    simd: Level,
+) -> Result<(), PredictorError> {
+    match &model.choice {
+        Choice::One => {
+            let mut decoder = rans::Decoder::new(coded(data)?, simd)?;
+            decoder.run(&model.decode[0], buffer)?;
+            decoder.finish()?;
+        }
+        Choice::Rows => {
+            let count = pieces(place.row, place.column, buffer.len()).count();
+            let classes = unpack(data, count)?;
+            let mut decoder = rans::Decoder::new(coded(data)?, simd)?;
+            let mut rest = &mut buffer[..];
+            for (piece, class) in pieces(place.row, place.column, rest.len()).zip(classes) {
+                let table = model.decode.get(usize::from(class)).ok_or(BAD)?;
+                let (symbols, after) = rest.split_at_mut(piece);
+                decoder.run(table, symbols)?;
+                rest = after;
+            }
+            decoder.finish()?;
+        }
+        Choice::Columns(columns) => {
+            grouped.resize(buffer.len(), 0);
+            let mut decoder = rans::Decoder::new(coded(data)?, simd)?;
+            let mut rest = &mut grouped[..];
+            let runs = columns.runs(place.column, buffer.len());
+            for (&run, table) in runs.iter().zip(&model.decode) {
+                let (symbols, after) = rest.split_at_mut(run);
+                decoder.run(table, symbols)?;
+                rest = after;
+            }
+            decoder.finish()?;
+            columns.ungroup(place.column, grouped, buffer);
+        }
+    }
+    Ok(())
+}
+
+/// The model of plane `number`.
+pub fn model_of(model: &Model, number: usize) -> Option<&PlaneModel> {
+    model.planes.get(number).and_then(Option::as_ref)
+}
