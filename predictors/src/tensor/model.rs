@@ -24,7 +24,19 @@ pub struct PlaneModel {
     pub choice: Choice,
     pub tables: Vec<Table>,
     pub encode: Vec<EncodeTable>,
+    /// For an encoder: bits in units of `2^-8` that each table takes for each symbol.
+    pub lengths: Vec<[u32; CLASSES]>,
     pub decode: Vec<DecodeTable>,
+}
+
+impl PlaneModel {
+    /// Whether the tables have every symbol that occurs.
+    pub fn takes(&self, counts: &[u32; 256]) -> bool {
+        counts
+            .iter()
+            .zip(&self.lengths)
+            .all(|(&n, lengths)| n == 0 || lengths[..self.tables.len()].iter().all(|&l| l < NEVER))
+    }
 }
 
 /// One for each plane that has tables.
@@ -69,6 +81,7 @@ impl Model {
             let tables: Vec<Table> = histograms.iter().filter_map(Table::from_counts).collect();
             Some(PlaneModel {
                 encode: tables.iter().map(EncodeTable::from).collect(),
+                lengths: lengths(&tables),
                 decode: Vec::new(),
                 choice,
                 tables,
@@ -133,11 +146,28 @@ impl Model {
                 choice,
                 decode: tables.iter().map(DecodeTable::from).collect(),
                 encode: Vec::new(),
+                lengths: Vec::new(),
                 tables,
             });
         }
         Ok(model)
     }
+}
+
+/// More than any symbol takes; the sum over a block still fits 32 bits.
+const NEVER: u32 = 1 << 14;
+
+fn lengths(tables: &[Table]) -> Vec<[u32; CLASSES]> {
+    let one = |table: &Table, symbol: u8| {
+        let mut counts = [0; 256];
+        counts[usize::from(symbol)] = 1;
+        u32::try_from(table.cost(&counts)).map_or(NEVER, |bits| bits.min(NEVER))
+    };
+    (0..=255)
+        .map(|symbol| {
+            std::array::from_fn(|class| tables.get(class).map_or(NEVER, |table| one(table, symbol)))
+        })
+        .collect()
 }
 
 /// Takes a byte off the front.

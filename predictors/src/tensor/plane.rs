@@ -46,6 +46,26 @@ pub struct Place {
     pub column: usize,
 }
 
+/// Code length of symbols by each of 16 tables.
+fn costs(symbols: &[u8], lengths: &[[u32; CLASSES]]) -> [u32; CLASSES] {
+    symbols.iter().fold([0; CLASSES], |sums, &symbol| {
+        let add = &lengths[usize::from(symbol)];
+        std::array::from_fn(|class| sums[class] + add[class])
+    })
+}
+
+/// Whether a sample says that single symbols tell next to nothing.
+fn looks_flat(symbols: &[u8]) -> bool {
+    const SAMPLE: usize = 64;
+    let sample: Vec<u8> = symbols
+        .chunks(8 * SAMPLE)
+        .flat_map(|run| &run[..run.len().min(SAMPLE)])
+        .copied()
+        .collect();
+    sample.len() >= 128 * SAMPLE
+        && entropy(&rans::histogram(&sample)) * 1000 > sample.len() as u64 * BYTE * 988
+}
+
 /// Code length by the shared tables, and the class of each piece of a row where rows choose.
 fn shared_cost(
     symbols: &[u8],
@@ -61,17 +81,16 @@ fn shared_cost(
             let mut at = 0;
             let mut sum = 0_u64;
             for piece in pieces(place.row, place.column, symbols.len()) {
-                let counts = rans::histogram(&symbols[at..at + piece]);
-                let costs = model.tables.iter().map(|table| table.cost(&counts));
-                let (class, cost) = costs
-                    .enumerate()
+                let costs = costs(&symbols[at..at + piece], &model.lengths);
+                let (class, cost) = (0..)
+                    .zip(costs)
                     .min_by_key(|&(_, cost)| cost)
-                    .unwrap_or((0, u64::MAX));
-                classes.push(class as u8);
-                sum = sum.saturating_add(cost);
+                    .unwrap_or((0, 0));
+                classes.push(class);
+                sum += u64::from(cost);
                 at += piece;
             }
-            sum.saturating_add(classes.len() as u64 * BYTE / 2)
+            sum + classes.len() as u64 * BYTE / 2
         }
         Choice::Columns(columns) => {
             grouped.resize(symbols.len(), 0);
@@ -104,6 +123,13 @@ pub fn encode(
     effort: Effort,
     out: &mut Vec<u8>,
 ) {
+    let start = out.len();
+    if effort.worth < 4096 && model.is_none() && looks_flat(symbols) {
+        out.push(RAW);
+        out.extend_from_slice(symbols);
+        shrink(symbols, start, effort, out);
+        return;
+    }
     let counts = rans::histogram(symbols);
     if counts[usize::from(symbols[0])] as usize == symbols.len() {
         out.extend_from_slice(&[CONSTANT, symbols[0]]);
@@ -113,8 +139,10 @@ pub fn encode(
     let limit = raw - raw / effort.worth;
     let mut grouped = Vec::new();
     let (shared, classes) = match model {
-        Some(model) => shared_cost(symbols, &counts, place, model, &mut grouped),
-        None => (u64::MAX, Vec::new()),
+        Some(model) if model.takes(&counts) => {
+            shared_cost(symbols, &counts, place, model, &mut grouped)
+        }
+        _ => (u64::MAX, Vec::new()),
     };
     let mut head = Vec::new();
     let mut own = None;
@@ -125,7 +153,6 @@ pub fn encode(
         table.write(&mut head);
         table.cost(&counts) + head.len() as u64 * BYTE
     });
-    let start = out.len();
     if own_cost.min(shared).saturating_add(STATES) >= limit {
         out.push(RAW);
         out.extend_from_slice(symbols);
@@ -162,6 +189,11 @@ pub fn encode(
         );
         push_coded(OWN, &head, &coded, out);
     }
+    shrink(symbols, start, effort, out);
+}
+
+/// Replaces what was coded from `start` on by zstd's where strings repeat.
+fn shrink(symbols: &[u8], start: usize, effort: Effort, out: &mut Vec<u8>) {
     if effort.zstd > 0 && repeats(symbols, out.len() - start) {
         let limit = out.len() - start;
         if let Some(frame) = compress(symbols, effort.zstd)
