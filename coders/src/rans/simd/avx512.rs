@@ -2,9 +2,10 @@
 
 use std::arch::x86_64::*;
 
-use super::{Decode, Done, STEP_BYTES};
-use crate::rans::LANES;
+use super::{Decode, Done, Encode, STEP_BYTES};
 use crate::rans::decode::{Large, Small};
+use crate::rans::encode::EncodeTable;
+use crate::rans::{LANES, LARGE_BITS, SMALL_BITS};
 use crate::simd::Level;
 
 /// Whether this machine has the instructions, some of which [`Level::Avx512`] does without.
@@ -300,4 +301,113 @@ fn large(table: &Large, job: Decode<'_>) -> Done {
         unsafe { _mm512_storeu_si512(part.as_mut_ptr().cast(), state) };
     }
     done
+}
+
+pub fn encode(table: &EncodeTable, job: Encode<'_>) -> usize {
+    assert!(detected());
+    // Safety: the features were detected.
+    unsafe {
+        if table.slots.is_empty() {
+            encode_with::<false>(table, job)
+        } else {
+            encode_with::<true>(table, job)
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn encode_with<const SMALL: bool>(table: &EncodeTable, job: Encode<'_>) -> usize {
+    let bits = if SMALL { SMALL_BITS } else { LARGE_BITS };
+    let last_slot = (1_u32 << bits) - 1;
+    assert!(!SMALL || table.slots.len() > last_slot as usize + 1);
+    assert!(job.words.len() >= job.symbols.len());
+    let (parts, _) = job.states.as_chunks_mut::<16>();
+    // Safety: arrays of 64 bytes.
+    let mut states: [__m512i; 4] =
+        std::array::from_fn(|i| unsafe { _mm512_loadu_si512(parts[i].as_ptr().cast()) });
+    let shift = _mm_cvtsi32_si128(bits as i32);
+    let unshift = _mm_cvtsi32_si128(32 - bits as i32);
+    let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    let low = _mm512_set1_epi32(0xffff);
+    let mut lacking = 0;
+    let mut left = job.words.len();
+    for symbols in job.symbols.chunks(job.lanes).rev() {
+        let active = first(symbols.len());
+        let mut words = [_mm256_setzero_si256(); 4];
+        let mut full = 0;
+        for (i, state) in states.iter_mut().enumerate() {
+            let active = (active >> (16 * i)) as u16;
+            // Safety: as many bytes as are left of `symbols`.
+            let symbols = unsafe {
+                _mm_maskz_loadu_epi8(active, symbols.as_ptr().wrapping_add(16 * i).cast())
+            };
+            let symbols = _mm512_cvtepu8_epi32(symbols);
+            let base = table.entries.as_ptr().cast();
+            // Safety: an entry has eight bytes, and there is one for every byte.
+            let (first, second) = unsafe {
+                (
+                    _mm512_i32gather_epi64::<8>(_mm512_castsi512_si256(symbols), base),
+                    _mm512_i32gather_epi64::<8>(_mm512_extracti64x4_epi64::<1>(symbols), base),
+                )
+            };
+            let reciprocal = _mm512_permutex2var_epi32(first, even, second);
+            let rest = _mm512_permutex2var_epi32(first, odd, second);
+            let frequency = _mm512_and_si512(rest, low);
+            let start = _mm512_srli_epi32::<16>(rest);
+            lacking |= active & _mm512_testn_epi32_mask(frequency, frequency);
+
+            let over = _mm512_cmpge_epu32_mask(_mm512_srl_epi32(*state, unshift), frequency);
+            full |= u64::from(over & active) << (16 * i);
+            words[i] = _mm512_cvtepi32_epi16(*state);
+            let x = _mm512_mask_srli_epi32::<16>(*state, over, *state);
+
+            let halves = _mm512_srli_epi64::<32>(_mm512_mul_epu32(x, reciprocal));
+            let odds = _mm512_mul_epu32(
+                _mm512_srli_epi64::<32>(x),
+                _mm512_srli_epi64::<32>(reciprocal),
+            );
+            let estimate = _mm512_mask_mov_epi32(halves, 0xaaaa, odds);
+            let over = _mm512_sub_epi32(x, _mm512_mullo_epi32(estimate, frequency));
+            let more = _mm512_cmpge_epu32_mask(over, frequency);
+            let quotient = _mm512_mask_sub_epi32(estimate, more, estimate, _mm512_set1_epi32(-1));
+            let over = _mm512_mask_sub_epi32(over, more, over, frequency);
+            let place = _mm512_add_epi32(over, start);
+            let slot = if SMALL {
+                let place = _mm512_and_si512(place, _mm512_set1_epi32(last_slot as i32));
+                // Safety: places are at most `last_slot`, behind which the table has a value more.
+                let slots =
+                    unsafe { _mm512_i32gather_epi32::<2>(place, table.slots.as_ptr().cast()) };
+                _mm512_and_si512(slots, low)
+            } else {
+                place
+            };
+            let moved = _mm512_add_epi32(_mm512_sll_epi32(quotient, shift), slot);
+            *state = _mm512_mask_mov_epi32(*state, active, moved);
+        }
+        for half in [1, 0] {
+            let words = _mm512_inserti64x4::<1>(
+                _mm512_castsi256_si512(words[2 * half]),
+                words[2 * half + 1],
+            );
+            let full = (full >> (32 * half)) as u32;
+            let count = full.count_ones() as usize;
+            left -= count;
+            // Safety: `left` did not fall below 0, since there is at most a word for a symbol;
+            // as many are stored as it fell by.
+            unsafe {
+                _mm512_mask_storeu_epi16(
+                    job.words.as_mut_ptr().add(left).cast(),
+                    self::first(count) as u32,
+                    _mm512_maskz_compress_epi16(full, words),
+                );
+            }
+        }
+    }
+    for (part, state) in parts.iter_mut().zip(states) {
+        // Safety: an array of 64 bytes.
+        unsafe { _mm512_storeu_si512(part.as_mut_ptr().cast(), state) };
+    }
+    assert!(lacking == 0, "a table lacks a symbol of its run");
+    left
 }

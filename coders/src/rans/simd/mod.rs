@@ -72,6 +72,9 @@ pub fn decode_large(level: Level, table: &Large, job: Decode<'_>) -> Done {
 /// # Panics
 /// When the table lacks a symbol.
 pub fn encode(level: Level, table: &EncodeTable, job: Encode<'_>) -> usize {
-    let _ = level;
-    scalar::encode(table, job)
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 if avx512::detected() => avx512::encode(table, job),
+        _ => scalar::encode(table, job),
+    }
 }
