@@ -24,6 +24,8 @@ pub(super) enum Kind {
 #[repr(C, align(64))]
 pub(super) struct Small {
     pub divider: [u8; BUCKETS],
+    /// Rank of the other symbol; the columns named own are also those by rank.
+    pub other: [u8; BUCKETS],
     pub own_symbol: [u8; BUCKETS],
     pub other_symbol: [u8; BUCKETS],
     pub own_low: [u8; BUCKETS],
@@ -35,6 +37,7 @@ pub(super) struct Small {
     pub bias_high: [u8; BUCKETS],
     /// Own and other of each bucket in turn: symbol, frequency << 16, bias << 32.
     pub pairs: [u64; 2 * BUCKETS],
+    pub symbols: usize,
 }
 
 /// Slots of a large table: symbol, frequency << 8, place within the symbol << 20.
@@ -74,8 +77,10 @@ impl Small {
         let low = |value: u16| value as u8;
         let high = |value: u16| (value >> 8) as u8;
         Self {
+            symbols: table.symbols(),
             // 256 becomes 0.
             divider: buckets.map(|bucket| bucket.divider as u8),
+            other: others.map(|rank| rank as u8),
             own_symbol: symbols,
             other_symbol: others.map(|rank| symbols[rank]),
             own_low: frequencies.map(low),

@@ -15,7 +15,8 @@ pub struct EncodeTable {
     pub(super) symbols: usize,
     /// By symbol; all zeros for those that do not occur.
     pub(super) entries: [Entry; 256],
-    /// Slots of a small table, by symbol and place within it; empty where they are in order.
+    /// Slots of a small table, by symbol and place within it, and a value more, so that any two
+    /// bytes can be read as four; empty where slots are in order.
     pub(super) slots: Box<[u16]>,
 }
 
@@ -62,7 +63,7 @@ fn alias_slots(table: &Table) -> Box<[u16]> {
         *own = start;
         start += f as usize;
     }
-    let mut slots = vec![0_u16; 1 << SMALL_BITS];
+    let mut slots = vec![0_u16; (1 << SMALL_BITS) + 1];
     let mut fill = |from: usize, first: usize, count: usize| {
         for (slot, value) in slots[from..from + count].iter_mut().zip(first..) {
             *slot = value as u16;

@@ -1,5 +1,11 @@
 //! Kernels of rANS by level, each equal to its scalar twin bit for bit.
 
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod avx512;
 mod scalar;
 
 use super::LANES;
@@ -41,14 +47,24 @@ pub struct Encode<'a> {
 
 /// Decodes steps while at least [`STEP_BYTES`] of words are left and `out` is not full.
 pub fn decode_small(level: Level, table: &Small, job: Decode<'_>) -> Done {
-    let _ = level;
-    scalar::decode_small(table, job)
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 if avx512::detected() => avx512::decode_small(table, job),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 | Level::Avx2 => avx2::decode_small(table, job),
+        Level::Scalar => scalar::decode_small(table, job),
+    }
 }
 
 /// As [`decode_small`].
 pub fn decode_large(level: Level, table: &Large, job: Decode<'_>) -> Done {
-    let _ = level;
-    scalar::decode_large(table, job)
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 if avx512::detected() => avx512::decode_large(table, job),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 | Level::Avx2 => avx2::decode_large(table, job),
+        Level::Scalar => scalar::decode_large(table, job),
+    }
 }
 
 /// Encodes all symbols, the last step first; how many of the words are then still free.
@@ -56,6 +72,9 @@ pub fn decode_large(level: Level, table: &Large, job: Decode<'_>) -> Done {
 /// # Panics
 /// When the table lacks a symbol.
 pub fn encode(level: Level, table: &EncodeTable, job: Encode<'_>) -> usize {
-    let _ = level;
-    scalar::encode(table, job)
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 if avx512::detected() => avx512::encode(table, job),
+        _ => scalar::encode(table, job),
+    }
 }

@@ -43,9 +43,10 @@ fn decode(job: Decode<'_>, symbol_of: impl Fn(u32) -> (u8, u32)) -> Done {
             let (symbol, moved) = symbol_of(*state);
             *out = symbol;
             let word = u32::from(words[used]) | u32::from(words[used + 1]) << 8;
-            let low = moved < LOW;
-            *state = if low { moved << 16 | word } else { moved };
-            used += 2 * usize::from(low);
+            // Without a branch, which would be guessed wrong as often as not.
+            let low = u32::from(moved < LOW);
+            *state = moved << (16 * low) | word & low.wrapping_neg();
+            used += 2 * low as usize;
         }
         bytes += used;
     }
@@ -71,11 +72,11 @@ fn encode_with(table: &EncodeTable, job: Encode<'_>, slot_of: impl Fn(u32) -> u3
             let frequency = u32::from(entry.frequency);
             assert!(frequency > 0, "a table lacks a symbol of its run");
             let mut x = *state;
-            if x >> (32 - bits) >= frequency {
-                left -= 1;
-                job.words[left] = x as u16;
-                x >>= 16;
-            }
+            // Without a branch; the word that no other one overwrites is the last one kept.
+            let full = u32::from(x >> (32 - bits) >= frequency);
+            job.words[left - 1] = x as u16;
+            left -= full as usize;
+            x >>= 16 * full;
             // Too small by one at most, since the reciprocal is by less than one.
             let estimate = ((u64::from(x) * u64::from(entry.reciprocal)) >> 32) as u32;
             let over = x - estimate * frequency;

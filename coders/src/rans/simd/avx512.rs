@@ -1,0 +1,413 @@
+//! AVX-512 twins of the kernels, with the byte permutations of VBMI and VBMI2.
+
+use std::arch::x86_64::*;
+
+use super::{Decode, Done, Encode, STEP_BYTES};
+use crate::rans::decode::{Large, Small};
+use crate::rans::encode::EncodeTable;
+use crate::rans::{LANES, LARGE_BITS, SMALL_BITS};
+use crate::simd::Level;
+
+/// Whether this machine has the instructions, some of which [`Level::Avx512`] does without.
+pub fn detected() -> bool {
+    Level::Avx512.detected()
+        && is_x86_feature_detected!("avx512vbmi")
+        && is_x86_feature_detected!("avx512vbmi2")
+}
+
+pub fn decode_small(table: &Small, job: Decode<'_>) -> Done {
+    assert!(detected());
+    // Safety: the features were detected.
+    unsafe { small(table, job) }
+}
+
+pub fn decode_large(table: &Large, job: Decode<'_>) -> Done {
+    assert!(detected());
+    // Safety: the features were detected.
+    unsafe { large(table, job) }
+}
+
+/// The first `count` of 64 lanes.
+#[inline(always)]
+fn first(count: usize) -> u64 {
+    u64::MAX.checked_shr(64 - count as u32).unwrap_or(0)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(bytes: &[u8; 64]) -> __m512i {
+    // Safety: an array of 64 bytes.
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}
+
+/// The columns of a table. The compiler keeps most in registers.
+struct Columns {
+    divider: __m512i,
+    own_symbol: __m512i,
+    other_symbol: __m512i,
+    own_low: __m512i,
+    own_high: __m512i,
+    other_low: __m512i,
+    other_high: __m512i,
+    bias_low: __m512i,
+    bias_high: __m512i,
+}
+
+/// Low and high halves of the states of 32 lanes.
+#[derive(Clone, Copy)]
+struct Halves {
+    low: __m512i,
+    high: __m512i,
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn small(table: &Small, job: Decode<'_>) -> Done {
+    let columns = Columns {
+        divider: load(&table.divider),
+        own_symbol: load(&table.own_symbol),
+        other_symbol: load(&table.other_symbol),
+        own_low: load(&table.own_low),
+        own_high: load(&table.own_high),
+        other_low: load(&table.other_low),
+        other_high: load(&table.other_high),
+        bias_low: load(&table.bias_low),
+        bias_high: load(&table.bias_high),
+    };
+    let mut states = split(job.states);
+    let mut done = Done {
+        symbols: 0,
+        bytes: 0,
+    };
+    let (whole, rest) = job.out.as_chunks_mut::<LANES>();
+    let mut rest = rest;
+    if job.lanes == LANES {
+        for out in whole {
+            let Some(words) = job.words[done.bytes..].first_chunk() else {
+                rest = &mut [];
+                break;
+            };
+            let symbols;
+            (symbols, done.bytes) = {
+                let (symbols, used) = step::<true>(&columns, &mut states, words, u64::MAX);
+                (symbols, done.bytes + used)
+            };
+            // Safety: `out` is an array of 64 bytes.
+            unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), symbols) };
+            done.symbols += LANES;
+        }
+    } else {
+        rest = job.out;
+    }
+    for out in rest.chunks_mut(job.lanes) {
+        let Some(words) = job.words[done.bytes..].first_chunk() else {
+            break;
+        };
+        let active = first(out.len());
+        let (symbols, used) = step::<false>(&columns, &mut states, words, active);
+        // Safety: `active` has as many ones as `out` has bytes, at most 64.
+        unsafe { _mm512_mask_storeu_epi8(out.as_mut_ptr().cast(), active, symbols) };
+        done.symbols += out.len();
+        done.bytes += used;
+    }
+    join(states, job.states);
+    done
+}
+
+/// Even and odd 16-bit halves of 64 states.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn split(states: &[u32; LANES]) -> [Halves; 2] {
+    let (parts, _) = states.as_chunks::<16>();
+    // Safety: arrays of 64 bytes.
+    let part = |i: usize| unsafe { _mm512_loadu_si512(parts[i].as_ptr().cast()) };
+    let even: [u16; 32] = std::array::from_fn(|i| 2 * i as u16);
+    let odd = even.map(|i| i + 1);
+    // Safety: arrays of 64 bytes.
+    let (even, odd) = unsafe {
+        (
+            _mm512_loadu_si512(even.as_ptr().cast()),
+            _mm512_loadu_si512(odd.as_ptr().cast()),
+        )
+    };
+    [0, 2].map(|i| Halves {
+        low: _mm512_permutex2var_epi16(part(i), even, part(i + 1)),
+        high: _mm512_permutex2var_epi16(part(i), odd, part(i + 1)),
+    })
+}
+
+/// The inverse of [`split`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn join(halves: [Halves; 2], states: &mut [u32; LANES]) {
+    for (half, states) in halves.iter().zip(states.as_chunks_mut::<32>().0) {
+        let mut low = [0_u16; 32];
+        let mut high = [0_u16; 32];
+        // Safety: arrays of 64 bytes.
+        unsafe {
+            _mm512_storeu_si512(low.as_mut_ptr().cast(), half.low);
+            _mm512_storeu_si512(high.as_mut_ptr().cast(), half.high);
+        }
+        for ((state, low), high) in states.iter_mut().zip(low).zip(high) {
+            *state = u32::from(low) | u32::from(high) << 16;
+        }
+    }
+}
+
+/// Moves all lanes, or, unless `ALL`, the `active` ones; their symbols and the bytes of words used.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,popcnt")]
+fn step<const ALL: bool>(
+    table: &Columns,
+    states: &mut [Halves; 2],
+    words: &[u8; STEP_BYTES],
+    active: u64,
+) -> (__m512i, usize) {
+    let [a, b] = *states;
+    let byte = _mm512_set1_epi16(0xff);
+    let (place_a, place_b) = (_mm512_and_si512(a.low, byte), _mm512_and_si512(b.low, byte));
+    // Packing interleaves the halves of a and b; unpacking below undoes it.
+    let place = _mm512_packus_epi16(place_a, place_b);
+    // Permutations heed the low six bits alone: the bucket.
+    let bucket = _mm512_packus_epi16(_mm512_srli_epi16::<8>(a.low), _mm512_srli_epi16::<8>(b.low));
+    let divider = _mm512_permutexvar_epi8(bucket, table.divider);
+    let other = _mm512_cmpge_epu8_mask(place, divider);
+    let pick = |own: __m512i, others: __m512i| {
+        let own = _mm512_permutexvar_epi8(bucket, own);
+        _mm512_mask_permutexvar_epi8(own, other, bucket, others)
+    };
+    let low = pick(table.own_low, table.other_low);
+    let high = pick(table.own_high, table.other_high);
+    let symbols = pick(table.own_symbol, table.other_symbol);
+    let bias_low = _mm512_maskz_permutexvar_epi8(other, bucket, table.bias_low);
+    let bias_high = _mm512_maskz_permutexvar_epi8(other, bucket, table.bias_high);
+
+    let a = moved(
+        a,
+        _mm512_unpacklo_epi8(low, high),
+        _mm512_add_epi16(place_a, _mm512_unpacklo_epi8(bias_low, bias_high)),
+    );
+    let b = moved(
+        b,
+        _mm512_unpackhi_epi8(low, high),
+        _mm512_add_epi16(place_b, _mm512_unpackhi_epi8(bias_low, bias_high)),
+    );
+    let zero = _mm512_setzero_si512();
+    let mut short_a = _mm512_cmpeq_epi16_mask(a.high, zero);
+    let mut short_b = _mm512_cmpeq_epi16_mask(b.high, zero);
+    if !ALL {
+        short_a &= active as u32;
+        short_b &= (active >> 32) as u32;
+    }
+    let used_a = short_a.count_ones() as usize;
+    let used_b = short_b.count_ones() as usize;
+    // Safety: 64 bytes at most 64 bytes into an array of 128.
+    let (words_a, words_b) = unsafe {
+        let start = words.as_ptr();
+        (
+            _mm512_loadu_si512(start.cast()),
+            _mm512_loadu_si512(start.add(2 * used_a).cast()),
+        )
+    };
+    let filled = |lane: Halves, short: u32, words: __m512i| Halves {
+        low: _mm512_mask_expand_epi16(lane.low, short, words),
+        high: _mm512_mask_mov_epi16(lane.high, short, lane.low),
+    };
+    let (a, b) = (filled(a, short_a, words_a), filled(b, short_b, words_b));
+    if ALL {
+        *states = [a, b];
+    } else {
+        for (state, (new, active)) in states
+            .iter_mut()
+            .zip([(a, active as u32), (b, (active >> 32) as u32)])
+        {
+            state.low = _mm512_mask_mov_epi16(state.low, active, new.low);
+            state.high = _mm512_mask_mov_epi16(state.high, active, new.high);
+        }
+    }
+    let order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    (
+        _mm512_permutexvar_epi64(order, symbols),
+        2 * (used_a + used_b),
+    )
+}
+
+/// `frequency * (state >> 14) + place`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+fn moved(state: Halves, frequency: __m512i, place: __m512i) -> Halves {
+    let quotient = _mm512_shldi_epi16::<2>(state.high, state.low);
+    let above = _mm512_srli_epi16::<14>(state.high);
+    let high = _mm512_add_epi16(
+        _mm512_mulhi_epu16(quotient, frequency),
+        _mm512_mullo_epi16(above, frequency),
+    );
+    let low = _mm512_add_epi16(_mm512_mullo_epi16(quotient, frequency), place);
+    let carry = _mm512_cmplt_epu16_mask(low, place);
+    Halves {
+        low,
+        high: _mm512_mask_sub_epi16(high, carry, high, _mm512_set1_epi16(-1)),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn large(table: &Large, job: Decode<'_>) -> Done {
+    let (parts, _) = job.states.as_chunks_mut::<16>();
+    // Safety: arrays of 64 bytes.
+    let mut states: [__m512i; 4] =
+        std::array::from_fn(|i| unsafe { _mm512_loadu_si512(parts[i].as_ptr().cast()) });
+    let mut done = Done {
+        symbols: 0,
+        bytes: 0,
+    };
+    for out in job.out.chunks_mut(job.lanes) {
+        let Some(words) = job.words[done.bytes..].first_chunk::<STEP_BYTES>() else {
+            break;
+        };
+        let mut used = 0;
+        let active = first(out.len());
+        for (i, state) in states.iter_mut().enumerate() {
+            let active = (active >> (16 * i)) as u16;
+            let slot = _mm512_and_si512(*state, _mm512_set1_epi32(0xfff));
+            // Safety: indices are below 4,096, the length of the table.
+            let entry = unsafe { _mm512_i32gather_epi32::<4>(slot, table.0.as_ptr().cast()) };
+            let frequency =
+                _mm512_and_si512(_mm512_srli_epi32::<8>(entry), _mm512_set1_epi32(0xfff));
+            let moved = _mm512_add_epi32(
+                _mm512_mullo_epi32(frequency, _mm512_srli_epi32::<12>(*state)),
+                _mm512_srli_epi32::<20>(entry),
+            );
+            let short = active & _mm512_cmplt_epu32_mask(moved, _mm512_set1_epi32(1 << 16));
+            // Safety: 32 bytes at most 96 bytes into an array of 128; the last ones of `out` by
+            // as many ones as are left of it.
+            unsafe {
+                let words =
+                    _mm512_cvtepu16_epi32(_mm256_loadu_si256(words.as_ptr().add(used).cast()));
+                let words = _mm512_maskz_expand_epi32(short, words);
+                let filled = _mm512_mask_slli_epi32::<16>(moved, short, moved);
+                *state = _mm512_mask_or_epi32(*state, active, filled, words);
+                _mm512_mask_cvtepi32_storeu_epi8(
+                    out.as_mut_ptr().wrapping_add(16 * i).cast(),
+                    active,
+                    entry,
+                );
+            }
+            used += 2 * short.count_ones() as usize;
+        }
+        done.symbols += out.len();
+        done.bytes += used;
+    }
+    for (part, state) in parts.iter_mut().zip(states) {
+        // Safety: an array of 64 bytes.
+        unsafe { _mm512_storeu_si512(part.as_mut_ptr().cast(), state) };
+    }
+    done
+}
+
+pub fn encode(table: &EncodeTable, job: Encode<'_>) -> usize {
+    assert!(detected());
+    // Safety: the features were detected.
+    unsafe {
+        if table.slots.is_empty() {
+            encode_with::<false>(table, job)
+        } else {
+            encode_with::<true>(table, job)
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn encode_with<const SMALL: bool>(table: &EncodeTable, job: Encode<'_>) -> usize {
+    let bits = if SMALL { SMALL_BITS } else { LARGE_BITS };
+    let last_slot = (1_u32 << bits) - 1;
+    assert!(!SMALL || table.slots.len() > last_slot as usize + 1);
+    assert!(job.words.len() >= job.symbols.len());
+    let (parts, _) = job.states.as_chunks_mut::<16>();
+    // Safety: arrays of 64 bytes.
+    let mut states: [__m512i; 4] =
+        std::array::from_fn(|i| unsafe { _mm512_loadu_si512(parts[i].as_ptr().cast()) });
+    let shift = _mm_cvtsi32_si128(bits as i32);
+    let unshift = _mm_cvtsi32_si128(32 - bits as i32);
+    let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    let low = _mm512_set1_epi32(0xffff);
+    let mut lacking = 0;
+    let mut left = job.words.len();
+    for symbols in job.symbols.chunks(job.lanes).rev() {
+        let active = first(symbols.len());
+        let mut words = [_mm256_setzero_si256(); 4];
+        let mut full = 0;
+        for (i, state) in states.iter_mut().enumerate() {
+            let active = (active >> (16 * i)) as u16;
+            // Safety: as many bytes as are left of `symbols`.
+            let symbols = unsafe {
+                _mm_maskz_loadu_epi8(active, symbols.as_ptr().wrapping_add(16 * i).cast())
+            };
+            let symbols = _mm512_cvtepu8_epi32(symbols);
+            let base = table.entries.as_ptr().cast();
+            // Safety: an entry has eight bytes, and there is one for every byte.
+            let (first, second) = unsafe {
+                (
+                    _mm512_i32gather_epi64::<8>(_mm512_castsi512_si256(symbols), base),
+                    _mm512_i32gather_epi64::<8>(_mm512_extracti64x4_epi64::<1>(symbols), base),
+                )
+            };
+            let reciprocal = _mm512_permutex2var_epi32(first, even, second);
+            let rest = _mm512_permutex2var_epi32(first, odd, second);
+            let frequency = _mm512_and_si512(rest, low);
+            let start = _mm512_srli_epi32::<16>(rest);
+            lacking |= active & _mm512_testn_epi32_mask(frequency, frequency);
+
+            let over = _mm512_cmpge_epu32_mask(_mm512_srl_epi32(*state, unshift), frequency);
+            full |= u64::from(over & active) << (16 * i);
+            words[i] = _mm512_cvtepi32_epi16(*state);
+            let x = _mm512_mask_srli_epi32::<16>(*state, over, *state);
+
+            let halves = _mm512_srli_epi64::<32>(_mm512_mul_epu32(x, reciprocal));
+            let odds = _mm512_mul_epu32(
+                _mm512_srli_epi64::<32>(x),
+                _mm512_srli_epi64::<32>(reciprocal),
+            );
+            let estimate = _mm512_mask_mov_epi32(halves, 0xaaaa, odds);
+            let over = _mm512_sub_epi32(x, _mm512_mullo_epi32(estimate, frequency));
+            let more = _mm512_cmpge_epu32_mask(over, frequency);
+            let quotient = _mm512_mask_sub_epi32(estimate, more, estimate, _mm512_set1_epi32(-1));
+            let over = _mm512_mask_sub_epi32(over, more, over, frequency);
+            let place = _mm512_add_epi32(over, start);
+            let slot = if SMALL {
+                let place = _mm512_and_si512(place, _mm512_set1_epi32(last_slot as i32));
+                // Safety: places are at most `last_slot`, behind which the table has a value more.
+                let slots =
+                    unsafe { _mm512_i32gather_epi32::<2>(place, table.slots.as_ptr().cast()) };
+                _mm512_and_si512(slots, low)
+            } else {
+                place
+            };
+            let moved = _mm512_add_epi32(_mm512_sll_epi32(quotient, shift), slot);
+            *state = _mm512_mask_mov_epi32(*state, active, moved);
+        }
+        for half in [1, 0] {
+            let words = _mm512_inserti64x4::<1>(
+                _mm512_castsi256_si512(words[2 * half]),
+                words[2 * half + 1],
+            );
+            let full = (full >> (32 * half)) as u32;
+            let count = full.count_ones() as usize;
+            left -= count;
+            // Safety: `left` did not fall below 0, since there is at most a word for a symbol;
+            // as many are stored as it fell by.
+            unsafe {
+                _mm512_mask_storeu_epi16(
+                    job.words.as_mut_ptr().add(left).cast(),
+                    self::first(count) as u32,
+                    _mm512_maskz_compress_epi16(full, words),
+                );
+            }
+        }
+    }
+    for (part, state) in parts.iter_mut().zip(states) {
+        // Safety: an array of 64 bytes.
+        unsafe { _mm512_storeu_si512(part.as_mut_ptr().cast(), state) };
+    }
+    assert!(lacking == 0, "a table lacks a symbol of its run");
+    left
+}
