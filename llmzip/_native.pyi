@@ -30,13 +30,19 @@ def settings(id: str, version: int, level: int, sample: bytes) -> bytes:
     They never need more memory than those for an empty sample.
     """
 
-def tensor_settings(level: int, kind: str, row: int) -> bytes:
-    """Settings of `tensor` for elements of `kind` in rows of `row` elements, 0 for none."""
+def tensor_settings(level: int, kind: str, row: int, delta: bool) -> bytes:
+    """Settings of `tensor` for elements of `kind` in rows of `row` elements, 0 for none.
+
+    delta: whether the segment is coded as a change of a base. ValueError where `kind` has none.
+    """
 
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Encoder: ...
+    def set_base(self, base: bytes) -> None:
+        """What the segment is a change of, as long as it; before all else."""
+
     def look_ahead(self, segment: bytes) -> None:
         """Shows the whole segment before the first `write`; `tensor` trains on it."""
 
@@ -56,6 +62,9 @@ class Decoder:
     """Decodes one segment: for a coded chunk `begin_chunk`, `read` all of it, `end_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Decoder: ...
+    def set_base(self, base: bytes) -> None:
+        """As the encoder's."""
+
     def begin_chunk(self, payload: bytes) -> None: ...
     def read(self, length: int) -> bytes:
         """The next `length` bytes of the chunk."""

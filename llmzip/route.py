@@ -115,7 +115,7 @@ def most_memory(predictors: tuple[PredictorRef, ...], level: int, raw_len: int) 
 
 def for_tensor(level: int, kind: str, row: int) -> Choice:
     """The predictor for a segment of elements of `kind` in rows of `row` elements."""
-    return Choice(_named("tensor"), _native.tensor_settings(level, kind, row))
+    return Choice(_named("tensor"), _native.tensor_settings(level, kind, row, False))
 
 
 def choose(data: bytes, level: int, predictor: str | None) -> Choice:

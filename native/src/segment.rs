@@ -56,16 +56,19 @@ pub fn settings<'py>(
     Ok(PyBytes::new(py, &made))
 }
 
-/// Settings of `tensor` for elements of a kind in rows of `row` elements, 0 where there are none.
+/// Settings of `tensor` for elements of a kind in rows of `row` elements, 0 where there are none,
+/// as a change of a base if `delta`.
 #[pyfunction]
 pub fn tensor_settings<'py>(
     py: Python<'py>,
     level: u8,
     kind: &str,
     row: u32,
+    delta: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let made = llmzip_predictors::tensor::settings(level, kind, row)
-        .ok_or_else(|| PyValueError::new_err(format!("no element kind {kind:?}")))?;
+    let made = llmzip_predictors::tensor::settings(level, kind, row, delta).ok_or_else(|| {
+        PyValueError::new_err(format!("no element kind {kind:?}, or no changes of it"))
+    })?;
     Ok(PyBytes::new(py, &made))
 }
 
@@ -88,6 +91,10 @@ impl Encoder {
         py.detach(|| make(settings, raw_len))
             .map(Self)
             .map_err(raise)
+    }
+
+    fn set_base(&mut self, py: Python<'_>, base: &[u8]) -> PyResult<()> {
+        py.detach(|| self.0.set_base(base)).map_err(raise)
     }
 
     fn look_ahead(&mut self, py: Python<'_>, segment: &[u8]) {
@@ -133,6 +140,10 @@ impl Decoder {
         py.detach(|| make(settings, raw_len))
             .map(Self)
             .map_err(raise)
+    }
+
+    fn set_base(&mut self, py: Python<'_>, base: &[u8]) -> PyResult<()> {
+        py.detach(|| self.0.set_base(base)).map_err(raise)
     }
 
     fn begin_chunk(&mut self, payload: &[u8]) -> PyResult<()> {

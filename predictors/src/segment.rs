@@ -44,6 +44,14 @@ impl From<CoderError> for PredictorError {
 
 /// Codes one segment.
 pub trait SegmentEncoder: Send + Sync {
+    /// Gives what the segment is coded as a change of; as long as the segment, before all else.
+    ///
+    /// # Errors
+    /// [`PredictorError::Usage`] where the predictor or the settings take none.
+    fn set_base(&mut self, _base: &[u8]) -> Result<(), PredictorError> {
+        Err(PredictorError::Usage("the segment has no base"))
+    }
+
     /// Shows the whole segment, before the first `write`, to a predictor that trains on it.
     fn look_ahead(&mut self, _segment: &[u8]) {}
 
@@ -72,6 +80,14 @@ pub trait SegmentEncoder: Send + Sync {
 
 /// Decodes one segment.
 pub trait SegmentDecoder: Send + Sync {
+    /// As [`SegmentEncoder::set_base`].
+    ///
+    /// # Errors
+    /// As there.
+    fn set_base(&mut self, _base: &[u8]) -> Result<(), PredictorError> {
+        Err(PredictorError::Usage("the segment has no base"))
+    }
+
     /// Starts a chunk with its coded bytes.
     ///
     /// # Errors
@@ -89,6 +105,16 @@ pub trait SegmentDecoder: Send + Sync {
     /// # Errors
     /// [`PredictorError::Corrupt`] when bytes are left over.
     fn end_chunk(&mut self) -> Result<(), PredictorError>;
+
+    /// Decodes a whole chunk: `begin_chunk`, a `read` of all of it, `end_chunk`.
+    ///
+    /// # Errors
+    /// As theirs; [`PredictorError::Corrupt`] when the chunk is not as long as `out`.
+    fn decode_chunk(&mut self, payload: &[u8], out: &mut [u8]) -> Result<(), PredictorError> {
+        self.begin_chunk(payload.to_vec())?;
+        self.read(out)?;
+        self.end_chunk()
+    }
 
     /// Advances the predictor over bytes that were stored in the clear after it had coded them.
     ///

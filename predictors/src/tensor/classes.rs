@@ -100,6 +100,51 @@ impl Columns {
     }
 }
 
+/// Puts symbols in the order of the classes that `classes` has for what is given with each;
+/// returns the runs' lengths.
+pub fn group_by(
+    classes: &[u8; 256],
+    given: &[u8],
+    symbols: &[u8],
+    grouped: &mut [u8],
+) -> [usize; CLASSES] {
+    let runs = runs_by(classes, given);
+    let mut next = starts(&runs);
+    for (&symbol, &given) in symbols.iter().zip(given) {
+        let next = &mut next[usize::from(classes[usize::from(given)])];
+        grouped[*next] = symbol;
+        *next += 1;
+    }
+    runs
+}
+
+/// The inverse of [`group_by`].
+pub fn ungroup_by(classes: &[u8; 256], given: &[u8], grouped: &[u8], symbols: &mut [u8]) {
+    let mut next = starts(&runs_by(classes, given));
+    for (symbol, &given) in symbols.iter_mut().zip(given) {
+        let next = &mut next[usize::from(classes[usize::from(given)])];
+        *symbol = grouped[*next];
+        *next += 1;
+    }
+}
+
+/// Lengths of the runs of [`group_by`].
+pub fn runs_by(classes: &[u8; 256], given: &[u8]) -> [usize; CLASSES] {
+    let mut runs = [0; CLASSES];
+    for (given, &count) in llmzip_coders::rans::histogram(given).iter().enumerate() {
+        runs[usize::from(classes[given])] += count as usize;
+    }
+    runs
+}
+
+fn starts(runs: &[usize; CLASSES]) -> [usize; CLASSES] {
+    let mut at = 0;
+    runs.map(|run| {
+        at += run;
+        at - run
+    })
+}
+
 /// Lengths of the pieces of rows in `len` symbols, the first of which is in column `first`.
 pub fn pieces(row: usize, first: usize, len: usize) -> impl Iterator<Item = usize> {
     let mut at = 0;
@@ -135,6 +180,19 @@ mod tests {
                 assert_eq!(back, symbols);
             }
         }
+    }
+
+    #[test]
+    fn grouping_by_what_is_given_comes_back() {
+        let classes: [u8; 256] = std::array::from_fn(|i| (i * 5 % 11) as u8);
+        let given: Vec<u8> = (0..999_u32).map(|i| (i * i % 251) as u8).collect();
+        let symbols: Vec<u8> = (0..999_u32).map(|i| (i % 253) as u8).collect();
+        let mut grouped = vec![0; 999];
+        let runs = group_by(&classes, &given, &symbols, &mut grouped);
+        assert_eq!(runs.iter().sum::<usize>(), 999);
+        let mut back = vec![0; 999];
+        ungroup_by(&classes, &given, &grouped, &mut back);
+        assert_eq!(back, symbols);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Tensors as a registered predictor: chunks of blocks of planes.
 
+use super::delta;
 use super::kind::{KINDS, Kind, MAX_PLANES};
 use super::model::{Model, byte, read_varint, row_symbols, take, write_varint};
 use super::plane::{self, Effort, Place, model_of};
@@ -13,37 +14,46 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     coder: 3,
     memory: |settings, raw_len| {
         Settings::parse(settings)?;
-        // The planes of a segment while it is trained, tables, and a chunk with its planes.
-        Ok(raw_len.saturating_mul(2).saturating_add(48 << 20))
+        // The planes of a segment while it is trained, its base, tables, a chunk with its planes.
+        Ok(raw_len.saturating_mul(4).saturating_add(48 << 20))
     },
     encoder: |settings, raw_len| Ok(Box::new(Encoder::new(Settings::parse(settings)?, raw_len))),
     decoder: |settings, raw_len| Ok(Box::new(Decoder::new(Settings::parse(settings)?, raw_len))),
-    settings: |level, _| vec![level, 0, 0, 0, 0, 0],
+    settings: |level, _| vec![level, 0, 0, 0, 0, 0, 0],
 };
 
 /// Raw bytes of a block, but for what its last unit lacks.
 const BLOCK: usize = 1 << 18;
+const NO_BASE: PredictorError = PredictorError::Usage("the base of a change is missing");
 const BAD: PredictorError = PredictorError::Corrupt("a chunk of a tensor is damaged");
 /// The chunk starts with the segment's model.
 const HAS_MODEL: u8 = 1;
 
-/// `level kind row:u32`: row is the number of elements in a row, 0 where there are none.
+/// `level kind delta row:u32`: delta is 1 where the segment is coded as a change of a base; row is
+/// the number of elements in a row, 0 where there are none.
 #[derive(Clone, Copy)]
 struct Settings {
     level: u8,
     kind: &'static Kind,
+    delta: bool,
     row: usize,
     simd: Level,
 }
 
 impl Settings {
     fn parse(settings: &[u8]) -> Result<Self, PredictorError> {
-        let &[level @ 1..=9, kind, a, b, c, d] = settings else {
+        let &[level @ 1..=9, kind, delta @ 0..=1, a, b, c, d] = settings else {
             return Err(PredictorError::Unsupported("settings of tensor"));
         };
         let kind = KINDS
             .get(usize::from(kind))
             .ok_or(PredictorError::Unsupported("element kind of tensor"))?;
+        let delta = delta == 1;
+        if delta && !delta::possible(kind) {
+            return Err(PredictorError::Unsupported(
+                "change of a tensor of this kind",
+            ));
+        }
         let row = u32::from_le_bytes([a, b, c, d]) as usize;
         let simd = simd::active().map_err(|_| {
             PredictorError::Setup(
@@ -53,9 +63,19 @@ impl Settings {
         Ok(Self {
             level,
             kind,
+            delta,
             row,
             simd,
         })
+    }
+
+    /// The kind whose planes are coded.
+    fn coded(self) -> Kind {
+        if self.delta {
+            delta::planes_of(self.kind)
+        } else {
+            *self.kind
+        }
     }
 
     fn effort(self) -> Effort {
@@ -109,8 +129,8 @@ impl Cut {
     }
 }
 
-/// Column of the first symbol of plane `number` at unit `unit` of the segment.
-fn place(settings: Settings, number: usize, unit: u64) -> Place {
+/// Column of the first symbol of plane `number` at unit `unit` of the segment, and what is given.
+fn place(settings: Settings, number: usize, unit: u64, given: &[u8]) -> Place<'_> {
     let row = row_symbols(settings.kind, number, settings.row);
     let symbol = unit * settings.kind.width(number) as u64;
     Place {
@@ -120,17 +140,31 @@ fn place(settings: Settings, number: usize, unit: u64) -> Place {
         } else {
             (symbol % row as u64) as usize
         },
+        given,
     }
 }
 
-/// Settings of a segment of elements of the kind `name` in rows of `row` elements, 0 for none; `None`
-/// where there is no such kind.
+/// Settings of a segment of elements of the kind `name` in rows of `row` elements, 0 for none, as a
+/// change of a base if `delta`; `None` where there is no such kind, or it has no changes.
 #[must_use]
-pub fn settings(level: u8, name: &str, row: u32) -> Option<Vec<u8>> {
-    let kind = KINDS.iter().position(|kind| kind.name == name)? as u8;
-    let mut settings = vec![level, kind];
+pub fn settings(level: u8, name: &str, row: u32, delta: bool) -> Option<Vec<u8>> {
+    let kind = KINDS.iter().position(|kind| kind.name == name)?;
+    if delta && !delta::possible(&KINDS[kind]) {
+        return None;
+    }
+    let mut settings = vec![level, kind as u8, u8::from(delta)];
     settings.extend_from_slice(&row.to_le_bytes());
     Some(settings)
+}
+
+fn checked_base(settings: Settings, base: &[u8], len: u64) -> Result<Vec<u8>, PredictorError> {
+    if settings.delta && base.len() as u64 == len {
+        Ok(base.to_vec())
+    } else {
+        Err(PredictorError::Usage(
+            "a base for a segment that is coded otherwise",
+        ))
+    }
 }
 
 struct Encoder {
@@ -141,6 +175,7 @@ struct Encoder {
     model: Option<Model>,
     /// The model as it is sent, until a chunk that has it was kept.
     unsent: Vec<u8>,
+    base: Vec<u8>,
 }
 
 impl Encoder {
@@ -152,22 +187,35 @@ impl Encoder {
             chunk: Vec::new(),
             model: None,
             unsent: Vec::new(),
+            base: Vec::new(),
         }
     }
 }
 
 impl SegmentEncoder for Encoder {
+    fn set_base(&mut self, base: &[u8]) -> Result<(), PredictorError> {
+        self.base = checked_base(self.settings, base, self.left)?;
+        Ok(())
+    }
+
     fn look_ahead(&mut self, segment: &[u8]) {
-        let kind = self.settings.kind;
-        let whole = segment.len() / kind.unit * kind.unit;
+        let (settings, kind) = (self.settings, self.settings.coded());
+        let whole = segment.len().min(self.left as usize) / kind.unit * kind.unit;
         let mut planes = vec![Vec::with_capacity(whole / kind.planes()); kind.planes()];
-        split(kind, &segment[..whole], &mut planes);
-        let model = Model::train(
-            kind,
-            &planes,
-            self.settings.row,
-            self.settings.effort().rows,
-        );
+        let mut given = Vec::new();
+        if settings.delta {
+            if self.base.len() < whole {
+                // The first chunk will say that the base is missing.
+                return;
+            }
+            let mut changes = segment[..whole].to_vec();
+            delta::take(settings.kind, &mut changes, &self.base[..whole]);
+            split(&kind, &changes, &mut planes);
+            delta::exponents(settings.kind, &self.base[..whole], &mut given);
+        } else {
+            split(&kind, &segment[..whole], &mut planes);
+        }
+        let model = Model::train(&kind, &planes, settings.row, settings.effort().rows, &given);
         self.unsent.clear();
         model.write(&mut self.unsent);
         self.model = Some(model);
@@ -183,7 +231,10 @@ impl SegmentEncoder for Encoder {
     }
 
     fn finish_chunk(&mut self) -> Result<Vec<u8>, PredictorError> {
-        let (settings, kind) = (self.settings, self.settings.kind);
+        let (settings, kind) = (self.settings, &self.settings.coded());
+        if settings.delta && self.base.is_empty() {
+            return Err(NO_BASE);
+        }
         let chunk = std::mem::take(&mut self.chunk);
         let cut = Cut::new(kind, self.position, chunk.len());
         let none = Model::default();
@@ -198,15 +249,28 @@ impl SegmentEncoder for Encoder {
         out.extend_from_slice(tail);
         let mut unit = (self.position + head.len() as u64) / kind.unit as u64;
         let mut planes = vec![Vec::new(); kind.planes()];
+        let (mut changes, mut given) = (Vec::new(), Vec::new());
+        let mut at = self.position as usize + head.len();
         for block in units.chunks(BLOCK / kind.unit * kind.unit) {
             planes.iter_mut().for_each(Vec::clear);
-            split(kind, block, &mut planes);
+            let mut coded = block;
+            if settings.delta {
+                let base = &self.base[at..at + block.len()];
+                changes.clear();
+                changes.extend_from_slice(block);
+                delta::take(settings.kind, &mut changes, base);
+                given.clear();
+                delta::exponents(settings.kind, base, &mut given);
+                coded = &changes;
+            }
+            split(kind, coded, &mut planes);
             for (number, symbols) in planes.iter().enumerate() {
-                let place = place(settings, number, unit);
+                let place = place(settings, number, unit, &given);
                 let model = model_of(model, number);
                 plane::encode(symbols, place, model, settings.effort(), &mut out);
             }
             unit += (block.len() / kind.unit) as u64;
+            at += block.len();
         }
         self.position += chunk.len() as u64;
         if out.len() < chunk.len() {
@@ -216,11 +280,59 @@ impl SegmentEncoder for Encoder {
     }
 }
 
-struct Decoder {
+/// What decoding blocks takes, apart from their coded bytes.
+struct Blocks {
     settings: Settings,
-    left: u64,
     position: u64,
     model: Option<Model>,
+    buffers: [Vec<u8>; MAX_PLANES],
+    grouped: Vec<u8>,
+    base: Vec<u8>,
+    given: Vec<u8>,
+}
+
+impl Blocks {
+    /// Decodes the next block, as long as `out`, off the front of `data`.
+    fn decode(&mut self, data: &mut &[u8], out: &mut [u8]) -> Result<(), PredictorError> {
+        let (settings, kind) = (self.settings, &self.settings.coded());
+        let units = out.len() / kind.unit;
+        let first = self.position / kind.unit as u64;
+        let mut base: &[u8] = &[];
+        if settings.delta {
+            base = self.base.get(self.position as usize..).ok_or(NO_BASE)?;
+            base = base.get(..out.len()).ok_or(NO_BASE)?;
+            self.given.clear();
+            delta::exponents(settings.kind, base, &mut self.given);
+        }
+        let none = Model::default();
+        let model = self.model.as_ref().unwrap_or(&none);
+        let mut rest = *data;
+        let mut planes: [&[u8]; MAX_PLANES] = [&[]; MAX_PLANES];
+        let parts = planes.iter_mut().zip(&mut self.buffers);
+        for (number, (plane, buffer)) in parts.take(kind.planes()).enumerate() {
+            *plane = plane::decode(
+                &mut rest,
+                units * kind.width(number),
+                place(settings, number, first, &self.given),
+                model_of(model, number),
+                buffer,
+                &mut self.grouped,
+                settings.simd,
+            )?;
+        }
+        merge(kind, &planes[..kind.planes()], out);
+        if settings.delta {
+            delta::give(settings.kind, out, base);
+        }
+        *data = &data[data.len() - rest.len()..];
+        self.position += out.len() as u64;
+        Ok(())
+    }
+}
+
+struct Decoder {
+    blocks: Blocks,
+    left: u64,
     chunk: Vec<u8>,
     /// How far the chunk's coded bytes were used.
     used: usize,
@@ -231,17 +343,29 @@ struct Decoder {
     /// Decoded bytes that nobody has asked for yet.
     ready: Vec<u8>,
     ready_at: usize,
-    buffers: [Vec<u8>; MAX_PLANES],
-    grouped: Vec<u8>,
+}
+
+/// What a chunk's coded bytes begin with.
+struct Front<'a> {
+    len: usize,
+    cut: Cut,
+    head: &'a [u8],
+    tail: &'a [u8],
 }
 
 impl Decoder {
     fn new(settings: Settings, raw_len: u64) -> Self {
         Self {
-            settings,
+            blocks: Blocks {
+                settings,
+                position: 0,
+                model: None,
+                buffers: Default::default(),
+                grouped: Vec::new(),
+                base: Vec::new(),
+                given: Vec::new(),
+            },
             left: raw_len,
-            position: 0,
-            model: None,
             chunk: Vec::new(),
             used: 0,
             raw_left: 0,
@@ -249,71 +373,88 @@ impl Decoder {
             tail: Vec::new(),
             ready: Vec::new(),
             ready_at: 0,
-            buffers: Default::default(),
-            grouped: Vec::new(),
         }
     }
 
-    /// Units of the next block.
+    /// Takes everything in front of a chunk's blocks off `data`.
+    fn front<'a>(&mut self, data: &mut &'a [u8]) -> Result<Front<'a>, PredictorError> {
+        let Settings { row, delta, .. } = self.blocks.settings;
+        let kind = &self.blocks.settings.coded();
+        if delta && self.blocks.base.is_empty() {
+            return Err(NO_BASE);
+        }
+        match byte(data)? {
+            0 => {}
+            HAS_MODEL if self.blocks.model.is_none() => {
+                self.blocks.model = Some(Model::read(kind, row, delta, data)?);
+            }
+            _ => return Err(BAD),
+        }
+        let len = read_varint(data)?;
+        self.left = self.left.checked_sub(len as u64).ok_or(BAD)?;
+        let cut = Cut::new(kind, self.blocks.position, len);
+        let head = take(data, cut.head)?;
+        let tail = take(data, cut.tail)?;
+        self.blocks.position += head.len() as u64;
+        Ok(Front {
+            len,
+            cut,
+            head,
+            tail,
+        })
+    }
+
+    /// Raw bytes of the next block.
     fn block(&self) -> usize {
-        self.units.min(BLOCK / self.settings.kind.unit)
+        let unit = self.blocks.settings.kind.unit;
+        self.units.min(BLOCK / unit) * unit
     }
 
-    /// Decodes the next block, as long as `out`.
+    /// Decodes the next block of the open chunk, as long as `out`.
     fn decode_block(&mut self, out: &mut [u8]) -> Result<(), PredictorError> {
-        let (settings, kind) = (self.settings, self.settings.kind);
-        let units = out.len() / kind.unit;
-        let first = self.position / kind.unit as u64;
-        let none = Model::default();
-        let model = self.model.as_ref().unwrap_or(&none);
         let mut data = &self.chunk[self.used..];
-        let mut planes: [&[u8]; MAX_PLANES] = [&[]; MAX_PLANES];
-        let parts = planes.iter_mut().zip(&mut self.buffers);
-        for (number, (plane, buffer)) in parts.take(kind.planes()).enumerate() {
-            *plane = plane::decode(
-                &mut data,
-                units * kind.width(number),
-                place(settings, number, first),
-                model_of(model, number),
-                buffer,
-                &mut self.grouped,
-                settings.simd,
-            )?;
-        }
-        merge(kind, &planes[..kind.planes()], out);
+        self.blocks.decode(&mut data, out)?;
         self.used = self.chunk.len() - data.len();
-        self.units -= units;
-        self.position += out.len() as u64;
+        self.units -= out.len() / self.blocks.settings.kind.unit;
         Ok(())
     }
 }
 
 impl SegmentDecoder for Decoder {
+    fn set_base(&mut self, base: &[u8]) -> Result<(), PredictorError> {
+        self.blocks.base = checked_base(self.blocks.settings, base, self.left)?;
+        Ok(())
+    }
+
     fn begin_chunk(&mut self, payload: Vec<u8>) -> Result<(), PredictorError> {
-        let kind = self.settings.kind;
         let mut data = &payload[..];
-        match byte(&mut data)? {
-            0 => {}
-            HAS_MODEL if self.model.is_none() => {
-                self.model = Some(Model::read(kind, self.settings.row, &mut data)?);
-            }
-            _ => return Err(BAD),
-        }
-        let len = read_varint(&mut data)?;
-        if len as u64 > self.left {
-            return Err(BAD);
-        }
-        let cut = Cut::new(kind, self.position, len);
-        self.ready = take(&mut data, cut.head)?.to_vec();
+        let front = self.front(&mut data)?;
+        self.ready = front.head.to_vec();
         self.ready_at = 0;
-        self.position += cut.head as u64;
-        self.tail = take(&mut data, cut.tail)?.to_vec();
-        self.units = cut.units;
-        self.raw_left = len;
-        self.left -= len as u64;
+        self.tail = front.tail.to_vec();
+        self.units = front.cut.units;
+        self.raw_left = front.len;
         self.used = payload.len() - data.len();
         self.chunk = payload;
         Ok(())
+    }
+
+    fn decode_chunk(&mut self, payload: &[u8], out: &mut [u8]) -> Result<(), PredictorError> {
+        let mut data = payload;
+        let front = self.front(&mut data)?;
+        if front.len != out.len() {
+            return Err(BAD);
+        }
+        let unit = self.blocks.settings.kind.unit;
+        let (head, rest) = out.split_at_mut(front.head.len());
+        let (units, tail) = rest.split_at_mut(front.cut.units * unit);
+        head.copy_from_slice(front.head);
+        for block in units.chunks_mut(BLOCK / unit * unit) {
+            self.blocks.decode(&mut data, block)?;
+        }
+        tail.copy_from_slice(front.tail);
+        self.blocks.position += tail.len() as u64;
+        if data.is_empty() { Ok(()) } else { Err(BAD) }
     }
 
     fn read(&mut self, mut out: &mut [u8]) -> Result<(), PredictorError> {
@@ -328,11 +469,11 @@ impl SegmentDecoder for Decoder {
                 out = later;
                 continue;
             }
-            let next = self.block() * self.settings.kind.unit;
+            let next = self.block();
             self.ready_at = 0;
             if next == 0 {
                 self.ready = std::mem::take(&mut self.tail);
-                self.position += self.ready.len() as u64;
+                self.blocks.position += self.ready.len() as u64;
                 if self.ready.is_empty() {
                     return Err(BAD);
                 }
@@ -364,7 +505,7 @@ impl SegmentDecoder for Decoder {
             .left
             .checked_sub(data.len() as u64)
             .ok_or(PredictorError::Usage("more bytes than the segment has"))?;
-        self.position += data.len() as u64;
+        self.blocks.position += data.len() as u64;
         Ok(())
     }
 }

@@ -94,6 +94,12 @@ pub const KINDS: &[Kind] = &[
 ];
 
 impl Kind {
+    /// Whether a unit is a floating-point number.
+    #[must_use]
+    pub fn float(&self) -> bool {
+        self.split == Split::Float || matches!(self.name, "f16" | "f8e4m3" | "f8e5m2")
+    }
+
     /// Number of planes.
     #[must_use]
     pub fn planes(&self) -> usize {

@@ -5,6 +5,7 @@
 
 mod classes;
 mod codec;
+mod delta;
 mod kind;
 mod model;
 mod plane;

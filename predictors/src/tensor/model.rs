@@ -4,7 +4,7 @@ use llmzip_coders::rans::{DecodeTable, EncodeTable, Table};
 
 use super::classes::{CLASSES, Columns};
 use super::kind::Kind;
-use super::train::{Found, look};
+use super::train::{Found, look, look_given};
 use crate::segment::PredictorError;
 
 const BAD: PredictorError = PredictorError::Corrupt("tables of a tensor are damaged");
@@ -17,6 +17,8 @@ pub enum Choice {
     Rows,
     /// By the column's class.
     Columns(Columns),
+    /// By the class of what is given with each symbol: the base's exponent.
+    Given(Box<[u8; 256]>),
 }
 
 /// Tables of one plane.
@@ -62,8 +64,9 @@ impl Model {
         }
     }
 
-    /// Looks at the planes of a whole segment; `rows` tells whether rows and columns may differ.
-    pub fn train(kind: &Kind, planes: &[Vec<u8>], row: usize, rows: bool) -> Self {
+    /// Looks at the planes of a whole segment; `rows` tells whether rows and columns may differ,
+    /// `given` holds a byte for each unit that tables may be chosen by, or nothing.
+    pub fn train(kind: &Kind, planes: &[Vec<u8>], row: usize, rows: bool, given: &[u8]) -> Self {
         let train = |(number, plane): (usize, &Vec<u8>)| {
             let row = if rows {
                 row_symbols(kind, number, row)
@@ -71,12 +74,18 @@ impl Model {
                 0
             };
             let histogram = llmzip_coders::rans::histogram(plane);
-            let (choice, histograms) = match look(plane, &histogram, row)? {
+            let found = if given.is_empty() {
+                look(plane, &histogram, row)?
+            } else {
+                look_given(plane, &histogram, given)?
+            };
+            let (choice, histograms) = match found {
                 Found::One(histograms) => (Choice::One, histograms),
                 Found::Rows(histograms) => (Choice::Rows, histograms),
                 Found::Columns(classes, histograms) => {
                     (Choice::Columns(Columns::new(classes)), histograms)
                 }
+                Found::Given(classes, histograms) => (Choice::Given(classes), histograms),
             };
             let tables: Vec<Table> = histograms.iter().filter_map(Table::from_counts).collect();
             Some(PlaneModel {
@@ -92,8 +101,9 @@ impl Model {
         }
     }
 
-    /// For each plane: 0 for none, or 1, 2, 3 for one table, tables by row, by column; then the
-    /// number of tables, the columns' classes of four bits, and the tables.
+    /// For each plane: 0 for none, or 1, 2, 3, 4 for one table, tables by row, by column, by what is
+    /// given; then the number of tables, the classes (four bits each) of all columns or of the
+    /// 256 values that can be given, and the tables.
     pub fn write(&self, out: &mut Vec<u8>) {
         for plane in &self.planes {
             let Some(plane) = plane else {
@@ -104,10 +114,13 @@ impl Model {
                 Choice::One => 1,
                 Choice::Rows => 2,
                 Choice::Columns(_) => 3,
+                Choice::Given(_) => 4,
             });
             out.push(plane.tables.len() as u8);
-            if let Choice::Columns(columns) = &plane.choice {
-                pack(columns.classes(), out);
+            match &plane.choice {
+                Choice::Columns(columns) => pack(columns.classes(), out),
+                Choice::Given(classes) => pack(&classes[..], out),
+                _ => {}
             }
             plane.tables.iter().for_each(|table| table.write(out));
         }
@@ -115,7 +128,12 @@ impl Model {
 
     /// # Errors
     /// [`PredictorError::Corrupt`] if the bytes are no model for this kind and row.
-    pub fn read(kind: &Kind, row: usize, data: &mut &[u8]) -> Result<Self, PredictorError> {
+    pub fn read(
+        kind: &Kind,
+        row: usize,
+        given: bool,
+        data: &mut &[u8],
+    ) -> Result<Self, PredictorError> {
         let mut model = Self::empty(kind);
         for (number, plane) in model.planes.iter_mut().enumerate() {
             let form = byte(data)?;
@@ -124,18 +142,16 @@ impl Model {
             }
             let count = usize::from(byte(data)?);
             let symbols = row_symbols(kind, number, row);
-            if !(1..=CLASSES).contains(&count) || (form > 1 && symbols == 0) {
+            if !(1..=CLASSES).contains(&count) || (matches!(form, 2 | 3) && symbols == 0) {
                 return Err(BAD);
             }
             let choice = match form {
                 1 if count == 1 => Choice::One,
                 2 => Choice::Rows,
-                3 => {
-                    let classes = unpack(data, symbols)?;
-                    if classes.iter().any(|&class| usize::from(class) >= count) {
-                        return Err(BAD);
-                    }
-                    Choice::Columns(Columns::new(classes))
+                3 => Choice::Columns(Columns::new(classes(data, symbols, count)?)),
+                4 if given => {
+                    let classes = classes(data, 256, count)?;
+                    Choice::Given(Box::new(std::array::from_fn(|value| classes[value])))
                 }
                 _ => return Err(BAD),
             };
@@ -152,6 +168,15 @@ impl Model {
         }
         Ok(model)
     }
+}
+
+/// `items` classes below `count`.
+fn classes(data: &mut &[u8], items: usize, count: usize) -> Result<Vec<u8>, PredictorError> {
+    let classes = unpack(data, items)?;
+    if classes.iter().any(|&class| usize::from(class) >= count) {
+        return Err(BAD);
+    }
+    Ok(classes)
 }
 
 /// More than any symbol takes; the sum over a block still fits 32 bits.

@@ -2,7 +2,7 @@
 
 use llmzip_coders::rans::{self, DecodeTable, EncodeTable, Run, Table};
 
-use super::classes::{CLASSES, pieces};
+use super::classes::{CLASSES, group_by, pieces, runs_by, ungroup_by};
 use super::model::{
     Choice, Model, PlaneModel, byte, pack, read_varint, take, unpack, write_varint,
 };
@@ -37,13 +37,15 @@ pub struct Effort {
     pub simd: Level,
 }
 
-/// Where a plane's block lies in its rows.
+/// Where a plane's block lies in its rows, and what is given with each symbol.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
+pub struct Place<'a> {
     /// Symbols of a row, 0 if there are none.
     pub row: usize,
     /// Column of the first symbol.
     pub column: usize,
+    /// A byte for each symbol, or nothing.
+    pub given: &'a [u8],
 }
 
 /// Code length of symbols by each of 16 tables.
@@ -70,7 +72,7 @@ fn looks_flat(symbols: &[u8]) -> bool {
 fn shared_cost(
     symbols: &[u8],
     counts: &[u32; 256],
-    place: Place,
+    place: Place<'_>,
     model: &PlaneModel,
     grouped: &mut Vec<u8>,
 ) -> (u64, Vec<u8>) {
@@ -95,17 +97,24 @@ fn shared_cost(
         Choice::Columns(columns) => {
             grouped.resize(symbols.len(), 0);
             let runs = columns.group(place.column, symbols, grouped);
-            let mut rest = &grouped[..];
-            let mut sum = 0_u64;
-            for (run, table) in runs.iter().zip(&model.tables) {
-                let (own, after) = rest.split_at(*run);
-                sum = sum.saturating_add(table.cost(&rans::histogram(own)));
-                rest = after;
-            }
-            sum
+            runs_cost(grouped, &runs, &model.tables)
+        }
+        Choice::Given(classes) => {
+            grouped.resize(symbols.len(), 0);
+            let runs = group_by(classes, place.given, symbols, grouped);
+            runs_cost(grouped, &runs, &model.tables)
         }
     };
     (cost, classes)
+}
+
+fn runs_cost(grouped: &[u8], runs: &[usize; CLASSES], tables: &[Table]) -> u64 {
+    let mut rest = grouped;
+    runs.iter().zip(tables).fold(0_u64, |sum, (&run, table)| {
+        let (own, after) = rest.split_at(run);
+        rest = after;
+        sum.saturating_add(table.cost(&rans::histogram(own)))
+    })
 }
 
 fn push_coded(method: u8, head: &[u8], coded: &[u8], out: &mut Vec<u8>) {
@@ -118,7 +127,7 @@ fn push_coded(method: u8, head: &[u8], coded: &[u8], out: &mut Vec<u8>) {
 /// Codes `symbols`, at least one, onto `out`.
 pub fn encode(
     symbols: &[u8],
-    place: Place,
+    place: Place<'_>,
     model: Option<&PlaneModel>,
     effort: Effort,
     out: &mut Vec<u8>,
@@ -175,7 +184,11 @@ pub fn encode(
             }
             Choice::Columns(columns) => {
                 let runs = columns.runs(place.column, symbols.len());
-                rans::encode(&column_runs(&grouped, &runs, &model.encode), effort.simd)
+                rans::encode(&class_runs(&grouped, &runs, &model.encode), effort.simd)
+            }
+            Choice::Given(classes) => {
+                let runs = runs_by(classes, place.given);
+                rans::encode(&class_runs(&grouped, &runs, &model.encode), effort.simd)
             }
         };
         push_coded(SHARED, &head, &coded, out);
@@ -208,7 +221,7 @@ fn shrink(symbols: &[u8], start: usize, effort: Effort, out: &mut Vec<u8>) {
 /// Runs of whole pieces of rows, in order.
 fn row_runs<'a>(
     symbols: &'a [u8],
-    place: Place,
+    place: Place<'_>,
     classes: &[u8],
     tables: &'a [EncodeTable],
 ) -> Vec<Run<'a>> {
@@ -225,7 +238,7 @@ fn row_runs<'a>(
         .collect()
 }
 
-fn column_runs<'a>(
+fn class_runs<'a>(
     grouped: &'a [u8],
     runs: &[usize; CLASSES],
     tables: &'a [EncodeTable],
@@ -260,7 +273,7 @@ fn compress(symbols: &[u8], level: i32) -> Option<Vec<u8>> {
 pub fn decode<'a>(
     data: &mut &'a [u8],
     len: usize,
-    place: Place,
+    place: Place<'_>,
     model: Option<&PlaneModel>,
     buffer: &'a mut Vec<u8>,
     grouped: &mut Vec<u8>,
@@ -299,7 +312,7 @@ fn coded<'a>(data: &mut &'a [u8]) -> Result<&'a [u8], PredictorError> {
 
 fn shared(
     data: &mut &[u8],
-    place: Place,
+    place: Place<'_>,
     model: &PlaneModel,
     buffer: &mut [u8],
     grouped: &mut Vec<u8>,
@@ -325,19 +338,36 @@ fn shared(
             decoder.finish()?;
         }
         Choice::Columns(columns) => {
-            grouped.resize(buffer.len(), 0);
-            let mut decoder = rans::Decoder::new(coded(data)?, simd)?;
-            let mut rest = &mut grouped[..];
             let runs = columns.runs(place.column, buffer.len());
-            for (&run, table) in runs.iter().zip(&model.decode) {
-                let (symbols, after) = rest.split_at_mut(run);
-                decoder.run(table, symbols)?;
-                rest = after;
-            }
-            decoder.finish()?;
+            grouped.resize(buffer.len(), 0);
+            decode_runs(data, &runs, &model.decode, grouped, simd)?;
             columns.ungroup(place.column, grouped, buffer);
         }
+        Choice::Given(classes) => {
+            let runs = runs_by(classes, place.given);
+            grouped.resize(buffer.len(), 0);
+            decode_runs(data, &runs, &model.decode, grouped, simd)?;
+            ungroup_by(classes, place.given, grouped, buffer);
+        }
     }
+    Ok(())
+}
+
+fn decode_runs(
+    data: &mut &[u8],
+    runs: &[usize; CLASSES],
+    tables: &[DecodeTable],
+    grouped: &mut [u8],
+    simd: Level,
+) -> Result<(), PredictorError> {
+    let mut decoder = rans::Decoder::new(coded(data)?, simd)?;
+    let mut rest = grouped;
+    for (&run, table) in runs.iter().zip(tables) {
+        let (symbols, after) = rest.split_at_mut(run);
+        decoder.run(table, symbols)?;
+        rest = after;
+    }
+    decoder.finish()?;
     Ok(())
 }
 

@@ -24,6 +24,8 @@ pub enum Found {
     Rows(Histograms),
     /// Each column has a class.
     Columns(Vec<u8>, Histograms),
+    /// Each value of what is given with a symbol has a class.
+    Given(Box<[u8; 256]>, Histograms),
 }
 
 /// `log2(x)` in units of `2^-8`, rounded down; 0 for 0.
@@ -198,6 +200,31 @@ pub fn look(plane: &[u8], histogram: &[u32; 256], row: usize) -> Option<Found> {
         }
     }
     Some(best.1)
+}
+
+/// Looks at a plane of `histogram`, with each of whose symbols a byte is given.
+pub fn look_given(plane: &[u8], histogram: &[u32; 256], given: &[u8]) -> Option<Found> {
+    let symbols: Vec<u8> = (0..=255)
+        .filter(|&s| histogram[usize::from(s)] > 0)
+        .collect();
+    if symbols.len() < 2 {
+        return None;
+    }
+    let mut dense = [0_u8; 256];
+    for (place, &symbol) in symbols.iter().enumerate() {
+        dense[usize::from(symbol)] = place as u8;
+    }
+    let width = symbols.len();
+    let mut items = Items::new(&symbols, 256);
+    for (&symbol, &given) in plane.iter().zip(given) {
+        items.counts[usize::from(given) * width + usize::from(dense[usize::from(symbol)])] += 1;
+    }
+    let (classes, histograms, cost) = items.cluster();
+    if cost + cost / 100 < entropy(histogram) {
+        let classes: [u8; 256] = std::array::from_fn(|given| classes[given]);
+        return Some(Found::Given(Box::new(classes), histograms));
+    }
+    look(plane, histogram, 0)
 }
 
 #[cfg(test)]
