@@ -162,7 +162,7 @@ def rans_cases() -> Iterator[tuple[str, list[dict[int, int]], int, list[tuple[in
     full = {i: 1 + (i - 128) ** 2 for i in range(256)}
     yield "256 symbols", [full], 3, [(0, 1_500, drawn(full, 400))]
     peak = {i: 99_999 if i == 77 else 1 for i in range(256)}
-    yield "256 symbols, 64 lanes", [peak], 3, [(0, 33_100, drawn(peak, 400))]
+    yield "256 symbols in 64 lanes", [peak], 3, [(0, 33_100, drawn(peak, 400))]
     alike = dict.fromkeys(range(256), 1)
     yield "256 even symbols", [alike], 0, [(0, 900, drawn(alike, 900))]
     tables = [bell, {3: 1}, full, sparse, {1: 5, 2: 6}]
