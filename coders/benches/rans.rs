@@ -54,13 +54,21 @@ fn main() {
         let micros = |rate: f64| 1e-3 / rate;
         println!(
             "{name} table: from counts {:.2} us, cost {:.2} us, decoder {:.2} us, encoder {:.2} us, read {:.2} us, {} bytes",
-            micros(speed(1, || drop(black_box(Table::from_counts(&counts))))),
+            micros(speed(1, || {
+                black_box(Table::from_counts(&counts));
+            })),
             micros(speed(1, || {
                 black_box(table.cost(&counts));
             })),
-            micros(speed(1, || drop(black_box(DecodeTable::from(&table))))),
-            micros(speed(1, || drop(black_box(EncodeTable::from(&table))))),
-            micros(speed(1, || drop(black_box(Table::read(&mut &bytes[..]))))),
+            micros(speed(1, || {
+                black_box(DecodeTable::from(&table));
+            })),
+            micros(speed(1, || {
+                black_box(EncodeTable::from(&table));
+            })),
+            micros(speed(1, || {
+                black_box(Table::read(&mut &bytes[..]));
+            })),
             bytes.len(),
         );
     }
@@ -85,7 +93,9 @@ fn run(name: &str, symbols: &[u8]) {
     for (level_name, level) in available() {
         let payload = encode(&run, level);
         let coded = 8.0 * (payload.len() + written.len()) as f64;
-        let encoding = speed(COUNT, || drop(black_box(encode(&run, level))));
+        let encoding = speed(COUNT, || {
+            black_box(encode(&run, level));
+        });
         let mut out = vec![0; COUNT];
         let decoding = speed(COUNT, || {
             let mut reader = Decoder::new(&payload, level).expect("own stream");

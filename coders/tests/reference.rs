@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use llmzip_coders::rans::{DecodeTable, Decoder, EncodeTable, Run, Table, encode};
+use llmzip_coders::simd::available;
 use llmzip_coders::{Cdf, binary, range};
 
 /// The rows of a file, its heading left out.
@@ -86,5 +88,56 @@ fn range_coder_and_its_distributions_agree() {
             assert_eq!(decoder.decode(&cdf), symbol as usize, "{name}");
         }
         assert_eq!(decoder.finish(), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn rans_and_its_tables_agree() {
+    for [name, tables, runs, coded] in rows("rans.csv") {
+        let tables: Vec<_> = tables
+            .split_whitespace()
+            .map(|hex| {
+                let written = bytes(hex);
+                let mut rest = &written[..];
+                let table = Table::read(&mut rest).expect(&name);
+                assert!(rest.is_empty(), "{name}");
+                let mut again = Vec::new();
+                table.write(&mut again);
+                assert_eq!(again, written, "{name}");
+                table
+            })
+            .collect();
+        let encoders: Vec<_> = tables.iter().map(EncodeTable::from).collect();
+        let decoders: Vec<_> = tables.iter().map(DecodeTable::from).collect();
+        let messages: Vec<(usize, Vec<u8>)> = runs
+            .split_whitespace()
+            .map(|run| {
+                let fields: Vec<_> = run.split(':').collect();
+                let [table, length, pattern] = fields[..] else {
+                    panic!("{run}");
+                };
+                let pattern = bytes(pattern).into_iter().cycle();
+                let symbols = pattern.take(length.parse().unwrap()).collect();
+                (table.parse().unwrap(), symbols)
+            })
+            .collect();
+        let runs: Vec<_> = messages
+            .iter()
+            .map(|(table, symbols)| Run {
+                symbols,
+                table: &encoders[*table],
+            })
+            .collect();
+        let coded = bytes(&coded);
+        for (level_name, level) in available() {
+            assert!(encode(&runs, level) == coded, "{name}, {level_name}");
+            let mut decoder = Decoder::new(&coded, level).unwrap();
+            for (table, symbols) in &messages {
+                let mut out = vec![0; symbols.len()];
+                decoder.run(&decoders[*table], &mut out).unwrap();
+                assert!(out == *symbols, "{name}, {level_name}");
+            }
+            assert_eq!(decoder.finish(), Ok(()), "{name}, {level_name}");
+        }
     }
 }

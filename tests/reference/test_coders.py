@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden.inputs import randoms
-from reference import binary_coder, range_coder
+from reference import binary_coder, range_coder, rans
 from reference.errors import CorruptError
 
 MAKE = Path(__file__).parents[1] / "golden" / "coders" / "make.py"
@@ -62,6 +62,62 @@ def test_garbage_decodes_to_symbols_of_the_alphabet(garbage, weights, precision)
     c = range_coder.distribution(weights, precision)
     decoder = range_coder.Decoder(garbage)
     assert all(0 <= decoder.decode(c, precision) < len(weights) for _ in range(100))
+
+
+@st.composite
+def rans_tables(draw):
+    occurring = draw(st.lists(st.integers(0, 255), min_size=1, max_size=256, unique=True))
+    whole = 2 ** rans.bits_of(len(occurring))
+    cuts = draw(st.sets(st.integers(1, whole - 1), max_size=len(occurring) - 1))
+    more = (cut for cut in range(1, whole) if cut not in cuts)
+    ends = sorted(cuts) + [next(more) for _ in range(len(occurring) - 1 - len(cuts))]
+    bounds = [0, *sorted(ends), whole]
+    return rans.Table({s: b - a for s, (a, b) in zip(occurring, pairwise(bounds), strict=True)})
+
+
+@settings(max_examples=50)
+@given(st.data(), st.lists(rans_tables(), max_size=4), st.integers(1, 64))
+def test_rans_gives_back_any_runs(data, tables, lanes):
+    runs = [
+        (bytes(data.draw(st.lists(st.sampled_from(list(table.frequencies)), max_size=200))), table)
+        for table in tables
+    ]
+    lengths = [(len(run), table) for run, table in runs]
+    assert rans.decode(rans.encode(runs, lanes), lengths) == [run for run, _ in runs]
+
+
+@settings(max_examples=50)
+@given(rans_tables(), st.data())
+def test_tables_of_rans_survive_being_written(table, data):
+    mode = data.draw(st.sampled_from(list(table.frequencies)))
+    written = table.write(13, mode)
+    again, rest = rans.Table.read(written + b"more")
+    assert again.frequencies == table.frequencies
+    assert rest == b"more"
+    for cut in range(len(written)):
+        with pytest.raises(CorruptError):
+            rans.Table.read(written[:cut])
+
+
+@given(rans_tables())
+def test_every_slot_has_one_owner(table):
+    owners = {(s, place) for s, f in table.frequencies.items() for place in range(f)}
+    assert set(table.slots) == owners
+    assert len(table.slots) == len(owners)
+
+
+@pytest.mark.parametrize("lanes", [1, 5, 64])
+def test_damaged_streams_of_rans_are_refused(lanes):
+    table = rans.Table({3: 2**13, 9: 2**12, 10: 2**12})
+    message = bytes([3, 9, 3, 10] * 100)
+    stream = rans.encode([(message, table)], lanes)
+    runs = [(len(message), table)]
+    for cut in range(len(stream)):
+        with pytest.raises(CorruptError):
+            rans.decode(stream[:cut], runs)
+    for wrong in (stream + b"\0\0", b"\x41" + stream[1:], b"\0" + stream[1:]):
+        with pytest.raises(CorruptError):
+            rans.decode(wrong, runs)
 
 
 @pytest.mark.parametrize("coder", [binary_coder, range_coder])

@@ -96,7 +96,10 @@ pub fn encode(runs: &[Run<'_>], level: Level) -> Vec<u8> {
             assert!(run.table.entries[usize::from(symbol)].frequency > 0);
         }
     }
-    let coded = || runs.iter().filter(|run| run.table.symbols > 1);
+    let coded = || {
+        runs.iter()
+            .filter(|run| run.table.symbols > 1 && !run.symbols.is_empty())
+    };
     let longest = coded().map(|run| run.symbols.len()).max().unwrap_or(0);
     let total: usize = coded().map(|run| run.symbols.len()).sum();
     let lanes = (total / SYMBOLS_PER_LANE).clamp(1, LANES).min(longest);

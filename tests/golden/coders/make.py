@@ -1,7 +1,8 @@
-"""Makes binary.csv and range.csv: what the reference coders write, for the Rust coders to match.
+"""Makes binary.csv, range.csv and rans.csv: what the reference coders write, for Rust to match.
 
 Run as `python tests/golden/coders/make.py` (`--check` only compares). In the files, `40*7` stands
-for the value 7 forty times, and values are separated by spaces.
+for the value 7 forty times, and values are separated by spaces; in rans.csv a run is
+`table:length:bytes`, the bytes, in hexadecimal, over and over up to the length.
 """
 
 import sys
@@ -13,7 +14,7 @@ FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parents[1]))
 
 from golden.inputs import randoms  # noqa: E402
-from reference import binary_coder, range_coder  # noqa: E402
+from reference import binary_coder, range_coder, rans  # noqa: E402
 
 
 def runs(values: Iterable[int]) -> str:
@@ -116,7 +117,84 @@ def range_csv() -> str:
     return "\n".join(lines) + "\n"
 
 
-FILES: dict[str, Callable[[], str]] = {"binary.csv": binary_csv, "range.csv": range_csv}
+def rans_table(weights: dict[int, int], precision: int) -> tuple[rans.Table, bytes]:
+    """Frequencies near the weights, with so many bits behind the leading one; the mode fills up."""
+    whole = 2 ** rans.bits_of(len(weights))
+    total = sum(weights.values())
+    mode = max(weights, key=lambda s: weights[s])
+    frequencies = {}
+    for s, weight in weights.items():
+        f = max(1, (whole - len(weights)) * weight // total)
+        dropped = max(0, f.bit_length() - 1 - precision)
+        frequencies[s] = f >> dropped << dropped
+    frequencies[mode] += whole - sum(frequencies.values())
+    table = rans.Table(frequencies)
+    return table, table.write(precision, mode)
+
+
+def rans_cases() -> Iterator[tuple[str, list[dict[int, int]], int, list[tuple[int, int, bytes]]]]:
+    """Name, weights of the tables, precision, runs (table, length, bytes to repeat)."""
+    source = randoms(7)
+
+    def drawn(weights: dict[int, int], length: int) -> bytes:
+        c = range_coder.distribution(list(weights.values()), 31)
+        symbols = list(weights)
+        return bytes(symbols[draw(c, next(source))] for _ in range(length))
+
+    yield "no runs", [{7: 1}], 4, []
+    yield "an empty run", [{7: 1, 9: 3}], 4, [(0, 0, b"\0")]
+    yield "one symbol", [{200: 1}], 4, [(0, 70_000, b"\xc8")]
+    yield "two symbols", [{0: 1, 255: 3}], 13, [(0, 700, b"\0\xff\xff\xff\xff\0\xff")]
+    yield "one rare symbol", [{5: 1, 6: 99_999}], 13, [(0, 40_000, b"\6" * 900 + b"\5")]
+    bell = {100 + i: 1 + 2 ** (i if i < 14 else 28 - i) for i in range(23)}
+    for precision in (0, 1, 3, 13):
+        name = f"bell of precision {precision}"
+        yield name, [bell], precision, [(0, 1_100, drawn(bell, 1_100))]
+    yield "64 lanes", [bell], 5, [(0, 33_000, drawn(bell, 500))]
+    sparse = {i * i % 256: 1 + i for i in range(60)}
+    yield "sparse", [dict(sorted(sparse.items()))], 5, [(0, 2_000, drawn(sparse, 300))]
+    even = dict.fromkeys(range(64), 1)
+    yield "64 even symbols", [even], 8, [(0, 600, drawn(even, 600))]
+    steep = {i: 1 + (i * 37 % 64) ** 4 for i in range(64)}
+    yield "64 uneven symbols", [steep], 8, [(0, 5_000, drawn(steep, 700))]
+    more = {i: 1 + (i * 37 % 65) ** 4 for i in range(65)}
+    yield "65 symbols", [more], 8, [(0, 5_000, drawn(more, 700))]
+    full = {i: 1 + (i - 128) ** 2 for i in range(256)}
+    yield "256 symbols", [full], 3, [(0, 1_500, drawn(full, 400))]
+    peak = {i: 99_999 if i == 77 else 1 for i in range(256)}
+    yield "256 symbols in 64 lanes", [peak], 3, [(0, 33_100, drawn(peak, 400))]
+    alike = dict.fromkeys(range(256), 1)
+    yield "256 even symbols", [alike], 0, [(0, 900, drawn(alike, 900))]
+    tables = [bell, {3: 1}, full, sparse, {1: 5, 2: 6}]
+    runs = [
+        (i % 5, next(source) % 150, drawn(tables[i % 5], 40)) for i in range(60) for _ in range(3)
+    ]
+    yield "many runs", [dict(sorted(table.items())) for table in tables], 4, runs
+
+
+def rans_csv() -> str:
+    lines = ["name,tables,runs,bytes"]
+    for name, weights, precision, runs in rans_cases():
+        tables = [rans_table(table, precision) for table in weights]
+        messages = [
+            ((pattern * (length // len(pattern) + 1))[:length], tables[table][0])
+            for table, length, pattern in runs
+        ]
+        fields = (
+            name,
+            " ".join(written.hex() for _, written in tables),
+            " ".join(f"{table}:{length}:{pattern.hex()}" for table, length, pattern in runs),
+            rans.encode(messages, rans.lanes_for(messages)).hex(),
+        )
+        lines.append(",".join(fields))
+    return "\n".join(lines) + "\n"
+
+
+FILES: dict[str, Callable[[], str]] = {
+    "binary.csv": binary_csv,
+    "range.csv": range_csv,
+    "rans.csv": rans_csv,
+}
 
 
 def main() -> int:

@@ -85,8 +85,8 @@ impl<const CHUNKS: usize> Column<CHUNKS> {
     #[target_feature(enable = "avx2")]
     fn at(&self, indices: &[__m256i; CHUNKS]) -> __m256i {
         let mut sum = _mm256_shuffle_epi8(self.0[0], indices[0]);
-        for i in 1..CHUNKS {
-            sum = _mm256_xor_si256(sum, _mm256_shuffle_epi8(self.0[i], indices[i]));
+        for (&chunk, &indices) in self.0.iter().zip(indices).skip(1) {
+            sum = _mm256_xor_si256(sum, _mm256_shuffle_epi8(chunk, indices));
         }
         sum
     }
@@ -138,7 +138,7 @@ fn small<const CHUNKS: usize>(table: &Small, job: Decode<'_>) -> Done {
             break;
         };
         done.symbols += out.len();
-        done.bytes += if let Some(out) = out.as_mut_array() {
+        done.bytes += if let Ok(out) = <&mut [u8; LANES]>::try_from(&mut *out) {
             step::<CHUNKS, true>(&columns, &mut states, words, LANES, out)
         } else {
             let mut all = [0; LANES];
