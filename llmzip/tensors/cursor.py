@@ -39,6 +39,13 @@ class Cursor:
         self._buffer = data
         return data[:length]
 
+    def peek(self, most: int) -> bytes:
+        """The next `most` bytes, or all there are; `at` stays."""
+        begin = self.at
+        data = self.take(min(most, self.end - begin))
+        self.at = begin
+        return data
+
     def skip(self, length: int) -> int:
         """Passes over `length` bytes; returns where they begin."""
         begin = self.at
@@ -50,3 +57,19 @@ class Cursor:
     def number(self, width: int) -> int:
         """The next `width` bytes as an unsigned little-endian integer."""
         return int.from_bytes(self.take(width), "little")
+
+    def varint(self) -> int:
+        """The next number of up to 64 bits in groups of seven, the lowest first."""
+        value = shift = 0
+        while shift < 70:
+            start = self.at - self._begin
+            if 0 <= start < len(self._buffer) and self.at < self.end:
+                byte = self._buffer[start]
+                self.at += 1
+            else:
+                byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+        raise Malformed("a number too long")

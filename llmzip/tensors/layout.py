@@ -20,15 +20,48 @@ _START = 16
 
 def _front_parser(start: bytes) -> Parser | None:
     """What parses a file that begins with `start` and has its table in front."""
-    from llmzip.tensors import safetensors
+    if start[:4] == b"GGUF":
+        from llmzip.tensors import gguf
 
-    if safetensors.claims(start):
-        return safetensors.tensors
+        return gguf.tensors if gguf.claims(start) else None
+    if start[:1] == b"\x93":
+        from llmzip.tensors import npy
+
+        return npy.tensors if npy.claims(start) else None
+    if start[8:9] == b"{":
+        from llmzip.tensors import safetensors
+
+        return safetensors.tensors if safetensors.claims(start) else None
     return None
 
 
-def _parser(start: bytes) -> Parser | None:
-    return _front_parser(start)
+def _zip_tensors(source: BinaryIO, size: int) -> list[Region]:
+    """The tensors of a zip file of `size` bytes."""
+    from llmzip.tensors import npz, torch_zip
+    from llmzip.tensors.members import members
+
+    found = members(source, size)
+    pickle = torch_zip.claims(found)
+    regions = torch_zip.tensors(source, found, pickle) if pickle else npz.tensors(source, found)
+    if not regions:
+        raise Malformed("a zip file without tensors")
+    return regions
+
+
+def _tensors(source: BinaryIO, size: int) -> list[Region]:
+    """The tensors of a file of `size` bytes in the order of its table."""
+    source.seek(0)
+    start = read_exactly(source, min(_START, size))
+    parser = _front_parser(start)
+    if parser is None and start[:4] == b"PK\3\4":
+        return _zip_tensors(source, size)
+    if parser is None and start[:1] == b"\x08":
+        from llmzip.tensors import onnx
+
+        parser = onnx.tensors if onnx.claims(start) else None
+    if parser is None:
+        raise Malformed("no known format")
+    return parser(Cursor(source, 0, size), size)
 
 
 def plan(source: BinaryIO, size: int) -> tuple[Region, ...] | None:
@@ -37,12 +70,8 @@ def plan(source: BinaryIO, size: int) -> tuple[Region, ...] | None:
     None where it is of no known format, or broken: then nothing is known of where tensors lie. The
     position of `source` changes. Raises OSError alone.
     """
-    source.seek(0)
-    parser = _parser(read_exactly(source, min(_START, size)))
-    if parser is None:
-        return None
     try:
-        return cover(parser(Cursor(source, 0, size), size), size)
+        return cover(_tensors(source, size), size)
     except Malformed:
         return None
 
