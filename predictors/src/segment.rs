@@ -90,6 +90,16 @@ pub trait SegmentDecoder: Send + Sync {
     /// [`PredictorError::Corrupt`] when bytes are left over.
     fn end_chunk(&mut self) -> Result<(), PredictorError>;
 
+    /// Decodes a whole chunk: `begin_chunk`, a `read` of all of it, `end_chunk`.
+    ///
+    /// # Errors
+    /// As theirs; [`PredictorError::Corrupt`] when the chunk is not as long as `out`.
+    fn decode_chunk(&mut self, payload: &[u8], out: &mut [u8]) -> Result<(), PredictorError> {
+        self.begin_chunk(payload.to_vec())?;
+        self.read(out)?;
+        self.end_chunk()
+    }
+
     /// Advances the predictor over bytes that were stored in the clear after it had coded them.
     ///
     /// # Errors

@@ -216,11 +216,47 @@ impl SegmentEncoder for Encoder {
     }
 }
 
-struct Decoder {
+/// What decoding blocks takes, apart from their coded bytes.
+struct Blocks {
     settings: Settings,
-    left: u64,
     position: u64,
     model: Option<Model>,
+    buffers: [Vec<u8>; MAX_PLANES],
+    grouped: Vec<u8>,
+}
+
+impl Blocks {
+    /// Decodes the next block, as long as `out`, off the front of `data`.
+    fn decode(&mut self, data: &mut &[u8], out: &mut [u8]) -> Result<(), PredictorError> {
+        let (settings, kind) = (self.settings, self.settings.kind);
+        let units = out.len() / kind.unit;
+        let first = self.position / kind.unit as u64;
+        let none = Model::default();
+        let model = self.model.as_ref().unwrap_or(&none);
+        let mut rest = *data;
+        let mut planes: [&[u8]; MAX_PLANES] = [&[]; MAX_PLANES];
+        let parts = planes.iter_mut().zip(&mut self.buffers);
+        for (number, (plane, buffer)) in parts.take(kind.planes()).enumerate() {
+            *plane = plane::decode(
+                &mut rest,
+                units * kind.width(number),
+                place(settings, number, first),
+                model_of(model, number),
+                buffer,
+                &mut self.grouped,
+                settings.simd,
+            )?;
+        }
+        merge(kind, &planes[..kind.planes()], out);
+        *data = &data[data.len() - rest.len()..];
+        self.position += out.len() as u64;
+        Ok(())
+    }
+}
+
+struct Decoder {
+    blocks: Blocks,
+    left: u64,
     chunk: Vec<u8>,
     /// How far the chunk's coded bytes were used.
     used: usize,
@@ -231,17 +267,27 @@ struct Decoder {
     /// Decoded bytes that nobody has asked for yet.
     ready: Vec<u8>,
     ready_at: usize,
-    buffers: [Vec<u8>; MAX_PLANES],
-    grouped: Vec<u8>,
+}
+
+/// What a chunk's coded bytes begin with.
+struct Front<'a> {
+    len: usize,
+    cut: Cut,
+    head: &'a [u8],
+    tail: &'a [u8],
 }
 
 impl Decoder {
     fn new(settings: Settings, raw_len: u64) -> Self {
         Self {
-            settings,
+            blocks: Blocks {
+                settings,
+                position: 0,
+                model: None,
+                buffers: Default::default(),
+                grouped: Vec::new(),
+            },
             left: raw_len,
-            position: 0,
-            model: None,
             chunk: Vec::new(),
             used: 0,
             raw_left: 0,
@@ -249,71 +295,79 @@ impl Decoder {
             tail: Vec::new(),
             ready: Vec::new(),
             ready_at: 0,
-            buffers: Default::default(),
-            grouped: Vec::new(),
         }
     }
 
-    /// Units of the next block.
+    /// Takes everything in front of a chunk's blocks off `data`.
+    fn front<'a>(&mut self, data: &mut &'a [u8]) -> Result<Front<'a>, PredictorError> {
+        let Settings { kind, row, .. } = self.blocks.settings;
+        match byte(data)? {
+            0 => {}
+            HAS_MODEL if self.blocks.model.is_none() => {
+                self.blocks.model = Some(Model::read(kind, row, data)?);
+            }
+            _ => return Err(BAD),
+        }
+        let len = read_varint(data)?;
+        self.left = self.left.checked_sub(len as u64).ok_or(BAD)?;
+        let cut = Cut::new(kind, self.blocks.position, len);
+        let head = take(data, cut.head)?;
+        let tail = take(data, cut.tail)?;
+        self.blocks.position += head.len() as u64;
+        Ok(Front {
+            len,
+            cut,
+            head,
+            tail,
+        })
+    }
+
+    /// Raw bytes of the next block.
     fn block(&self) -> usize {
-        self.units.min(BLOCK / self.settings.kind.unit)
+        let unit = self.blocks.settings.kind.unit;
+        self.units.min(BLOCK / unit) * unit
     }
 
-    /// Decodes the next block, as long as `out`.
+    /// Decodes the next block of the open chunk, as long as `out`.
     fn decode_block(&mut self, out: &mut [u8]) -> Result<(), PredictorError> {
-        let (settings, kind) = (self.settings, self.settings.kind);
-        let units = out.len() / kind.unit;
-        let first = self.position / kind.unit as u64;
-        let none = Model::default();
-        let model = self.model.as_ref().unwrap_or(&none);
         let mut data = &self.chunk[self.used..];
-        let mut planes: [&[u8]; MAX_PLANES] = [&[]; MAX_PLANES];
-        let parts = planes.iter_mut().zip(&mut self.buffers);
-        for (number, (plane, buffer)) in parts.take(kind.planes()).enumerate() {
-            *plane = plane::decode(
-                &mut data,
-                units * kind.width(number),
-                place(settings, number, first),
-                model_of(model, number),
-                buffer,
-                &mut self.grouped,
-                settings.simd,
-            )?;
-        }
-        merge(kind, &planes[..kind.planes()], out);
+        self.blocks.decode(&mut data, out)?;
         self.used = self.chunk.len() - data.len();
-        self.units -= units;
-        self.position += out.len() as u64;
+        self.units -= out.len() / self.blocks.settings.kind.unit;
         Ok(())
     }
 }
 
 impl SegmentDecoder for Decoder {
     fn begin_chunk(&mut self, payload: Vec<u8>) -> Result<(), PredictorError> {
-        let kind = self.settings.kind;
         let mut data = &payload[..];
-        match byte(&mut data)? {
-            0 => {}
-            HAS_MODEL if self.model.is_none() => {
-                self.model = Some(Model::read(kind, self.settings.row, &mut data)?);
-            }
-            _ => return Err(BAD),
-        }
-        let len = read_varint(&mut data)?;
-        if len as u64 > self.left {
-            return Err(BAD);
-        }
-        let cut = Cut::new(kind, self.position, len);
-        self.ready = take(&mut data, cut.head)?.to_vec();
+        let front = self.front(&mut data)?;
+        self.ready = front.head.to_vec();
         self.ready_at = 0;
-        self.position += cut.head as u64;
-        self.tail = take(&mut data, cut.tail)?.to_vec();
-        self.units = cut.units;
-        self.raw_left = len;
-        self.left -= len as u64;
+        self.tail = front.tail.to_vec();
+        self.units = front.cut.units;
+        self.raw_left = front.len;
         self.used = payload.len() - data.len();
         self.chunk = payload;
         Ok(())
+    }
+
+    fn decode_chunk(&mut self, payload: &[u8], out: &mut [u8]) -> Result<(), PredictorError> {
+        let mut data = payload;
+        let front = self.front(&mut data)?;
+        if front.len != out.len() {
+            return Err(BAD);
+        }
+        let unit = self.blocks.settings.kind.unit;
+        let (head, rest) = out.split_at_mut(front.head.len());
+        let (units, tail) = rest.split_at_mut(front.cut.units * unit);
+        head.copy_from_slice(front.head);
+        for block in units.chunks_mut(BLOCK / unit * unit) {
+            self.blocks.decode(&mut data, block)?;
+        }
+        tail.copy_from_slice(front.tail);
+        self.blocks.position += tail.len() as u64;
+        if data.is_empty() { Ok(()) } else { Err(BAD) }
     }
 
     fn read(&mut self, mut out: &mut [u8]) -> Result<(), PredictorError> {
@@ -328,11 +382,11 @@ impl SegmentDecoder for Decoder {
                 out = later;
                 continue;
             }
-            let next = self.block() * self.settings.kind.unit;
+            let next = self.block();
             self.ready_at = 0;
             if next == 0 {
                 self.ready = std::mem::take(&mut self.tail);
-                self.position += self.ready.len() as u64;
+                self.blocks.position += self.ready.len() as u64;
                 if self.ready.is_empty() {
                     return Err(BAD);
                 }
@@ -364,7 +418,7 @@ impl SegmentDecoder for Decoder {
             .left
             .checked_sub(data.len() as u64)
             .ok_or(PredictorError::Usage("more bytes than the segment has"))?;
-        self.position += data.len() as u64;
+        self.blocks.position += data.len() as u64;
         Ok(())
     }
 }
