@@ -4,6 +4,8 @@
 stores them, `raw_len` is the segment's content in bytes.
 """
 
+from _typeshed import ReadableBuffer, WriteableBuffer
+
 VERSION: str
 
 class CorruptData(Exception):
@@ -15,8 +17,16 @@ class UnsupportedData(Exception):
 class SetupFailed(Exception):
     """This machine, as it is set up, cannot do the work."""
 
-def xxh3_128(data: bytes) -> bytes:
+def xxh3_128(data: ReadableBuffer) -> bytes:
     """XXH3-128 with seed 0 in canonical form: 16 bytes, big-endian."""
+
+def crc32(data: ReadableBuffer) -> int:
+    """CRC-32 as `zlib.crc32` gives it, many times as fast."""
+
+def copy_chunk_into(
+    payload: ReadableBuffer, out: WriteableBuffer, payload_crc: int, check: bytes
+) -> bytes:
+    """As `Decoder.decode_chunk_into` for a chunk that is stored, or one byte again and again."""
 
 def predictors() -> list[tuple[str, int, int]]:
     """Every predictor of this build: id, version, coder id of FORMAT.md."""
@@ -68,6 +78,19 @@ class Decoder:
     def begin_chunk(self, payload: bytes) -> None: ...
     def read(self, length: int) -> bytes:
         """The next `length` bytes of the chunk."""
+
+    def decode_chunk(self, payload: ReadableBuffer, length: int) -> bytes:
+        """All `length` bytes of a chunk in one call."""
+
+    def decode_chunk_into(
+        self, payload: ReadableBuffer, out: WriteableBuffer, payload_crc: int, check: bytes
+    ) -> bytes:
+        """Fills `out`, as long as the chunk; returns the 16 bytes of its hash.
+
+        Raises `CorruptData` unless `payload_crc` is the payload's and the hash begins with `check`.
+        Both buffers are contiguous bytes that do not overlap, and nobody else may write to them
+        meanwhile. What `out` holds after an exception is not to be used.
+        """
 
     def end_chunk(self) -> None:
         """Checks that all of the payload was used."""

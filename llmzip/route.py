@@ -61,6 +61,11 @@ def new_decoder(ref: PredictorRef, settings: bytes, raw_len: int) -> _native.Dec
         raise SetupError(str(error)) from None
 
 
+def at_once(ref: PredictorRef) -> bool:
+    """Whether a chunk is coded or decoded in a moment, and without a canary."""
+    return ref.id in ("tensor", "zstd")
+
+
 def segment_size(level: int) -> int:
     """Bytes of content that a segment has at `level`, where the caller does not say."""
     return _SEGMENT_SIZES[level]

@@ -18,7 +18,7 @@ from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
 _CACHE_BYTES = 64 << 20
 
 
-class _Place(Record):
+class Place(Record):
     """Where segment `seq` of `archive` is in the file, and how many bytes of content it has."""
 
     archive: Archive
@@ -30,6 +30,8 @@ class _Place(Record):
 class RandomAccess:
     """The content of all archives from `begin` of `source` to its end.
 
+    places, starts: every segment, and where its content begins. `size` is in bytes.
+
     Keeps the decoder of the last segment and 64 MiB of decoded chunks, so that reading on, and
     going back a little, do not decode again.
     """
@@ -37,29 +39,29 @@ class RandomAccess:
     def __init__(self, source: BinaryIO, begin: int, limits: Limits) -> None:
         self._source = source
         self._limits = limits
-        self._places: list[_Place] = []
-        self._starts: list[int] = []
+        self.places: list[Place] = []
+        self.starts: list[int] = []
         self.size = 0
         for archive in read_directory(source, begin):
             check_header(archive.header)
             for seq, (offset, entry) in enumerate(archive.segments()):
-                self._starts.append(self.size)
-                self._places.append(_Place(archive, seq, offset, entry.raw_len))
+                self.starts.append(self.size)
+                self.places.append(Place(archive, seq, offset, entry.raw_len))
                 self.size += entry.raw_len
         self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._cached_bytes = 0
         # For every segment that was opened: where its chunks begin, as far as they are known.
         self._chunk_starts: dict[int, list[int]] = {}
         self._open = -1
-        self._chunks: Iterator[bytes] = iter(())
+        self._chunks: Iterator[tuple[bytes, bytes]] = iter(())
         self._next_chunk = 0
 
     def read(self, position: int) -> memoryview:
         """Content from `position` to the end of its chunk; nothing at or behind the end."""
         if not 0 <= position < self.size:
             return memoryview(b"")
-        segment = bisect_right(self._starts, position) - 1
-        inside = position - self._starts[segment]
+        segment = bisect_right(self.starts, position) - 1
+        inside = position - self.starts[segment]
         starts = self._chunk_starts.setdefault(segment, [0])
         # The last start known is where the next chunk begins: nothing of it was decoded yet.
         number = bisect_right(starts, inside) - 1
@@ -67,12 +69,12 @@ class RandomAccess:
             self._cache.move_to_end((segment, number))
             return memoryview(self._cache[segment, number])[inside - starts[number] :]
         if self._open != segment or self._next_chunk > number:
-            self._chunks = self._decode(self._places[segment])
+            self._chunks = self.decode(self.places[segment])
             self._next_chunk = 0
         while True:
             # An exception leaves no decoder behind that could go on in the wrong place.
             self._open = -1
-            raw = next(self._chunks)
+            raw, _ = next(self._chunks)
             self._open = segment
             number = self._next_chunk
             self._next_chunk += 1
@@ -90,7 +92,8 @@ class RandomAccess:
         while self._cached_bytes > _CACHE_BYTES:
             self._cached_bytes -= len(self._cache.popitem(last=False)[1])
 
-    def _decode(self, place: _Place) -> Iterator[bytes]:
+    def decode(self, place: Place) -> Iterator[tuple[bytes, bytes]]:
+        """Every chunk of a segment: its raw bytes, and what it adds to the content hash."""
         archive, seq, offset = place.archive, place.seq, place.offset
         header, size = read_segment_header(self._source, offset)
         check_segment(archive, seq, header, size, offset)
@@ -102,6 +105,6 @@ class RandomAccess:
                 check_memory(segment_memory(event), self._limits)
                 decoder = SegmentDecoder(event)
             elif isinstance(event, Chunk) and decoder:
-                yield decoder.decode(event)[0]
+                yield decoder.decode(event)
             elif decoder:
                 decoder.finish()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
-from zlib import crc32
 
 from llmzip import _native, container, route
 from llmzip.container import ChunkHead, PredictorRef, SegmentHeader
@@ -163,7 +162,7 @@ def encode(
                 kind, payload = container.STORED_AFTER_CODING, raw
         digest = _native.xxh3_128(raw)
         head = container.build_chunk_head(
-            ChunkHead(kind, len(raw), len(payload), crc32(payload), digest[:8])
+            ChunkHead(kind, len(raw), len(payload), _native.crc32(payload), digest[:8])
         )
         tick(0, len(head) + len(payload) - told)
         chunks += (head, payload)
@@ -202,7 +201,6 @@ class SegmentDecoder:
             self._tick(len(raw), len(payload))
         else:
             raw = self._predicted(chunk)
-            self._tick(0, len(payload))
         digest = _native.xxh3_128(raw)
         if digest[:8] != head.check:
             raise self._damaged("a chunk does not decode to what was coded", chunk)
@@ -216,6 +214,8 @@ class SegmentDecoder:
     def _predicted(self, chunk: Chunk) -> bytes:
         header, ref = self._start.header, self._start.predictor
         coded = chunk.head.type == container.CODED
+        if coded and route.at_once(ref):
+            return self._at_once(chunk)
         first = min(max(_CANARY_BYTES - self._seen, 0), chunk.head.raw_len)
         try:
             if self._native is None:
@@ -231,8 +231,25 @@ class SegmentDecoder:
         except _native.CorruptData as error:
             raise self._damaged(str(error), chunk) from None
         except _native.UnsupportedData as error:
-            raise _newer(header.seq, error) from None
+            raise newer(header.seq, error) from None
+        self._tick(0, len(chunk.payload))
         return b"".join(parts)
+
+    def _at_once(self, chunk: Chunk) -> bytes:
+        header, ref = self._start.header, self._start.predictor
+        if header.canary:
+            raise PredictionMismatch(header.seq)
+        try:
+            if self._native is None:
+                self._native = route.new_decoder(ref, header.settings, header.raw_len)
+            raw = self._native.decode_chunk(chunk.payload, chunk.head.raw_len)
+        except _native.CorruptData as error:
+            raise self._damaged(str(error), chunk) from None
+        except _native.UnsupportedData as error:
+            raise newer(header.seq, error) from None
+        self._seen += len(raw)
+        self._tick(len(raw), len(chunk.payload))
+        return raw
 
     def _advance(
         self, decoder: _native.Decoder, chunk: Chunk, begin: int, stop: int
@@ -263,10 +280,11 @@ def segment_memory(start: SegmentStart) -> int:
         choice = route.Choice(start.predictor, start.header.settings)
         return route.memory(choice, start.header.raw_len)
     except _native.UnsupportedData as error:
-        raise _newer(start.header.seq, error) from None
+        raise newer(start.header.seq, error) from None
 
 
-def _newer(seq: int, error: Exception) -> UnsupportedError:
+def newer(seq: int, error: Exception) -> UnsupportedError:
+    """The error for a segment with settings that this build does not know."""
     return UnsupportedError(f"segment {seq} needs a newer llmzip: {error}")
 
 

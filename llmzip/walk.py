@@ -9,9 +9,8 @@ content hash. Nothing is taken on trust: no more than one chunk is asked for at 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from zlib import crc32
 
-from llmzip import container
+from llmzip import _native, container
 from llmzip.container import (
     Bounds,
     ChunkHead,
@@ -164,7 +163,7 @@ def walk_segment(
         if raw_left < 0 or coded_left < 0:
             raise CorruptError("chunks do not add up", offset=at, segment=header.seq)
         payload = yield from tape.take(head.coded_len, what)
-        if crc32(payload) != head.payload_crc:
+        if _native.crc32(payload) != head.payload_crc:
             raise CorruptError("a chunk is damaged", offset=at, segment=header.seq)
         yield Chunk(at, tape.at, header.seq, head, payload)
     tape.segment = None

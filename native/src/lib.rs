@@ -1,7 +1,9 @@
 //! `llmzip._native`: argument checks, GIL release and error mapping around `llmzip-predictors`.
 
+mod buffer;
 mod segment;
 
+use buffer::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use xxhash_rust::xxh3::xxh3_128;
@@ -9,18 +11,28 @@ use xxhash_rust::xxh3::xxh3_128;
 /// XXH3-128 of `data` in canonical form (16 bytes, big-endian).
 #[pyfunction]
 #[pyo3(name = "xxh3_128")]
-fn hash_128<'py>(py: Python<'py>, data: &[u8]) -> Bound<'py, PyBytes> {
-    PyBytes::new(py, &xxh3_128(data).to_be_bytes())
+fn hash_128(py: Python<'_>, data: Bytes) -> Bound<'_, PyBytes> {
+    let data = data.as_slice();
+    PyBytes::new(py, &py.detach(|| xxh3_128(data)).to_be_bytes())
+}
+
+/// CRC-32 of `data`, as zlib has it.
+#[pyfunction]
+fn crc32(py: Python<'_>, data: Bytes) -> u32 {
+    let data = data.as_slice();
+    py.detach(|| crc32fast::hash(data))
 }
 
 #[pymodule(name = "_native")]
 mod native_module {
     #[pymodule_export]
+    use super::crc32;
+    #[pymodule_export]
     use super::hash_128;
     #[pymodule_export]
     use super::segment::{
-        CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, memory, predictors, settings,
-        tensor_settings,
+        CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, copy_chunk_into, memory,
+        predictors, settings, tensor_settings,
     };
 
     #[pymodule_export]

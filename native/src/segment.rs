@@ -5,6 +5,9 @@ use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::buffer::{Bytes, BytesMut, apart};
 
 create_exception!(_native, CorruptData, PyException);
 create_exception!(_native, UnsupportedData, PyException);
@@ -70,6 +73,50 @@ pub fn tensor_settings<'py>(
         PyValueError::new_err(format!("no element kind {kind:?}, or no changes of it"))
     })?;
     Ok(PyBytes::new(py, &made))
+}
+
+fn intact(payload: &[u8], crc: u32) -> Result<(), PredictorError> {
+    if crc32fast::hash(payload) == crc {
+        Ok(())
+    } else {
+        Err(PredictorError::Corrupt("a chunk is damaged"))
+    }
+}
+
+fn hashed(raw: &[u8], check: &[u8]) -> Result<[u8; 16], PredictorError> {
+    let hash = xxh3_128(raw).to_be_bytes();
+    if hash[..8] == *check {
+        Ok(hash)
+    } else {
+        Err(PredictorError::Corrupt(
+            "a chunk does not decode to what was coded",
+        ))
+    }
+}
+
+/// As `Decoder.decode_chunk_into` for a chunk that is not coded: `out` is `payload`, or its one
+/// byte again and again.
+#[pyfunction]
+pub fn copy_chunk_into<'py>(
+    py: Python<'py>,
+    payload: Bytes,
+    mut out: BytesMut,
+    payload_crc: u32,
+    check: &[u8],
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (payload, out) = apart(&payload, &mut out)?;
+    if payload.len() != 1 && payload.len() != out.len() {
+        return Err(PyValueError::new_err("a stored chunk of another length"));
+    }
+    let hash = py.detach(|| {
+        intact(payload, payload_crc)?;
+        match payload {
+            &[byte] => out.fill(byte),
+            _ => out.copy_from_slice(payload),
+        }
+        hashed(out, check)
+    });
+    Ok(PyBytes::new(py, &hash.map_err(raise)?))
 }
 
 /// Codes one segment: `write` the bytes of a chunk, then `finish_chunk`.
@@ -158,6 +205,38 @@ impl Decoder {
 
     fn end_chunk(&mut self) -> PyResult<()> {
         self.0.end_chunk().map_err(raise)
+    }
+
+    /// Decodes a chunk of `length` bytes in one call.
+    fn decode_chunk<'py>(
+        &mut self,
+        py: Python<'py>,
+        payload: Bytes,
+        length: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let payload = payload.as_slice();
+        PyBytes::new_with(py, length, |out| {
+            py.detach(|| self.0.decode_chunk(payload, out))
+                .map_err(raise)
+        })
+    }
+
+    /// Decodes a chunk that fills `out`, between the checks of its head; returns its whole hash.
+    fn decode_chunk_into<'py>(
+        &mut self,
+        py: Python<'py>,
+        payload: Bytes,
+        mut out: BytesMut,
+        payload_crc: u32,
+        check: &[u8],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (payload, out) = apart(&payload, &mut out)?;
+        let hash = py.detach(|| {
+            intact(payload, payload_crc)?;
+            self.0.decode_chunk(payload, out)?;
+            hashed(out, check)
+        });
+        Ok(PyBytes::new(py, &hash.map_err(raise)?))
     }
 
     /// Advances the predictor over bytes stored in the clear (chunk type 3).
