@@ -87,13 +87,13 @@ impl Settings {
                 simd: self.simd,
             },
             3 => Effort {
-                worth: 128,
+                worth: 400,
                 rows: true,
                 zstd: 0,
                 simd: self.simd,
             },
             4..=6 => Effort {
-                worth: 128,
+                worth: 400,
                 rows: true,
                 zstd: 3,
                 simd: self.simd,

@@ -9,7 +9,7 @@ use super::classes::CLASSES;
 /// Symbols of a plane that training looks at, at most.
 const SAMPLE: usize = 1 << 20;
 /// Rounds of moving rows or columns to the table that suits them best.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 5;
 /// Most counters that histograms of all columns may take.
 const MOST_COUNTERS: usize = 1 << 21;
 
