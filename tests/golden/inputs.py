@@ -88,6 +88,21 @@ def image(width: int, height: int, seed: int = 1) -> bytes:
     return b"P5\n%d %d\n255\n" % (width, height) + bytes(pixels)
 
 
+def bilevel(row: int, height: int, seed: int = 1) -> bytes:
+    """Rows of `row` bytes of one-bit pixels: a disc, a ruled line, a little noise."""
+    source = randoms(seed)
+    out = bytearray()
+    for y in range(height):
+        for x in range(0, 8 * row, 8):
+            byte = 0
+            for k in range(8):
+                inside = (x + k - 4 * row) ** 2 + (2 * y - height) ** 2 < (4 * height // 5) ** 2
+                black = inside != (next(source) % 50 == 0) or y % 20 == 7
+                byte = byte << 1 | black
+            out.append(byte)
+    return bytes(out)
+
+
 def table(rows: int, seed: int = 1) -> bytes:
     """Comma-separated values with a header line."""
     source = randoms(seed)

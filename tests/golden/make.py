@@ -24,19 +24,14 @@ from golden.parts import CODED, CONSTANT, STORED, Archive, coded_segment  # noqa
 from llmzip import _native  # noqa: E402
 from llmzip.archive import write_archive  # noqa: E402
 from llmzip.options import Options  # noqa: E402
-from reference.container import read_header  # noqa: E402
-from reference.fields import Fields  # noqa: E402
 
 
 @dataclass(frozen=True)
 class Good:
-    """`reference`: the reference reader reads it too."""
-
     name: str
     intent: str
     data: bytes
     content: bytes
-    reference: bool = True
 
 
 CONTENTS = {
@@ -51,8 +46,17 @@ CONTENTS = {
     "empty": b"",
 }
 
-# The reference reader has cm at this level only.
-REFERENCE_LEVEL = 3
+# Where the level does not matter.
+LEVEL = 3
+
+CM = ("cm", 1, 1)
+# The classes of cm in the order of their numbers, each with content and a stride.
+CLASSES = {
+    "text": (inputs.text(2500), 0),
+    "binary": (inputs.records(2500), 16),
+    "bilevel": (inputs.bilevel(40, 60), 40),
+    "executable": (inputs.machine_code(2500), 4),
+}
 
 
 def written(content: bytes, **options: object) -> bytes:
@@ -72,38 +76,26 @@ def cases() -> Iterator[Good]:
     yield from routed()
     yield from forced()
     yield from split()
+    yield from mixing()
     yield from by_hand()
-
-
-def readable(data: bytes, level: int) -> bool:
-    """Whether the reference reader has what this archive needs: `cm` at one level only."""
-    predictors = read_header(Fields(data)).predictors
-    return level == REFERENCE_LEVEL or all(id != "cm" for id, _, _ in predictors)
 
 
 def routed() -> Iterator[Good]:
     """What llmzip writes by default, at each level."""
     for level in range(1, 10):
         data = written(CONTENTS["text"], level=level)
-        yield Good(
-            f"level-{level}-text",
-            f"text at level {level}",
-            data,
-            CONTENTS["text"],
-            readable(data, level),
-        )
+        yield Good(f"level-{level}-text", f"text at level {level}", data, CONTENTS["text"])
     for level in (3, 6, 8):
         for name in ("records", "code", "image", "table", "random", "constant", "byte", "empty"):
             data = written(CONTENTS[name], level=level)
-            intent = f"{name} at level {level}"
-            yield Good(f"level-{level}-{name}", intent, data, CONTENTS[name], readable(data, level))
+            yield Good(f"level-{level}-{name}", f"{name} at level {level}", data, CONTENTS[name])
 
 
 def forced() -> Iterator[Good]:
     """Each predictor by name, on what it shrinks and what it does not."""
     for id in ids():
         for name in ("text", "random", "byte", "empty"):
-            data = written(CONTENTS[name], predictor=id, level=REFERENCE_LEVEL)
+            data = written(CONTENTS[name], predictor=id, level=LEVEL)
             yield Good(f"{id}-{name}", f"{name} with predictor {id}", data, CONTENTS[name])
 
 
@@ -111,17 +103,33 @@ def split() -> Iterator[Good]:
     """Several segments, several archives, metadata."""
     both = CONTENTS["text"] + CONTENTS["constant"] + CONTENTS["random"]
     for id in ids():
-        data = written(both, predictor=id, level=REFERENCE_LEVEL, segment_size=3000)
+        data = written(both, predictor=id, level=LEVEL, segment_size=3000)
         yield Good(f"{id}-segments", f"segments of 3,000 bytes with {id}", data, both)
-    one = written(CONTENTS["table"], level=REFERENCE_LEVEL)
-    two = written(CONTENTS["text"], level=REFERENCE_LEVEL, predictor="zstd")
-    none = written(b"", level=REFERENCE_LEVEL)
+    one = written(CONTENTS["table"], level=LEVEL)
+    two = written(CONTENTS["text"], level=LEVEL, predictor="zstd")
+    none = written(b"", level=LEVEL)
     joined = CONTENTS["table"] + CONTENTS["text"] + CONTENTS["table"]
     intent = "concatenation of archives, one of them empty"
     yield Good("concatenated", intent, one + none + two + one, joined)
     comment = "A comment: naïve, 東京, \N{GRINNING FACE}"
-    data = written(CONTENTS["byte"], level=REFERENCE_LEVEL, comment=comment)
+    data = written(CONTENTS["byte"], level=LEVEL, comment=comment)
     yield Good("comment", "a comment beyond ASCII", data, CONTENTS["byte"])
+
+
+def mixing() -> Iterator[Good]:
+    """`cm` at every level and for every class, whatever the content would be taken for."""
+    for level in range(3, 9):
+        for number, (name, (content, stride)) in enumerate(CLASSES.items()):
+            settings = bytes([level, number]) + stride.to_bytes(2, "little")
+            raws = [
+                (CODED, content[:1000]),
+                (CODED, inputs.random(60)),
+                (STORED, b"as it is"),
+                (CODED, content[1000:]),
+            ]
+            archive = Archive([CM], [coded_segment(CM, settings, raws)], level=level)
+            intent = f"level {level} of cm for content of class {number}"
+            yield Good(f"cm-{level}-{name}", intent, archive.build(), archive.content())
 
 
 def by_hand() -> Iterator[Good]:
@@ -139,13 +147,13 @@ def by_hand() -> Iterator[Good]:
     ]
     for predictor in sorted(set(_native.predictors())):
         id, version, _ = predictor
-        settings = _native.settings(id, version, REFERENCE_LEVEL, text)
+        settings = _native.settings(id, version, LEVEL, text)
         raws = [(STORED, raw) for _, raw in chunks] if id == "store" else chunks
         segments = [
             coded_segment(predictor, settings, raws),
             coded_segment(predictor, settings, raws[:2]),
         ]
-        archive = Archive([predictor], segments, level=REFERENCE_LEVEL)
+        archive = Archive([predictor], segments, level=LEVEL)
         name = f"hand-{id}-{version}-chunks"
         yield Good(
             name, f"chunks of every type in one segment of {id}", archive.build(), archive.content()
@@ -186,7 +194,6 @@ def files() -> dict[str, bytes]:
                 "archive_bytes": len(case.data),
                 "content_sha256": hashlib.sha256(case.content).hexdigest(),
                 "content_bytes": len(case.content),
-                "reference": case.reference,
             }
         )
         made[f"good/{case.name}.llmz"] = case.data

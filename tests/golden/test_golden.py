@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from golden.parts import CODED, CONSTANT, STORED, STORED_AFTER_CODING
 from llmzip import errors
 from llmzip.archive import read_archive
 from reference import container
+from reference.cm import CLASSES, LEVELS, Cm
 from reference.predictors import PREDICTORS
 
 FOLDER = Path(__file__).parent
@@ -48,7 +50,7 @@ def test_llmzip_reads(entry):
     assert summary.archive_bytes == entry["archive_bytes"]
 
 
-@good([entry for entry in MANIFEST["good"] if entry["reference"]])
+@good(MANIFEST["good"])
 def test_reference_reads(entry):
     assert sha256(reference.decode(load("good", entry))) == entry["content_sha256"]
 
@@ -63,18 +65,29 @@ def test_llmzip_refuses(entry, keep):
     assert "\n" not in str(caught.value)
 
 
-def test_the_set_holds_every_chunk_type_of_every_predictor(monkeypatch):
+def test_the_set_holds_every_chunk_type_of_every_predictor_and_every_plan_of_cm(monkeypatch):
     seen = set()
+    plans = {}
     decode_chunk = container.Chunk.decode
+
+    def cm(settings, raw_len):
+        made = Cm(settings, raw_len)
+        plans[made] = (settings[0], settings[1])
+        return made
 
     def note(chunk, predictor):
         seen.add((type(predictor), chunk.type))
+        seen.add((plans.get(predictor), chunk.type))
         return decode_chunk(chunk, predictor)
 
     monkeypatch.setattr(container.Chunk, "decode", note)
+    monkeypatch.setitem(PREDICTORS, make.CM, cm)
     for entry in MANIFEST["good"]:
-        if entry["reference"]:
+        if entry["name"].startswith(("hand-", "cm-")):
             reference.decode(load("good", entry))
+    monkeypatch.undo()
+    for plan in itertools.product(LEVELS, CLASSES):
+        assert {(plan, CODED), (plan, STORED_AFTER_CODING)} <= seen
     for kind, predictor in PREDICTORS.items():
         types = {STORED} if kind[0] == "store" else {STORED, CODED, CONSTANT, STORED_AFTER_CODING}
         assert {type_ for made_by, type_ in seen if made_by is predictor} >= types

@@ -3,11 +3,12 @@
 import pytest
 
 from golden import inputs
+from golden.inputs import WORDS
 from llmzip import _native
-from reference.cm import Cm
+from reference.cm import CLASSES, LEVELS, Cm
 from reference.errors import CorruptError, UnsupportedError
 
-TEXT, BINARY, BILEVEL = range(3)
+TEXT, BINARY, BILEVEL, EXECUTABLE = CLASSES
 
 
 def settings_of(level, class_, stride):
@@ -36,32 +37,81 @@ def check(settings, chunks, raw_len=None):
     return types
 
 
-def bilevel(length, stride):
-    """Rows of a bilevel picture, each much as the row above it."""
-    picture = bytearray(inputs.random(stride))
-    noise = inputs.random(length)
-    while len(picture) < length:
-        changed = 1 << noise[len(picture)] % 8 if noise[len(picture)] > 230 else 0
-        picture.append(picture[-stride] ^ changed)
-    return bytes(picture[:length])
+PLANS = [(level, class_) for level in LEVELS for class_ in CLASSES]
 
 
-@pytest.mark.parametrize("level", [3, 4, 5, 6])
-@pytest.mark.parametrize("class_", [TEXT, BINARY, BILEVEL])
+@pytest.mark.parametrize(("level", "class_"), PLANS)
 @pytest.mark.parametrize("stride", [0, 1, 13, 500])
 def test_levels_classes_and_strides(level, class_, stride):
-    if (level, class_) == (6, BILEVEL):
-        pytest.skip("not specified yet")
     content = {
-        TEXT: inputs.text(3000),
-        BINARY: inputs.records(3000),
-        BILEVEL: bilevel(3000, stride or 40),
+        TEXT: inputs.text(1200),
+        BINARY: inputs.records(1200),
+        BILEVEL: inputs.bilevel(min(max(stride, 8), 50), 150)[:1200],
+        EXECUTABLE: inputs.machine_code(1200),
     }
-    chunks = [content[class_], content[TEXT][:700], content[BINARY][:700]]
-    assert check(settings_of(level, class_, stride), chunks) == [1, 1, 1]
+    chunks = [content.pop(class_), *(other[:300] for other in content.values())]
+    assert check(settings_of(level, class_, stride), chunks) == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("settings", [settings_of(3, TEXT, 0), settings_of(6, BINARY, 16)], ids=str)
+def line(draw):
+    words = [WORDS[next(draw) % len(WORDS)] for _ in range(next(draw) % 12)]
+    words = [w.upper() if next(draw) % 5 == 0 else w.title() for w in words]
+    return " ".join(w + "\n,.!;:-=*0189"[next(draw) % 13] for w in words).encode() + b"\n"
+
+
+def structured(draw):
+    """Bytes of one of many kinds, up to about 600."""
+    length = next(draw) % 400
+    pick = lambda values: bytes(values[next(draw) % len(values)] for _ in range(length))  # noqa: E731
+    kind = next(draw) % 10
+    if kind == 0:
+        return pick(range(256))
+    if kind == 1:
+        return pick(b"ab\n (")
+    if kind == 2:
+        return b"".join(line(draw) for _ in range(next(draw) % 12))
+    if kind == 3:  # brackets deeper than are remembered, and closed more often than opened
+        return b"([{<"[next(draw) % 4 :] * (next(draw) % 60) + pick(b")]}>x([")
+    if kind == 4:  # records with noise in one column
+        period = next(draw) % 30 + 1
+        row = pick(range(256))[:period] + b"\0"
+        return b"".join(row[:-1] + bytes([next(draw) >> 24]) for _ in range(length // period))
+    if kind == 5:
+        return bytes([next(draw) >> 24]) * length + pick(b"\0\xff")[:9]
+    if kind == 6:
+        return "".join(chr(0x3B1 + next(draw) % 24) for _ in range(length // 2)).encode()
+    if kind == 7:
+        return inputs.machine_code(length, next(draw))[64:] or b"\x90"
+    if kind == 8:
+        return inputs.bilevel(next(draw) % 20 + 4, length // 20 + 1, next(draw))[: length + 1]
+    return inputs.records(length, next(draw))
+
+
+@pytest.mark.parametrize(("level", "class_"), PLANS)
+def test_structured_and_random_inputs(level, class_):
+    """Segments of some chunks each; a chunk may repeat what went before, with a change."""
+    draw = inputs.randoms(10 * level + class_)
+    types = []
+    for _ in range(10):
+        chunks = []
+        for _ in range(next(draw) % 4 + 2):
+            chunk = structured(draw)
+            before = b"".join(chunks)
+            if before and next(draw) % 3 == 0:
+                at = next(draw) % len(before)
+                chunk = before[at : at + 300] + chunk[:5] + before[at + 300 : at + 500]
+            chunks.append(chunk or b"?")
+        stride = (0, 1, 2, 4, 8, 12, 20, 40, 65535)[next(draw) % 9]
+        types += check(settings_of(level, class_, stride), chunks)
+    assert len(types) > 24
+    assert set(types) == {1, 3}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [settings_of(3, TEXT, 0), settings_of(6, BINARY, 16), settings_of(8, TEXT, 0)],
+    ids=bytes.hex,
+)
 @pytest.mark.parametrize(
     "chunks",
     [
@@ -86,7 +136,7 @@ def test_chunks_of_every_kind(settings, chunks):
 
 
 @pytest.mark.parametrize("raw_len", [2000, 50_000, 100_000_000])
-@pytest.mark.parametrize("level", [3, 6])
+@pytest.mark.parametrize("level", [3, 6, 8])
 def test_hash_table_goes_by_the_raw_length_of_the_segment(level, raw_len):
     """Chunks of types 0 and 2 count there too, which the predictor never sees."""
     check(settings_of(level, BINARY, 16), [inputs.records(2000)], raw_len)
@@ -118,8 +168,7 @@ def test_damage_decodes_to_other_bytes():
 @pytest.mark.parametrize(
     "settings",
     [
-        *(b"", b"\3\0\0", b"\3\0\0\0\0", b"\2\0\0\0", b"\3\3\0\0", b"\x09\0\0\0"),
-        *(settings_of(7, TEXT, 0), settings_of(8, BINARY, 0), settings_of(6, BILEVEL, 0)),
+        *(b"", b"\3\0\0", b"\3\0\0\0\0", b"\2\0\0\0", b"\3\4\0\0", b"\x09\0\0\0"),
     ],
     ids=lambda settings: settings.hex() or "none",
 )

@@ -2,10 +2,12 @@
 
 import hashlib
 import importlib.util
+import re
 import tomllib
 from pathlib import Path
 
-TABLES = Path(__file__).parents[2] / "predictors" / "tables"
+ROOT = Path(__file__).parents[2]
+TABLES = ROOT / "predictors" / "tables"
 
 
 def test_tables_are_what_the_script_makes():
@@ -27,3 +29,10 @@ def test_the_primer_is_the_sum_of_its_listed_parts():
         assert part["licence"] and part["source"]
         at = part["end"]
     assert at == len(primer)
+
+
+def test_the_format_names_the_files_of_today():
+    rows = re.findall(r"\| `(\S+)` \| `([0-9a-f]{64})` \|", (ROOT / "FORMAT.md").read_text())
+    assert {name for name, _ in rows} == {path.name for path in TABLES.glob("*.[ct][sx][vt]")}
+    for name, digest in rows:
+        assert hashlib.sha256((TABLES / name).read_bytes()).hexdigest() == digest, name

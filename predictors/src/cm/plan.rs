@@ -1,4 +1,4 @@
-//! Which contexts and models a level uses for a class of content; FORMAT.md, sections 8.3 and 8.8.
+//! Which contexts and models a level uses for a class of content; FORMAT.md, section 8.2.
 
 use std::ops::RangeInclusive;
 
