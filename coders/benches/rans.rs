@@ -67,7 +67,7 @@ fn main() {
                 black_box(EncodeTable::from(&table));
             })),
             micros(speed(1, || {
-                black_box(Table::read(&mut &bytes[..]));
+                let _ = black_box(Table::read(&mut &bytes[..]));
             })),
             bytes.len(),
         );

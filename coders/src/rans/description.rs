@@ -94,7 +94,7 @@ pub fn read(data: &mut &[u8]) -> Result<Table, CoderError> {
     let symbols = read_symbols(&mut bits)?;
     let whole = 1_u32 << bits_for(symbols.len());
     let mut frequencies = [0; 256];
-    let (mut mode, mut precision) = (symbols[0], 1);
+    let (mut mode, mut precision) = (symbols[0], 0);
     let mut left = whole;
     if symbols.len() > 1 {
         precision = bits.bits(4)?;

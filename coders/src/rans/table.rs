@@ -29,13 +29,31 @@ impl Table {
         let exact = normalised(counts)?;
         let mode = mode(&exact);
         let mut bytes = Vec::with_capacity(256);
-        (1..SMALL_BITS)
-            .filter_map(|precision| Self::new(rounded(&exact, mode, precision)?, precision, mode))
-            .min_by_key(|table| {
-                bytes.clear();
-                table.write(&mut bytes);
-                table.cost(counts) + ((bytes.len() as u64 * 8) << 8)
-            })
+        let mut attempt = |precision| {
+            let table = Self::new(rounded(&exact, mode, precision)?, precision, mode)?;
+            bytes.clear();
+            table.write(&mut bytes);
+            Some((table.cost(counts) + ((bytes.len() as u64 * 8) << 8), table))
+        };
+        // More precision lengthens the table by ever as much and shortens the rest by ever less:
+        // up while that pays, and down if it did not. All are exact with the most.
+        let mut best = attempt(START_PRECISION);
+        let mut improve = |precision| {
+            let next = attempt(precision);
+            let better = match (&best, &next) {
+                (Some((best, _)), Some((next, _))) => next < best,
+                (best, _) => best.is_none(),
+            };
+            if better {
+                best = next;
+            }
+            better
+        };
+        let up = (START_PRECISION + 1..SMALL_BITS).take_while(|&precision| improve(precision));
+        if up.count() == 0 {
+            (0..START_PRECISION).rev().all(improve);
+        }
+        best.map(|(_, table)| table)
     }
 
     /// Checks that the frequencies sum to the whole.
@@ -46,7 +64,8 @@ impl Table {
         (symbols > 0 && sum == 1 << bits && frequencies[usize::from(mode)] > 0).then(|| Self {
             frequencies,
             symbols,
-            precision,
+            // A lone symbol has no frequency to write.
+            precision: if symbols == 1 { 0 } else { precision },
             mode,
             prices: frequencies.map(|f| match f {
                 0 => 0,
@@ -115,6 +134,9 @@ impl Table {
         self.mode
     }
 }
+
+/// Bits behind the leading one of a frequency with which the search starts.
+const START_PRECISION: u32 = 4;
 
 /// Bits of the probabilities in a table of so many symbols.
 pub(super) fn bits_for(symbols: usize) -> u32 {

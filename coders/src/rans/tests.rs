@@ -138,8 +138,8 @@ fn a_symbol_that_the_table_lacks_is_refused() {
     for run in [vec![1, 2, 3], vec![1], skewed(1, 999, 100, 0)] {
         let table = EncodeTable::from(&table_of(&run));
         for (name, level) in available() {
-            for at in [0, 40, 63] {
-                let mut symbols = vec![1; 100];
+            for at in [0, 40, 63, 50_000 - 1] {
+                let mut symbols = vec![1; 50_000];
                 symbols[at] = 200;
                 let run = Run {
                     symbols: &symbols,

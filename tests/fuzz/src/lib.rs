@@ -7,6 +7,7 @@
 pub mod binary_coder;
 pub mod payload;
 pub mod range_coder;
+pub mod rans;
 pub mod segment;
 mod source;
 
@@ -17,6 +18,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("binary_coder", binary_coder::run),
     ("range_coder", range_coder::run),
+    ("rans", rans::run),
     ("segment", segment::run),
     ("payload", payload::run),
 ];

@@ -78,6 +78,11 @@ fn range_coder() {
 }
 
 #[test]
+fn rans() {
+    replay("rans", 400);
+}
+
+#[test]
 fn segment() {
     // Fewer: every run sets up an encoder and two decoders, which may take megabytes each.
     replay("segment", 30);
