@@ -247,7 +247,7 @@ impl Blocks {
                 settings.simd,
             )?;
         }
-        merge(kind, &planes[..kind.planes()], out);
+        merge(kind, &planes[..kind.planes()], out, settings.simd);
         *data = &data[data.len() - rest.len()..];
         self.position += out.len() as u64;
         Ok(())
