@@ -139,15 +139,20 @@ class _Fields:
         return len(self._data) - self.at
 
     def take(self, length: int) -> bytes:
-        if length > self.left:
+        at, self.at = self.at, self.at + length
+        if self.at > len(self._data):
+            self.at = at
             self.bad("a field goes past its end")
-        self.at += length
-        return self._data[self.at - length : self.at]
+        return self._data[at : self.at]
 
     def uint(self, length: int) -> int:
         return int.from_bytes(self.take(length), "little")
 
     def varint(self) -> int:
+        at = self.at
+        if at < len(self._data) and self._data[at] < 0x80:
+            self.at = at + 1
+            return self._data[at]
         value = 0
         for shift in range(0, 70, 7):
             byte = self.uint(1)

@@ -110,6 +110,19 @@ class LimitError(LlmzError):
         return f"{self.limit}: {self.asked:,} bytes needed, {self.allowed:,} allowed; {self.remedy}"
 
 
+class NoSuchTensorError(LlmzError):
+    """A file has no tensor of that name; the message has names that come close."""
+
+    kind = "no-such-tensor"
+
+
+class MissingPackageError(LlmzError, ImportError):
+    """A Python package that the call needs is not installed; the message names it."""
+
+    kind = "missing-package"
+    exit_code = 3
+
+
 class SetupError(LlmzError):
     """This machine, as it is set up, cannot do the work; the message says what to change."""
 

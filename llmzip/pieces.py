@@ -11,6 +11,8 @@ from llmzip.tensors.region import Region
 # Bytes of a tensor's segment, but for what its last row lacks: enough that its tables cost
 # nothing, few enough that threads and readers of one tensor gain.
 _TENSOR = 16 << 20
+# Other content up to one part in this many of all tensors is small.
+_LITTLE = 1024
 # Longer rows are not treated as rows.
 _LONGEST_ROW = 1 << 20
 
@@ -22,16 +24,20 @@ class Piece(Record):
     label: what the index calls it.
     kind: element kind of a tensor, or "" for other content.
     row: elements of a tensor's row, 0 where it has none.
+    small: whether it is so little beside the file's tensors that only the time it takes counts.
     """
 
     length: int
     label: str = ""
     kind: str = ""
     row: int = 0
+    small: bool = False
 
 
 def cut(regions: Iterable[Region], segment_size: int) -> Iterator[Piece]:
     """The segments of a file with these regions; `segment_size` is for what is no tensor."""
+    regions = tuple(regions)
+    little = sum(region.length for region in regions if region.kind) // _LITTLE
     for region in regions:
         if region.length < 0:
             yield Piece(-1)
@@ -46,7 +52,9 @@ def cut(regions: Iterable[Region], segment_size: int) -> Iterator[Piece]:
             whole = units * unit if row else unit
             size = max(_TENSOR // whole, 1) * whole
         for at in range(0, region.length, size):
-            yield Piece(min(size, region.length - at), region.label, region.kind, row)
+            length = min(size, region.length - at)
+            small = not region.kind and region.length <= little
+            yield Piece(length, region.label, region.kind, row, small)
 
 
 def _row(shape: tuple[int, ...]) -> int:

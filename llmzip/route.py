@@ -38,6 +38,9 @@ _TRIAL_PIECES = 4
 _TRIAL_LEVEL = 3
 
 
+_KNOWN = frozenset(_native.predictors())
+
+
 class Choice(Record):
     """A predictor with its settings for one segment."""
 
@@ -87,7 +90,7 @@ def _named(name: str) -> PredictorRef:
 
 def require(ref: PredictorRef) -> None:
     """Raises `UnsupportedError` unless this build can decode what `ref` coded."""
-    if (ref.id, ref.version, ref.coder) not in _native.predictors():
+    if (ref.id, ref.version, ref.coder) not in _KNOWN:
         raise UnsupportedError(
             f"predictor {ref.id!r} version {ref.version} (coder {ref.coder}) is not in this "
             "llmzip: install a version that has it"
@@ -104,7 +107,10 @@ def candidates(
     if predictor is not None:
         return (_named(predictor),)
     general = (_named("zstd"),) if level <= 2 else (_named("cm"), _named("store"))
-    return (*general, _named("tensor")) if tensors else general
+    if not tensors:
+        return general
+    small = () if level <= 2 or level >= 7 else (_named("zstd"),)
+    return (*general, _named("tensor"), *small)
 
 
 def memory(choice: Choice, raw_len: int) -> int:
@@ -121,6 +127,11 @@ def most_memory(predictors: tuple[PredictorRef, ...], level: int, raw_len: int) 
 def for_tensor(level: int, kind: str, row: int) -> Choice:
     """The predictor for a segment of elements of `kind` in rows of `row` elements."""
     return Choice(_named("tensor"), _native.tensor_settings(level, kind, row, False))
+
+
+def for_small(level: int) -> Choice | None:
+    """The predictor for little content beside tensors, read before any of them; None for any."""
+    return _with_settings(_named("zstd"), level, b"") if level < 7 else None
 
 
 def choose(data: bytes, level: int, predictor: str | None) -> Choice:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
+
 
 def quantity(count: int) -> str:
     """Bytes in decimal units: `999 B`, `12.3 kB`, `4.56 GB`."""
@@ -61,6 +65,17 @@ def _escaped(character: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def table(rows: Sequence[Sequence[str]], right: Container[int]) -> Iterator[str]:
+    """Lines of rows whose columns are aligned; those numbered in `right` at their ends."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield f"  {'  '.join(cells)}".rstrip()
 
 
 def ratio(raw: int, coded: int) -> str:

@@ -247,11 +247,13 @@ class ArchiveEncoder:
         return InOrder(self._code, threads, self._meter)
 
     def _code(self, cut: _Cut) -> tuple[Encoded, str]:
-        piece = cut.piece
+        piece, level = cut.piece, self._options.level
+        choice = None
         if piece.kind:
-            choice = route.for_tensor(self._options.level, piece.kind, piece.row)
-        else:
-            choice = route.choose(cut.content, self._options.level, self._options.predictor)
+            choice = route.for_tensor(level, piece.kind, piece.row)
+        elif piece.small and self._options.predictor is None:
+            choice = route.for_small(level)
+        choice = choice or route.choose(cut.content, level, self._options.predictor)
         table = (choice.predictor,) if cut.alone else self._table
         index = table.index(choice.predictor)
         encoded = encode(cut.content, choice, cut.seq, index, self._meter.tick("compress"))

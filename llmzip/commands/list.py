@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from llmzip.commands.files import gather
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.fileio import Source
 from llmzip.info import ArchiveInfo, Info, SegmentInfo, info
-from llmzip.text import bits_per_byte, memory, printable, ratio
+from llmzip.text import bits_per_byte, memory, printable, ratio, table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from llmzip.tensors.describe import TensorInfo
+
+_HEAD = ("tensor", "kind", "shape", "bytes", "stored", "bits/el", "method")
 
 
 def run(job: Job, report: Report) -> None:
-    """Show every archive of `job`; nothing is decoded, no predictor or model is needed."""
+    """Show every archive of `job`; of content, only what says where tensors lie is decoded."""
     for number, item in enumerate(gather(job, report)):
         name = "standard input" if item.path == "-" else item.path
         try:
@@ -21,17 +29,37 @@ def run(job: Job, report: Report) -> None:
                 item.path, archive=True, to_file=False, links=True, console=job.force
             ) as source:
                 found = info(source.stream)
+                tensors = [_tensors(archive, source.stream) for archive in found.archives]
         except Exception as error:
             report.error(name, error)
             continue
         if job.as_json:
-            report.done(name, "", **found.as_dict())
+            facts = found.as_dict()
+            for archive, own in zip(facts["archives"], tensors, strict=True):
+                archive["tensors"] = [_facts(tensor) for tensor in own]
+            report.done(name, "", **facts)
             continue
-        lines = _lines(name, found, job.verbose > 0)
+        lines = _lines(name, found, tensors, job.verbose > 0)
         report.print(("\n" if number else "") + "\n".join(lines))
 
 
-def _lines(name: str, found: Info, verbose: bool) -> Iterator[str]:
+def _tensors(archive: ArchiveInfo, stream: BinaryIO) -> tuple[TensorInfo, ...]:
+    if not any(segment.label for segment in archive.segments):
+        return ()
+    from llmzip.directory import seekable
+    from llmzip.tensors.describe import tensors_of
+
+    return tensors_of(archive, stream if seekable(stream) else None)
+
+
+def _facts(tensor: TensorInfo) -> dict[str, object]:
+    bits = tensor.bits
+    return tensor.as_dict() | {"bits_per_element": None if bits is None else round(bits, 6)}
+
+
+def _lines(
+    name: str, found: Info, tensors: Sequence[Sequence[TensorInfo]], verbose: bool
+) -> Iterator[str]:
     count = len(found.archives)
     yield printable(name)
     if count > 1:
@@ -40,6 +68,7 @@ def _lines(name: str, found: Info, verbose: bool) -> Iterator[str]:
         if count > 1:
             yield f"archive {number + 1} of {count}, at byte {archive.offset:,}"
         yield from _archive(archive)
+        yield from _tensor_lines(tensors[number])
         if verbose:
             yield from _segments(archive)
 
@@ -60,6 +89,25 @@ def _archive(archive: ArchiveInfo) -> Iterator[str]:
         yield _line("writer", printable(archive.writer))
     if archive.comment:
         yield _line("comment", printable(archive.comment))
+
+
+def _tensor_lines(tensors: Sequence[TensorInfo]) -> Iterator[str]:
+    if not tensors:
+        return
+    rows = [_HEAD]
+    for tensor in tensors:
+        shape = "x".join(map(str, tensor.shape)) or ("scalar" if tensor.kind else "?")
+        bits = "-" if tensor.bits is None else f"{tensor.bits:.3f}"
+        sizes = (f"{tensor.raw_bytes:,}", f"{tensor.stored_bytes:,}", bits)
+        rows.append((printable(tensor.name), tensor.kind or "?", shape, *sizes, tensor.method))
+    raw = sum(tensor.raw_bytes for tensor in tensors)
+    stored = sum(tensor.stored_bytes for tensor in tensors)
+    elements = sum(tensor.elements or 0 for tensor in tensors)
+    known = all(tensor.elements is not None for tensor in tensors)
+    bits = f"{8 * stored / elements:.3f}" if known and elements else "-"
+    total = f"{len(tensors):,} tensors"
+    rows.append((total, "", "", f"{raw:,}", f"{stored:,}", bits, f"ratio {ratio(raw, stored)}"))
+    yield from table(rows, right={3, 4, 5})
 
 
 def _segments(archive: ArchiveInfo) -> Iterator[str]:

@@ -151,8 +151,11 @@ class Content:
 
     def _start(self, place: Place) -> tuple[SegmentStart, int]:
         """The segment's header, and where its chunks begin."""
-        header, size = directory.read_segment_header(self._view(), place.offset)
-        directory.check_segment(place.archive, place.seq, header, size, place.offset)
+        at = place.offset
+        record = bytes(self._data[at : at + container.SEGMENT_PREFIX_LEN + 259])
+        size = container.SEGMENT_PREFIX_LEN + 4 + record[container.SEGMENT_PREFIX_LEN - 1]
+        header = container.parse_segment_header(record[:size], at)
+        directory.check_segment(place.archive, place.seq, header, size, at)
         predictor = place.archive.header.metadata.predictors[header.predictor]
         return SegmentStart(place.offset, header, predictor), place.offset + size
 

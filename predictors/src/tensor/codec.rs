@@ -320,7 +320,7 @@ impl Blocks {
                 settings.simd,
             )?;
         }
-        merge(kind, &planes[..kind.planes()], out);
+        merge(kind, &planes[..kind.planes()], out, settings.simd);
         if settings.delta {
             delta::give(settings.kind, out, base);
         }

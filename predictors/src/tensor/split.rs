@@ -1,6 +1,7 @@
 //! Units into planes and back.
 
 use super::kind::{Kind, Split};
+use crate::simd::{self, Job, Kernels, Level};
 
 /// Adds the planes of whole units to `planes`, which are as many as the kind has.
 pub fn split(kind: &Kind, units: &[u8], planes: &mut [Vec<u8>]) {
@@ -59,7 +60,28 @@ pub fn split(kind: &Kind, units: &[u8], planes: &mut [Vec<u8>]) {
 ///
 /// # Panics
 /// If lengths do not fit.
-pub fn merge(kind: &Kind, planes: &[&[u8]], out: &mut [u8]) {
+pub fn merge(kind: &Kind, planes: &[&[u8]], out: &mut [u8], level: Level) {
+    simd::run(level, Merge { kind, planes, out });
+}
+
+/// Plain loops, which the compiler turns into vector instructions of each level.
+struct Merge<'a> {
+    kind: &'a Kind,
+    planes: &'a [&'a [u8]],
+    out: &'a mut [u8],
+}
+
+impl Job for Merge<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<K: Kernels>(self) {
+        merge_here(self.kind, self.planes, self.out);
+    }
+}
+
+#[inline(always)]
+fn merge_here(kind: &Kind, planes: &[&[u8]], out: &mut [u8]) {
     match (kind.split, kind.unit) {
         (Split::Bytes, 1) => out.copy_from_slice(planes[0]),
         (Split::Float, 2) => {
@@ -147,9 +169,11 @@ mod tests {
             for (plane, part) in parts.iter().enumerate() {
                 assert_eq!(part.len(), 37 * kind.width(plane), "{}", kind.name);
             }
-            let mut back = vec![0; units.len()];
-            merge(kind, &parts, &mut back);
-            assert_eq!(back, units, "{}", kind.name);
+            for (name, level) in simd::available() {
+                let mut back = vec![0; units.len()];
+                merge(kind, &parts, &mut back, level);
+                assert_eq!(back, units, "{} {name}", kind.name);
+            }
         }
     }
 

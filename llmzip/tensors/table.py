@@ -1,0 +1,111 @@
+"""The tensors of a file by name, whatever its format."""
+
+from __future__ import annotations
+
+import json
+from math import prod
+
+from llmzip.errors import NoSuchTensorError, UsageError
+from llmzip.record import Record
+from llmzip.streams import read_exactly
+from llmzip.tensors import safetensors
+from llmzip.tensors.kinds import KINDS
+from llmzip.tensors.layout import plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from llmzip.tensors.region import Region
+
+
+class Tensor(Record):
+    """One tensor: bytes `begin` to `end` of the file's content, little-endian.
+
+    dtype: safetensors' name of the element type, as "BF16"; for the block types of GGUF theirs, as
+        "Q4_0"; "" where the format does not say, or says something unknown.
+    shape: in elements, outermost first in memory; of bytes where `dtype` is "".
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+class Table(Record):
+    """All tensors of a file, in the order of their bytes, and the text that it says of itself."""
+
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str] | None
+
+    def find(self, name: str) -> Tensor:
+        """The tensor called `name`; `NoSuchTensorError` names those that come close."""
+        if name in self.tensors:
+            return self.tensors[name]
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, self.tensors, 3, 0.5)
+        count = len(self.tensors)
+        more = f"; near: {', '.join(near)}" if near else f" among the {count:,} here"
+        raise NoSuchTensorError(f"no tensor {name!r}{more}")
+
+
+def read_table(source: BinaryIO, size: int) -> Table:
+    """The table of the file `source` of `size` bytes.
+
+    Reads what stands around tensors alone. Raises `UsageError` where no tensors are found.
+    """
+    regions = plan(source, size)
+    if regions is None:
+        raise UsageError("no table of tensors that llmzip knows: it reads other files as bytes")
+    source.seek(0)
+    start = read_exactly(source, 9)
+    if safetensors.claims(start):
+        return _safetensors(source, int.from_bytes(start[:8], "little"))
+    named = (_of_region(region) for region in regions if region.label)
+    return Table({tensor.name: tensor for tensor in named}, None)
+
+
+def _of_region(region: Region) -> Tensor:
+    shape = region.shape if region.kind else (region.length,)
+    dtype = region.kind.upper().replace("F8E", "F8_E")
+    return Tensor(region.label, dtype, shape, region.offset, region.offset + region.length)
+
+
+def _safetensors(source: BinaryIO, length: int) -> Table:
+    """From a table that `plan` has checked; its own names and types, and tied tensors too."""
+    source.seek(8)
+    entries = json.loads(str(read_exactly(source, length), "utf-8"))
+    metadata = entries.pop("__metadata__", None)
+    base = 8 + length
+    found = []
+    for name, entry in entries.items():
+        begin, end = entry["data_offsets"]
+        found.append(
+            Tensor(name, entry["dtype"], tuple(entry["shape"]), base + begin, base + end)
+        )
+    found.sort(key=lambda tensor: (tensor.begin, tensor.end))
+    return Table({tensor.name: tensor for tensor in found}, metadata)
+
+
+def array_shape(tensor: Tensor) -> tuple[int, ...]:
+    """Shape of the array of whole elements or bytes that holds the tensor.
+
+    Elements that are coded in blocks (GGUF) or in pairs (F4, U4) come as bytes: the last side of
+    such a shape counts those of a row, or there is but one side where rows share blocks.
+    """
+    elements, unit = KINDS.get(tensor.dtype.lower(), (1, 1))
+    if tensor.dtype == "F4":
+        elements, unit = KINDS["u4"]
+    if elements == 1:
+        return tensor.shape
+    if tensor.shape and tensor.shape[-1] % elements == 0:
+        return (*tensor.shape[:-1], tensor.shape[-1] // elements * unit)
+    return (tensor.end - tensor.begin,)
+
+
+def elements(kind: str, shape: tuple[int, ...], length: int) -> int:
+    """Elements of a tensor of `length` bytes; its bytes where the kind is not known."""
+    return prod(shape) if kind else length
