@@ -4,13 +4,33 @@
 //! of OpenZL; static tables by row or column class as measured for llmzip.
 
 mod classes;
-mod codec;
+mod decoder;
 mod delta;
+mod encoder;
 mod kind;
 mod model;
 mod plane;
+mod settings;
 mod split;
 mod train;
 
-pub(crate) use codec::PREDICTOR;
-pub use codec::settings;
+use crate::segment::Predictor;
+use decoder::Decoder;
+use encoder::Encoder;
+use settings::Settings;
+
+pub use settings::settings;
+
+pub(crate) const PREDICTOR: Predictor = Predictor {
+    id: "tensor",
+    version: 1,
+    coder: 3,
+    memory: |settings, raw_len| {
+        Settings::parse(settings)?;
+        // The planes of a segment while it is trained, its base, tables, a chunk with its planes.
+        Ok(raw_len.saturating_mul(4).saturating_add(48 << 20))
+    },
+    encoder: |settings, raw_len| Ok(Box::new(Encoder::new(Settings::parse(settings)?, raw_len))),
+    decoder: |settings, raw_len| Ok(Box::new(Decoder::new(Settings::parse(settings)?, raw_len))),
+    settings: |level, _| vec![level, 0, 0, 0, 0, 0, 0],
+};

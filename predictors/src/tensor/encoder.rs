@@ -1,0 +1,121 @@
+//! Encodes tensors: chunks of blocks of planes.
+
+use super::delta;
+use super::model::{Model, write_varint};
+use super::plane::{self, model_of};
+use super::settings::{BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, checked_base, place};
+use super::split::split;
+use crate::segment::{PredictorError, SegmentEncoder};
+
+pub struct Encoder {
+    settings: Settings,
+    left: u64,
+    position: u64,
+    chunk: Vec<u8>,
+    model: Option<Model>,
+    /// The model as it is sent, until a chunk that has it was kept.
+    unsent: Vec<u8>,
+    base: Vec<u8>,
+}
+
+impl Encoder {
+    pub fn new(settings: Settings, raw_len: u64) -> Self {
+        Self {
+            settings,
+            left: raw_len,
+            position: 0,
+            chunk: Vec::new(),
+            model: None,
+            unsent: Vec::new(),
+            base: Vec::new(),
+        }
+    }
+}
+
+impl SegmentEncoder for Encoder {
+    fn set_base(&mut self, base: &[u8]) -> Result<(), PredictorError> {
+        self.base = checked_base(self.settings, base, self.left)?;
+        Ok(())
+    }
+
+    fn look_ahead(&mut self, segment: &[u8]) {
+        let (settings, kind) = (self.settings, self.settings.coded());
+        let whole = segment.len().min(self.left as usize) / kind.unit * kind.unit;
+        let mut planes = vec![Vec::with_capacity(whole / kind.planes()); kind.planes()];
+        let mut given = Vec::new();
+        if settings.delta {
+            if self.base.len() < whole {
+                // The first chunk will say that the base is missing.
+                return;
+            }
+            let mut changes = segment[..whole].to_vec();
+            delta::take(settings.kind, &mut changes, &self.base[..whole]);
+            split(&kind, &changes, &mut planes);
+            delta::exponents(settings.kind, &self.base[..whole], &mut given);
+        } else {
+            split(&kind, &segment[..whole], &mut planes);
+        }
+        let model = Model::train(&kind, &planes, settings.row, settings.effort().rows, &given);
+        self.unsent.clear();
+        model.write(&mut self.unsent);
+        self.model = Some(model);
+    }
+
+    fn write(&mut self, data: &[u8]) -> Result<(), PredictorError> {
+        self.left = self
+            .left
+            .checked_sub(data.len() as u64)
+            .ok_or(PredictorError::Usage("more bytes than the segment has"))?;
+        self.chunk.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn finish_chunk(&mut self) -> Result<Vec<u8>, PredictorError> {
+        let (settings, kind) = (self.settings, &self.settings.coded());
+        if settings.delta && self.base.is_empty() {
+            return Err(NO_BASE);
+        }
+        let chunk = std::mem::take(&mut self.chunk);
+        let cut = Cut::new(kind, self.position, chunk.len());
+        let none = Model::default();
+        let model = self.model.as_ref().unwrap_or(&none);
+        let mut out = Vec::with_capacity(chunk.len());
+        out.push(if self.unsent.is_empty() { 0 } else { HAS_MODEL });
+        out.extend_from_slice(&self.unsent);
+        write_varint(chunk.len(), &mut out);
+        let (head, rest) = chunk.split_at(cut.head);
+        let (units, tail) = rest.split_at(cut.units * kind.unit);
+        out.extend_from_slice(head);
+        out.extend_from_slice(tail);
+        let mut unit = (self.position + head.len() as u64) / kind.unit as u64;
+        let mut planes = vec![Vec::new(); kind.planes()];
+        let (mut changes, mut given) = (Vec::new(), Vec::new());
+        let mut at = self.position as usize + head.len();
+        for block in units.chunks(BLOCK / kind.unit * kind.unit) {
+            planes.iter_mut().for_each(Vec::clear);
+            let mut coded = block;
+            if settings.delta {
+                let base = &self.base[at..at + block.len()];
+                changes.clear();
+                changes.extend_from_slice(block);
+                delta::take(settings.kind, &mut changes, base);
+                given.clear();
+                delta::exponents(settings.kind, base, &mut given);
+                coded = &changes;
+            }
+            split(kind, coded, &mut planes);
+            for (number, symbols) in planes.iter().enumerate() {
+                let place = place(settings, number, unit, &given);
+                let model = model_of(model, number);
+                plane::encode(symbols, place, model, settings.effort(), &mut out);
+            }
+            unit += (block.len() / kind.unit) as u64;
+            at += block.len();
+        }
+        self.position += chunk.len() as u64;
+        if out.len() < chunk.len() {
+            self.unsent.clear();
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,153 @@
+//! What a segment header says of a tensor, and what both sides derive from it.
+
+use super::delta;
+use super::kind::{KINDS, Kind};
+use super::model::row_symbols;
+use super::plane::{Effort, Place};
+use crate::segment::PredictorError;
+use crate::simd::{self, Level};
+
+/// Raw bytes of a block, but for what its last unit lacks.
+pub const BLOCK: usize = 1 << 18;
+pub const NO_BASE: PredictorError = PredictorError::Usage("the base of a change is missing");
+pub const BAD: PredictorError = PredictorError::Corrupt("a chunk of a tensor is damaged");
+/// The chunk starts with the segment's model.
+pub const HAS_MODEL: u8 = 1;
+
+/// `level kind delta row:u32`: delta is 1 where the segment is coded as a change of a base; row is
+/// the number of elements in a row, 0 where there are none.
+#[derive(Clone, Copy)]
+pub struct Settings {
+    pub level: u8,
+    pub kind: &'static Kind,
+    pub delta: bool,
+    pub row: usize,
+    pub simd: Level,
+}
+
+impl Settings {
+    pub fn parse(settings: &[u8]) -> Result<Self, PredictorError> {
+        let &[level @ 1..=9, kind, delta @ 0..=1, a, b, c, d] = settings else {
+            return Err(PredictorError::Unsupported("settings of tensor"));
+        };
+        let kind = KINDS
+            .get(usize::from(kind))
+            .ok_or(PredictorError::Unsupported("element kind of tensor"))?;
+        let delta = delta == 1;
+        if delta && !delta::possible(kind) {
+            return Err(PredictorError::Unsupported(
+                "change of a tensor of this kind",
+            ));
+        }
+        let row = u32::from_le_bytes([a, b, c, d]) as usize;
+        let simd = simd::active().map_err(|_| {
+            PredictorError::Setup(
+                "LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has",
+            )
+        })?;
+        Ok(Self {
+            level,
+            kind,
+            delta,
+            row,
+            simd,
+        })
+    }
+
+    /// The kind whose planes are coded.
+    pub fn coded(self) -> Kind {
+        if self.delta {
+            delta::planes_of(self.kind)
+        } else {
+            *self.kind
+        }
+    }
+
+    pub fn effort(self) -> Effort {
+        match self.level {
+            1 | 2 => Effort {
+                worth: 64,
+                rows: false,
+                zstd: 0,
+                simd: self.simd,
+            },
+            3 => Effort {
+                worth: 400,
+                rows: true,
+                zstd: 0,
+                simd: self.simd,
+            },
+            4..=6 => Effort {
+                worth: 400,
+                rows: true,
+                zstd: 3,
+                simd: self.simd,
+            },
+            _ => Effort {
+                worth: 4096,
+                rows: true,
+                zstd: 12,
+                simd: self.simd,
+            },
+        }
+    }
+}
+
+/// Where a chunk falls into units: bytes of a unit that the chunk before began, whole units,
+/// bytes of a unit that the chunk after ends.
+pub struct Cut {
+    pub head: usize,
+    pub units: usize,
+    pub tail: usize,
+}
+
+impl Cut {
+    pub fn new(kind: &Kind, position: u64, len: usize) -> Self {
+        let unit = kind.unit;
+        let head = ((unit - (position % unit as u64) as usize) % unit).min(len);
+        let units = (len - head) / unit;
+        Self {
+            head,
+            units,
+            tail: len - head - units * unit,
+        }
+    }
+}
+
+/// Column of the first symbol of plane `number` at unit `unit` of the segment, and what is given.
+pub fn place(settings: Settings, number: usize, unit: u64, given: &[u8]) -> Place<'_> {
+    let row = row_symbols(settings.kind, number, settings.row);
+    let symbol = unit * settings.kind.width(number) as u64;
+    Place {
+        row,
+        column: if row == 0 {
+            0
+        } else {
+            (symbol % row as u64) as usize
+        },
+        given,
+    }
+}
+
+/// Settings of a segment of elements of the kind `name` in rows of `row` elements, 0 for none, as a
+/// change of a base if `delta`; `None` where there is no such kind, or it has no changes.
+#[must_use]
+pub fn settings(level: u8, name: &str, row: u32, delta: bool) -> Option<Vec<u8>> {
+    let kind = KINDS.iter().position(|kind| kind.name == name)?;
+    if delta && !delta::possible(&KINDS[kind]) {
+        return None;
+    }
+    let mut settings = vec![level, kind as u8, u8::from(delta)];
+    settings.extend_from_slice(&row.to_le_bytes());
+    Some(settings)
+}
+
+pub fn checked_base(settings: Settings, base: &[u8], len: u64) -> Result<Vec<u8>, PredictorError> {
+    if settings.delta && base.len() as u64 == len {
+        Ok(base.to_vec())
+    } else {
+        Err(PredictorError::Usage(
+            "a base for a segment that is coded otherwise",
+        ))
+    }
+}
