@@ -85,8 +85,11 @@ impl<const CHUNKS: usize> Column<CHUNKS> {
     #[target_feature(enable = "avx2")]
     fn at(&self, indices: &[__m256i; CHUNKS]) -> __m256i {
         let mut sum = _mm256_shuffle_epi8(self.0[0], indices[0]);
-        for (&chunk, &indices) in self.0.iter().zip(indices).skip(1) {
-            sum = _mm256_xor_si256(sum, _mm256_shuffle_epi8(chunk, indices));
+        // By index: an iterator is not unrolled, and then the registers go through memory.
+        let mut i = 1;
+        while i < CHUNKS {
+            sum = _mm256_xor_si256(sum, _mm256_shuffle_epi8(self.0[i], indices[i]));
+            i += 1;
         }
         sum
     }
