@@ -45,7 +45,7 @@ impl Job for WithExternal {
     fn run<K: Kernels>(self) -> f64 {
         let mut random = noise(7);
         let bytes = 20_000;
-        let mut model: Model<4, 2> =
+        let mut model: Model<4, 1> =
             Model::new(Plan::new(3, TEXT), bytes, &[self.external]).unwrap();
         let mut total = 0.0;
         for _ in 0..bytes * 8 {
