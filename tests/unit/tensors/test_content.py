@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 from random import Random
 
 import pytest
 
 import llmzip
+from llmzip.archive import write_archive
 from llmzip.errors import CorruptError, LimitError, NotAnArchiveError, UsageError
 from llmzip.limits import Limits
 from llmzip.tensors import decompress_into
@@ -34,10 +36,6 @@ def archive(request) -> bytes:
 
 def llmzip_compress(data: bytes, level: int) -> bytes:
     """As the command line does it, along tensors."""
-    import io
-
-    from llmzip.archive import write_archive
-
     sink = io.BytesIO()
     write_archive(io.BytesIO(data), sink, llmzip.Options(level=level, threads=1))
     return sink.getvalue()
@@ -130,7 +128,7 @@ def test_every_damage_is_found(archive):
     """A flipped bit anywhere gives one of our errors, never other bytes."""
     buffer = bytearray(len(FILE))
     random = Random(7)
-    places = [*range(0, 400), *random.sample(range(len(archive)), 400), *range(-300, 0)]
+    places = [*range(0, 200, 3), *random.sample(range(len(archive)), 100), *range(-200, 0, 3)]
     for place in places:
         bad = bytearray(archive)
         bad[place] ^= 1 << random.randrange(8)
@@ -142,13 +140,13 @@ def test_every_damage_is_found(archive):
         assert buffer == FILE, place
 
 
-def test_swapped_segments_do_not_pass(archive):
+def test_swapped_segments_do_not_pass():
     """Two segments of one length that trade places are intact, but not this content."""
     data = Random(8).randbytes(20_000)
     options = llmzip.Options(level=1, predictor="store", segment_size=10_000, threads=1)
     whole = llmzip.compress(data, options=options)
     other = llmzip.compress(data[10_000:] + data[:10_000], options=options)
-    body = llmzip.info(__import__("io").BytesIO(whole)).archives[0].segments
+    body = llmzip.info(io.BytesIO(whole)).archives[0].segments
     begin, end = body[0].offset, body[-1].offset + body[-1].length
     mixed = whole[:begin] + other[begin:end] + whole[end:]
     with pytest.raises(CorruptError, match="content is not what"):

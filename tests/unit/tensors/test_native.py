@@ -10,7 +10,7 @@ import pytest
 from llmzip import _native
 
 RAW = bytes(Random(1).choices(range(8), k=70_001))
-NAMES = {"store": b"", "zstd": b"\x03", "cm": None, "tensor": _native.tensor_settings(6, "bf16", 50)}
+NAMES = {"store": b"", "zstd": b"\x03", "cm": None, "tensor": _native.tensor_settings(6, "bf16", 50, False)}
 
 
 def coded(name: str) -> tuple[bytes, bytes]:
@@ -61,7 +61,7 @@ def test_damage(name):
         cut = payload[:length]
         with pytest.raises(_native.CorruptData):
             run(cut, crc32(cut), check)
-    longer = payload + b"x"
+    longer = payload + b"xxxx"
     with pytest.raises(_native.CorruptData):
         run(longer, crc32(longer), check)
 
