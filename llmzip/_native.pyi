@@ -50,13 +50,13 @@ class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Encoder: ...
-    def set_base(self, base: bytes) -> None:
+    def set_base(self, base: ReadableBuffer) -> None:
         """What the segment is a change of, as long as it; before all else."""
 
-    def look_ahead(self, segment: bytes) -> None:
+    def look_ahead(self, segment: ReadableBuffer) -> None:
         """Shows the whole segment before the first `write`; `tensor` trains on it."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: ReadableBuffer) -> None: ...
     def finish_chunk(self) -> bytes:
         """The chunk's coded bytes; where they are not shorter, it must be stored as type 3."""
 
@@ -72,10 +72,10 @@ class Decoder:
     """Decodes one segment: for a coded chunk `begin_chunk`, `read` all of it, `end_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Decoder: ...
-    def set_base(self, base: bytes) -> None:
+    def set_base(self, base: ReadableBuffer) -> None:
         """As the encoder's."""
 
-    def begin_chunk(self, payload: bytes) -> None: ...
+    def begin_chunk(self, payload: ReadableBuffer) -> None: ...
     def read(self, length: int) -> bytes:
         """The next `length` bytes of the chunk."""
 
@@ -95,7 +95,7 @@ class Decoder:
     def end_chunk(self) -> None:
         """Checks that all of the payload was used."""
 
-    def train(self, data: bytes) -> None:
+    def train(self, data: ReadableBuffer) -> None:
         """Advances over the bytes of a chunk of type 3, in any pieces."""
 
     @property

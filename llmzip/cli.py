@@ -43,6 +43,10 @@ def _run(job: Job, report: Report) -> None:
             from llmzip.commands.test import run
         case "list":
             from llmzip.commands.list import run
+        case "cat":
+            from llmzip.commands.cat import run
+        case "estimate":
+            from llmzip.commands.estimate import run
         case "recover":
             from llmzip.commands.recover import run
     run(job, report)

@@ -26,14 +26,15 @@ def estimate(size: int, level: int, predictor: str | None, threads: int) -> Esti
 
     threads: as in `Options`; a segment is coded by one thread.
     """
-    rate = _RATES.get(route.candidates(level, predictor)[0].id, {}).get(level)
+    predictors = route.candidates(level, predictor)
+    rate = _RATES.get(predictors[0].id, {}).get(level)
     if rate is None:
         return None
     segment = route.segment_size(level)
     segments = max(-(-size // segment), 1)
     used = min(threads or cores(), segments)
     largest = min(segment, max(size, 1))
-    memory = used * (route.most_memory(level, predictor, largest) + 2 * largest)
+    memory = used * (route.most_memory(predictors, level, largest) + 2 * largest)
     # The last round of segments may leave threads idle.
     rounds = -(-segments // used)
     return Estimate(min(size, rounds * segment) / rate, memory)

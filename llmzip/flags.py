@@ -101,6 +101,11 @@ _FIELDS = {
     - {"mode", "version", "stdout", "output", "output_dir", "keep", "remove"}
     - {"level", "predictor", "verify"},
     "list": frozenset({"recursive", "force", "quiet", "verbose", "progress", "as_json", "help"}),
+    "cat": frozenset(
+        {"output", "force", "threads", "memory"}
+        | {"quiet", "verbose", "progress", "as_json", "help"}
+    ),
+    "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
     "recover": frozenset(
         {"stdout", "output", "force", "threads", "memory"}
         | {"quiet", "verbose", "progress", "as_json", "help"}

@@ -54,7 +54,7 @@ class From:
         return data
 
 
-def write_all(sink: BinaryIO, data: bytes) -> None:
+def write_all(sink: BinaryIO, data: bytes | bytearray) -> None:
     """Writes all of `data`."""
     view = memoryview(data)
     while view:

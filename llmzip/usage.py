@@ -9,7 +9,8 @@ from llmzip.flags import Flag, flags_of
 SHORT = """\
 Usage: llmzip [OPTIONS] [FILE]...      compress each FILE to FILE.llmz
        llmzip -d FILE.llmz             decompress to FILE
-       llmzip VERB -h                  compress decompress test list recover
+       llmzip VERB -h                  compress decompress test list cat
+                                       estimate recover
        tar -I llmzip -cf DIR.tar.llmz DIR
 'llmzip -h' lists all options.
 """
@@ -26,6 +27,8 @@ Verbs:
   decompress  get files back; as -d
   test        decode everything, write nothing; as -t
   list        show what archives hold; as -l
+  cat         write one tensor of an archive, or all it holds, to standard output
+  estimate    say what compressing tensors would give, before anything is written
   recover     save what can be saved of a broken archive
 
 Examples:
@@ -65,8 +68,21 @@ Decode each archive completely and compare all checks; write nothing.
     "list": """\
 Usage: llmzip list [OPTIONS] [FILE]...
 
-Show what each archive holds and what decoding it takes, without decoding it; -v shows every
-segment.
+Show what each archive holds and what decoding it takes; tensors with their kind, shape and
+size. Of their content nothing is decoded. -v shows every segment.
+""",
+    "cat": """\
+Usage: llmzip cat [OPTIONS] ARCHIVE [TENSOR]
+
+Write the bytes of one tensor to standard output or, with -o, to a file: little-endian, as
+they are in the file that was compressed. No other tensor is read. Without TENSOR, write all
+that ARCHIVE holds.
+""",
+    "estimate": """\
+Usage: llmzip estimate [OPTIONS] FILE...
+
+Say what compressing the tensors of each FILE would give, from samples, within seconds;
+nothing is written.
 """,
     "recover": """\
 Usage: llmzip recover [OPTIONS] BROKEN -o OUT

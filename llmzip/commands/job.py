@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmzip.errors import UsageError
 from llmzip.record import Record
 
-VERBS = ("compress", "decompress", "test", "list", "recover")
+VERBS = ("compress", "decompress", "test", "list", "cat", "estimate", "recover")
 
 
 class Job(Record):
@@ -38,7 +38,7 @@ class Job(Record):
     @property
     def codes(self) -> bool:
         """Whether this writes data, rather than looking at it."""
-        return self.mode in ("compress", "decompress", "recover")
+        return self.mode in ("compress", "decompress", "cat", "recover")
 
     def check(self) -> None:
         """Raise UsageError for options that contradict each other."""
@@ -65,14 +65,17 @@ class Job(Record):
             raise UsageError("--rm needs the verification; leave out --no-verify")
         if self.output_dir and "-" in self.files:
             raise UsageError("standard input has no name for --output-dir; use -o FILE")
+        if self.mode == "cat" and len(self.files) > 2:
+            raise UsageError("cat takes an archive and the name of one tensor in it")
         if self.mode == "recover":
             if len(self.files) > 1:
                 raise UsageError("recover takes one archive at a time")
             if not destinations:
                 raise UsageError("recover needs a place to write to; use -o FILE")
-        elif self.output and len(self.files) > 1:
+        elif self.output and len(self.files) > 1 and self.mode != "cat":
             raise UsageError("-o takes one input; use --output-dir DIR for several")
         to_stdout = self.stdout or self.output == "-" or (not destinations and "-" in self.files)
+        to_stdout = to_stdout or (self.mode == "cat" and not destinations)
         if self.as_json and to_stdout:
             raise UsageError("with --json standard output holds the report; use -o FILE for data")
 

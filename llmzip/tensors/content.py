@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator
+from typing import BinaryIO, cast
 
 from llmzip import _native, container, directory, route
 from llmzip.container import ChunkHead, PredictorRef
@@ -21,7 +22,7 @@ from llmzip.workers import cores
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from typing import Any, BinaryIO
+    from typing import Any
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -35,6 +36,15 @@ class _Part(Record):
     begin: int
     end: int
     out: memoryview
+
+
+def _writable(buffer: WriteableBuffer) -> memoryview:
+    """The bytes of a buffer."""
+    view = memoryview(buffer)
+    if view.readonly or not view.c_contiguous:
+        raise UsageError("the buffer is read-only or has gaps: give one that can be filled")
+    # A view that has none cannot be cast.
+    return view.cast("B") if view.nbytes else memoryview(bytearray())
 
 
 class Content:
@@ -71,7 +81,9 @@ class Content:
 
     def reader(self) -> BinaryIO:
         """The content as a file that can seek; decodes what is read of it."""
-        return LlmzFile(self._view(), limits=self._limits) if self.packed else self._view()
+        if not self.packed:
+            return self._view()
+        return cast(BinaryIO, LlmzFile(self._view(), limits=self._limits))
 
     def read_into(self, begin: int, buffer: WriteableBuffer, threads: int = 1) -> None:
         """Fills `buffer` with the content from byte `begin` on; there must be as much.
@@ -83,7 +95,7 @@ class Content:
 
     def read_all_into(self, buffer: WriteableBuffer, threads: int = 1) -> int:
         """As `read_into` for all content; checks the content hash too. Returns its bytes."""
-        view = memoryview(buffer).cast("B")
+        view = _writable(buffer)
         if len(view) < self.size:
             raise UsageError(
                 f"the buffer has {len(view):,} bytes, the content {self.size:,}: give a larger one"
@@ -94,15 +106,13 @@ class Content:
         return self.size
 
     def _target(self, begin: int, buffer: WriteableBuffer) -> memoryview:
-        view = memoryview(buffer).cast("B")
-        if view.readonly:
-            raise UsageError("the buffer is read-only: give one that can be written")
+        view = _writable(buffer)
         if begin < 0 or begin + len(view) > self.size:
             raise UsageError(f"the content ends at byte {self.size:,}")
         return view
 
     def _view(self) -> BinaryIO:
-        return View(self._data)  # type: ignore[return-value]
+        return cast(BinaryIO, View(self._data))
 
     def _read(self, begin: int, view: memoryview, threads: int) -> list[bytes]:
         """What the chunks of each segment in turn add to the content hash."""
@@ -231,9 +241,7 @@ class _Chunks:
                 header = self._header
                 self._native = route.new_decoder(self._ref, header.settings, header.raw_len)
             if head.type == container.CODED and self._native:
-                return self._native.decode_chunk_into(
-                    payload, target, head.payload_crc, head.check
-                )
+                return self._native.decode_chunk_into(payload, target, head.payload_crc, head.check)
             digest = _native.copy_chunk_into(payload, target, head.payload_crc, head.check)
             if head.type == container.STORED_AFTER_CODING and self._native:
                 self._native.train(target)

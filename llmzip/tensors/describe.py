@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import BinaryIO, cast
 
 from llmzip.errors import LlmzError
 from llmzip.file import LlmzFile
@@ -11,8 +12,6 @@ from llmzip.tensors.layout import plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from llmzip.describe import ArchiveInfo, ChunkCounts
     from llmzip.tensors.region import Region
 
@@ -78,7 +77,7 @@ def _regions(archive: ArchiveInfo, source: BinaryIO | None) -> dict[str, Region]
         return {}
     source.seek(archive.offset)
     try:
-        regions = plan(LlmzFile(source), archive.raw_bytes) or ()
+        regions = plan(cast(BinaryIO, LlmzFile(source)), archive.raw_bytes) or ()
     except LlmzError:
         # A predictor that is not here, or damage, which `test` is there to find.
         return {}

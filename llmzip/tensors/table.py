@@ -83,9 +83,7 @@ def _safetensors(source: BinaryIO, length: int) -> Table:
     found = []
     for name, entry in entries.items():
         begin, end = entry["data_offsets"]
-        found.append(
-            Tensor(name, entry["dtype"], tuple(entry["shape"]), base + begin, base + end)
-        )
+        found.append(Tensor(name, entry["dtype"], tuple(entry["shape"]), base + begin, base + end))
     found.sort(key=lambda tensor: (tensor.begin, tensor.end))
     return Table({tensor.name: tensor for tensor in found}, metadata)
 

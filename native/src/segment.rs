@@ -140,15 +140,18 @@ impl Encoder {
             .map_err(raise)
     }
 
-    fn set_base(&mut self, py: Python<'_>, base: &[u8]) -> PyResult<()> {
+    fn set_base(&mut self, py: Python<'_>, base: Bytes) -> PyResult<()> {
+        let base = base.as_slice();
         py.detach(|| self.0.set_base(base)).map_err(raise)
     }
 
-    fn look_ahead(&mut self, py: Python<'_>, segment: &[u8]) {
+    fn look_ahead(&mut self, py: Python<'_>, segment: Bytes) {
+        let segment = segment.as_slice();
         py.detach(|| self.0.look_ahead(segment));
     }
 
-    fn write(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+    fn write(&mut self, py: Python<'_>, data: Bytes) -> PyResult<()> {
+        let data = data.as_slice();
         py.detach(|| self.0.write(data)).map_err(raise)
     }
 
@@ -189,12 +192,15 @@ impl Decoder {
             .map_err(raise)
     }
 
-    fn set_base(&mut self, py: Python<'_>, base: &[u8]) -> PyResult<()> {
+    fn set_base(&mut self, py: Python<'_>, base: Bytes) -> PyResult<()> {
+        let base = base.as_slice();
         py.detach(|| self.0.set_base(base)).map_err(raise)
     }
 
-    fn begin_chunk(&mut self, payload: &[u8]) -> PyResult<()> {
-        self.0.begin_chunk(payload.to_vec()).map_err(raise)
+    fn begin_chunk(&mut self, payload: Bytes) -> PyResult<()> {
+        self.0
+            .begin_chunk(payload.as_slice().to_vec())
+            .map_err(raise)
     }
 
     fn read<'py>(&mut self, py: Python<'py>, length: usize) -> PyResult<Bound<'py, PyBytes>> {
@@ -240,7 +246,8 @@ impl Decoder {
     }
 
     /// Advances the predictor over bytes stored in the clear (chunk type 3).
-    fn train(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+    fn train(&mut self, py: Python<'_>, data: Bytes) -> PyResult<()> {
+        let data = data.as_slice();
         py.detach(|| self.0.train(data)).map_err(raise)
     }
 

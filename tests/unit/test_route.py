@@ -88,7 +88,8 @@ def test_bounds_hold_for_every_choice():
         for name in (None, "store", "zstd"):
             for data in (NOISE[:100_000], words(5000)):
                 choice = route.choose(data, level, name)
-                assert choice.predictor in route.candidates(level, name)
+                among = route.candidates(level, name)
+                assert choice.predictor in among
                 need = route.memory(choice, len(data))
-                assert need <= route.most_memory(level, name, len(data))
+                assert need <= route.most_memory(among, level, len(data))
         assert route.segment_size(level) >= 1 << 20

@@ -1,0 +1,113 @@
+"""Chunks decoded in one call: `_native.Decoder.decode_chunk_into` and its neighbours."""
+
+from __future__ import annotations
+
+from random import Random
+from zlib import crc32
+
+import pytest
+
+from llmzip import _native
+
+RAW = bytes(Random(1).choices(range(8), k=70_001))
+NAMES = {"store": b"", "zstd": b"\x03", "cm": None, "tensor": _native.tensor_settings(6, "bf16", 50, False)}
+
+
+def coded(name: str) -> tuple[bytes, bytes]:
+    """Settings of predictor `name`, and RAW coded with them as one chunk."""
+    settings = NAMES[name]
+    if settings is None:
+        settings = _native.settings(name, 1, 3, b"")
+    encoder = _native.Encoder(name, 1, settings, len(RAW))
+    encoder.look_ahead(RAW)
+    encoder.write(memoryview(RAW))
+    return settings, encoder.finish_chunk()
+
+
+def decoder(name: str, settings: bytes) -> _native.Decoder:
+    return _native.Decoder(name, 1, settings, len(RAW))
+
+
+@pytest.mark.parametrize("name", ["zstd", "cm", "tensor"])
+def test_one_call_is_as_good_as_three(name):
+    settings, payload = coded(name)
+    check = _native.xxh3_128(RAW)
+    assert decoder(name, settings).decode_chunk(payload, len(RAW)) == RAW
+    out = bytearray(len(RAW))
+    crc = crc32(payload)
+    got = decoder(name, settings).decode_chunk_into(memoryview(payload), out, crc, check[:8])
+    assert (out, got) == (RAW, check)
+    pieces = decoder(name, settings)
+    pieces.begin_chunk(bytearray(payload))
+    assert pieces.read(1) + pieces.read(9999) + pieces.read(len(RAW) - 10_000) == RAW
+    pieces.end_chunk()
+
+
+@pytest.mark.parametrize("name", ["zstd", "cm", "tensor"])
+def test_damage(name):
+    settings, payload = coded(name)
+    check, crc = _native.xxh3_128(RAW)[:8], crc32(payload)
+    out = bytearray(len(RAW))
+
+    def run(payload: bytes, crc: int, check: bytes) -> None:
+        decoder(name, settings).decode_chunk_into(payload, out, crc, check)
+
+    with pytest.raises(_native.CorruptData, match="a chunk is damaged"):
+        run(payload, crc ^ 1, check)
+    for bad in (check[:7] + bytes([check[7] ^ 1]), check[:7], b"", check + check):
+        with pytest.raises(_native.CorruptData, match="does not decode to what was coded"):
+            run(payload, crc, bad)
+    for length in (0, 1, len(payload) // 2, len(payload) - 1):
+        cut = payload[:length]
+        with pytest.raises(_native.CorruptData):
+            run(cut, crc32(cut), check)
+    longer = payload + b"xxxx"
+    with pytest.raises(_native.CorruptData):
+        run(longer, crc32(longer), check)
+
+
+def test_tensor_refuses_a_chunk_of_another_length():
+    settings, payload = coded("tensor")
+    for length in (0, len(RAW) - 1, len(RAW) + 1):
+        with pytest.raises(_native.CorruptData):
+            decoder("tensor", settings).decode_chunk(payload, length)
+
+
+def test_buffers_that_do_not_do():
+    settings, payload = coded("tensor")
+    crc = crc32(payload)
+    with pytest.raises(BufferError, match="read-only"):
+        decoder("tensor", settings).decode_chunk_into(payload, bytes(len(RAW)), crc, b"")
+    with pytest.raises(BufferError, match="contiguous"):
+        gaps = memoryview(bytearray(2 * len(RAW)))[::2]
+        decoder("tensor", settings).decode_chunk_into(payload, gaps, crc, b"")
+    both = memoryview(bytearray(payload) + bytearray(len(RAW)))
+    begin = len(payload)
+    for at in (begin - 1, 0):
+        with pytest.raises(ValueError, match="overlap"):
+            out = both[at : at + len(RAW)]
+            decoder("tensor", settings).decode_chunk_into(both[:begin], out, crc, b"")
+    check = _native.xxh3_128(RAW)[:8]
+    out = both[begin:]
+    decoder("tensor", settings).decode_chunk_into(both[:begin], out, crc, check)
+    assert out == RAW
+
+
+def test_copies():
+    check = _native.xxh3_128(RAW)
+    out = bytearray(len(RAW))
+    assert _native.copy_chunk_into(RAW, out, crc32(RAW), check[:8]) == check
+    assert out == RAW
+    nines = b"\x09" * len(RAW)
+    check = _native.xxh3_128(nines)
+    assert _native.copy_chunk_into(b"\x09", out, crc32(b"\x09"), check[:8]) == check
+    assert out == nines
+    with pytest.raises(ValueError, match="another length"):
+        _native.copy_chunk_into(RAW[:-1], out, 0, check[:8])
+    with pytest.raises(_native.CorruptData, match="a chunk is damaged"):
+        _native.copy_chunk_into(RAW, out, crc32(RAW) ^ 1, check[:8])
+
+
+def test_crc32_is_that_of_zlib():
+    for data in (b"", b"1", RAW, memoryview(RAW)[1:], bytearray(RAW)):
+        assert _native.crc32(data) == crc32(data)
