@@ -40,10 +40,11 @@ def settings(id: str, version: int, level: int, sample: bytes) -> bytes:
     They never need more memory than those for an empty sample.
     """
 
-def tensor_settings(level: int, kind: str, row: int, delta: bool) -> bytes:
+def tensor_settings(level: int, kind: str, row: int, base: int | None) -> bytes:
     """Settings of `tensor` for elements of `kind` in rows of `row` elements, 0 for none.
 
-    delta: whether the segment is coded as a change of a base. ValueError where `kind` has none.
+    base: where in a base file is what the segment is coded as a change of, or None. ValueError
+        where `kind` has no changes.
     """
 
 class Encoder:

@@ -36,6 +36,9 @@ MIN_CHUNK_HEAD = 17
 
 STORED, CODED, CONSTANT, STORED_AFTER_CODING = range(4)
 
+# Kinds of models: one at hand, one in the archive, a file that tensors are changes of.
+MODEL, EMBEDDED, BASE = 1, 2, 3
+
 _MAX_WRITER = 255
 _MAX_COMMENT = 10_000
 _NO_FLAGS = "needs a newer llmzip: it uses a feature that this version does not know"
@@ -50,7 +53,7 @@ class PredictorRef(Record):
 
 
 class ModelRef(Record):
-    """A model that decoding needs: `kind` 1 must be at hand, 2 is embedded; `length` in bytes."""
+    """What decoding needs: `kind` is `MODEL`, `EMBEDDED` or `BASE`; `length` in bytes."""
 
     kind: int
     sha256: bytes
@@ -329,7 +332,7 @@ def _parse_models(value: _Fields) -> tuple[ModelRef, ...]:
     found: list[ModelRef] = []
     while value.left:
         kind = value.uint(1)
-        if kind not in (1, 2):
+        if kind not in (MODEL, EMBEDDED, BASE):
             raise UnsupportedError(f"the archive {_NO_FLAGS} (model of kind {kind})")
         found.append(ModelRef(kind, value.take(32), value.varint(), value.text(value.uint(1))))
     return tuple(found)

@@ -7,6 +7,7 @@ import io
 import os
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from llmzip.base import Bases
 from llmzip.directory import seekable
 from llmzip.incremental import options_for
 from llmzip.limits import Limits
@@ -27,15 +28,17 @@ _BUFFER = 128 << 10
 class _Content(io.RawIOBase):
     """The content of all archives in `source`: from front to back, until somebody seeks."""
 
-    def __init__(self, source: BinaryIO, limits: Limits) -> None:
+    def __init__(self, source: BinaryIO, limits: Limits, bases: Bases) -> None:
         self._source = source
         self._limits = limits
+        self._bases = bases
         self._seekable = seekable(source)
         self._begin = source.tell() if self._seekable else 0
         self._position = 0
         self._rest = memoryview(b"")
         self._events = pull(source, walk_file(self._begin))
-        self._decoder = EventDecoder(Guard(limits))
+        self._guard = Guard(limits, bases)
+        self._decoder = EventDecoder(self._guard)
         self._broken = Broken()
         self._random: RandomAccess | None = None
 
@@ -82,9 +85,15 @@ class _Content(io.RawIOBase):
             self._rest = memoryview(b"")
         return offset
 
+    def close(self) -> None:
+        self._guard.close()
+        if self._random is not None:
+            self._random.close()
+        super().close()
+
     def _index(self) -> RandomAccess:
         if self._random is None:
-            self._random = RandomAccess(self._source, self._begin, self._limits)
+            self._random = RandomAccess(self._source, self._begin, self._limits, self._bases)
             self._rest = memoryview(b"")
         return self._random
 
@@ -97,6 +106,8 @@ class LlmzFile(io.BufferedIOBase):
         allowed.
     level, options: for writing alone; one of them at most.
     limits: for reading alone.
+    base: for reading alone: the file that tensors of the archive are changes of, or a folder that
+        has it, where it is not beside the archive.
 
     Reading is sequential and checks everything, the content hash included, until the first `seek`;
     from then on the index is used and every chunk's own check holds. A segment that was asked for
@@ -113,6 +124,7 @@ class LlmzFile(io.BufferedIOBase):
         level: int | None = None,
         options: Options | None = None,
         limits: Limits | None = None,
+        base: str | None = None,
     ) -> None:
         self._owned: BinaryIO | None = None
         self._reader: io.BufferedReader | None = None
@@ -134,7 +146,10 @@ class LlmzFile(io.BufferedIOBase):
             raise TypeError("file must be a path or a binary file object")
         self._mode = "rb" if kind == "r" else "wb"
         if made is None:
-            content = _Content(self._fp, limits or Limits())
+            beside = None
+            if isinstance(file, (str, bytes, os.PathLike)):
+                beside = os.path.dirname(os.fsdecode(file)) or "."
+            content = _Content(self._fp, limits or Limits(), Bases(beside, base))
             self._reader = io.BufferedReader(content, _BUFFER)
         else:
             threads = made.threads or cores()
@@ -235,6 +250,8 @@ class LlmzFile(io.BufferedIOBase):
                         for part in encoder.finish():
                             write_all(self._fp, part)
         finally:
+            if self._reader is not None:
+                self._reader.close()
             self._encoder = self._reader = None
             try:
                 if self._owned is not None:

@@ -69,6 +69,11 @@ FLAGS = (
         *(str, "NAME"),
     ),
     Flag(
+        *("base", "", ("base",)),
+        "Code tensors as changes of those in FILE, or in the file of that name in folder FILE.",
+        *(str, "FILE"),
+    ),
+    Flag(
         *("verify", "", ("no-verify",)),
         "Do not decode what was written to compare it; half the time.",
         False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from llmzip.record import Record
 from llmzip.tensors.kinds import KINDS
@@ -24,6 +24,7 @@ class Piece(Record):
     label: what the index calls it.
     kind: element kind of a tensor, or "" for other content.
     row: elements of a tensor's row, 0 where it has none.
+    base: where in a base file the same tensor has this content, -1 without.
     small: whether it is so little beside the file's tensors that only the time it takes counts.
     """
 
@@ -32,10 +33,16 @@ class Piece(Record):
     kind: str = ""
     row: int = 0
     small: bool = False
+    base: int = -1
 
 
-def cut(regions: Iterable[Region], segment_size: int) -> Iterator[Piece]:
-    """The segments of a file with these regions; `segment_size` is for what is no tensor."""
+def cut(
+    regions: Iterable[Region], segment_size: int, base: Mapping[str, Region] | None = None
+) -> Iterator[Piece]:
+    """The segments of a file with these regions; `segment_size` is for what is no tensor.
+
+    base: the tensors of a base file by name.
+    """
     regions = tuple(regions)
     little = sum(region.length for region in regions if region.kind) // _LITTLE
     for region in regions:
@@ -51,10 +58,14 @@ def cut(regions: Iterable[Region], segment_size: int) -> Iterator[Piece]:
                 row = 0
             whole = units * unit if row else unit
             size = max(_TENSOR // whole, 1) * whole
+        like = base.get(region.label) if base and region.kind else None
+        if like and (like.kind, like.shape) != (region.kind, region.shape):
+            like = None
         for at in range(0, region.length, size):
             length = min(size, region.length - at)
             small = not region.kind and region.length <= little
-            yield Piece(length, region.label, region.kind, row, small)
+            where = like.offset + at if like else -1
+            yield Piece(length, region.label, region.kind, row, small, where)
 
 
 def _row(shape: tuple[int, ...]) -> int:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from llmzip import route
-from llmzip.container import Header
+from llmzip.container import BASE, Header
 from llmzip.directory import content_size
 from llmzip.errors import CorruptError, LlmzError, ModelError, UsageError
 from llmzip.limits import Limits
@@ -38,6 +38,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO, Literal
 
+    from llmzip.base import Base, Bases
+
 # Coded bytes and, apart from them, raw bytes that a segment may hold while others are decoded.
 _MOST_HELD = 64 << 20
 _LEAST_HELD = 2 << 20
@@ -48,17 +50,30 @@ def check_header(header: Header) -> None:
     for ref in header.metadata.predictors:
         route.require(ref)
     for model in header.metadata.models:
+        if model.kind == BASE:
+            continue
         raise ModelError(
             f"model {model.name!r} (sha256 {model.sha256.hex()}) is needed, and this llmzip has "
             "no predictor that takes one: install a version that has"
         )
 
 
+def find_base(header: Header, bases: Bases | None) -> Base | None:
+    """The file that tensors of the archive are changes of; `ModelError` where it is missing."""
+    if not header.metadata.models:
+        return None
+    from llmzip.base import Bases
+
+    return (bases or Bases()).resolve(header)
+
+
 class Guard:
     """Holds what is decoded to the limits, and to the archive's content hash."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, bases: Bases | None = None) -> None:
         self._limits = limits
+        self._bases = bases
+        self.base: Base | None = None
         self._hash = hashlib.sha256()
         self._start = 0
         self.tally = Tally()
@@ -66,8 +81,17 @@ class Guard:
     def header(self, event: ArchiveStart) -> None:
         """To be called at every archive's start."""
         check_header(event.header)
+        if event.header.metadata.models:
+            self.close()
+            self.base = find_base(event.header, self._bases)
         self._hash = hashlib.sha256()
         self._start = event.offset
+
+    def close(self) -> None:
+        """Closes the base of the archive, if it has one."""
+        if self.base is not None:
+            self.base.close()
+            self.base = None
 
     def segment(self, event: SegmentStart) -> int:
         """To be called before a segment is decoded; returns the bytes of memory it takes."""
@@ -108,7 +132,7 @@ class EventDecoder:
             return raw
         if isinstance(event, SegmentStart):
             self._guard.segment(event)
-            self._segment = SegmentDecoder(event, self._tick)
+            self._segment = SegmentDecoder(event, self._tick, self._guard.base)
         elif isinstance(event, SegmentEnd) and self._segment:
             self._segment.finish()
             self._segment = None
@@ -147,8 +171,9 @@ class _Task:
     input: whether chunks may follow; "cut" where they end too early.
     """
 
-    def __init__(self, start: SegmentStart, memory: int, held: int) -> None:
+    def __init__(self, start: SegmentStart, memory: int, held: int, base: Base | None) -> None:
         self.start = start
+        self.base = base
         self.memory = memory
         self.held = held
         self.coded: deque[Chunk] = deque()
@@ -249,7 +274,7 @@ class _Parallel:
         held = max(
             min((self._allowed - memory) // 2, event.header.raw_len, _MOST_HELD), _LEAST_HELD
         )
-        task = _Task(event, memory + 2 * held, held)
+        task = _Task(event, memory + 2 * held, held, self._guard.base)
         if task.memory * self._threads > self._allowed and self._notice:
             fitting = max(self._allowed // task.memory, 1)
             self._notice(
@@ -322,7 +347,7 @@ class _Parallel:
 
     def _work(self, task: _Task) -> None:
         try:
-            decoder = SegmentDecoder(task.start, self._tick)
+            decoder = SegmentDecoder(task.start, self._tick, task.base)
             while (chunk := self._next(task)) is not None:
                 result = decoder.decode(chunk)
                 with self._changed:
@@ -364,6 +389,7 @@ def read_archive(
     limits: Limits | None = None,
     progress: Report | None = None,
     notice: Notice | None = None,
+    bases: Bases | None = None,
 ) -> Summary:
     """Decompresses all archives that `source` holds one after the other to `sink`.
 
@@ -374,22 +400,26 @@ def read_archive(
     threads: segments decoded at a time; 0 means one for each core.
     progress: called from this thread, about ten times a second.
     notice: called with a line where fewer threads are used than asked, to stay within `limits`.
+    bases: where the base of changed tensors is looked for.
     """
     limits = limits or Limits()
     threads = threads or cores()
     total = content_size(source) if progress else None
     meter = Meter(progress, total)
-    guard = Guard(limits)
+    guard = Guard(limits, bases)
     events = pull(source, walk_file())
-    if threads == 1:
-        decoder = EventDecoder(guard, meter.tick("decompress"))
-        for event in events:
-            raw = decoder.decode(event)
-            if sink is not None:
-                write_all(sink, raw)
-    else:
-        with _Parallel(sink, threads, limits, guard, meter, notice) as parallel:
-            parallel.run(events)
+    try:
+        if threads == 1:
+            decoder = EventDecoder(guard, meter.tick("decompress"))
+            for event in events:
+                raw = decoder.decode(event)
+                if sink is not None:
+                    write_all(sink, raw)
+        else:
+            with _Parallel(sink, threads, limits, guard, meter, notice) as parallel:
+                parallel.run(events)
+    finally:
+        guard.close()
     meter.report(last=True)
     return guard.tally.summary()
 

@@ -124,9 +124,47 @@ def most_memory(predictors: tuple[PredictorRef, ...], level: int, raw_len: int) 
     return max(memory(_with_settings(ref, level, b""), raw_len) for ref in predictors)
 
 
+_TENSOR = "tensor"
+# Settings of a change: those of a tensor, and where in the base it is.
+_CHANGE_SETTINGS = 15
+_PROBE = 256 << 10
+
+
 def for_tensor(level: int, kind: str, row: int) -> Choice:
     """The predictor for a segment of elements of `kind` in rows of `row` elements."""
-    return Choice(_named("tensor"), _native.tensor_settings(level, kind, row, False))
+    return Choice(_named(_TENSOR), _native.tensor_settings(level, kind, row, None))
+
+
+def as_change(own: Choice, kind: str, data: bytes, base: bytes, offset: int) -> Choice | None:
+    """The choice for coding `data` as a change of `base`, where a sample says that it is smaller.
+
+    own: the choice without a base. offset: where in the base file `base` is.
+    """
+    try:
+        row = int.from_bytes(own.settings[3:7], "little")
+        settings = _native.tensor_settings(own.settings[0], kind, row, offset)
+    except ValueError:
+        return None
+    change = Choice(own.predictor, settings)
+    at = (len(data) - _PROBE) // 2 // 8 * 8 if len(data) > _PROBE else 0
+    sample, of = data[at : at + _PROBE], base[at : at + _PROBE]
+    return change if _sampled(change, sample, of) < _sampled(own, sample, None) else None
+
+
+def _sampled(choice: Choice, sample: bytes, base: bytes | None) -> int:
+    encoder = new_encoder(choice.predictor, choice.settings, len(sample))
+    if base is not None:
+        encoder.set_base(base)
+    encoder.look_ahead(sample)
+    encoder.write(sample)
+    return len(encoder.finish_chunk())
+
+
+def base_offset(ref: PredictorRef, settings: bytes) -> int | None:
+    """Where in its base a segment's content is; None for one that has no base."""
+    if ref.id != _TENSOR or len(settings) != _CHANGE_SETTINGS:
+        return None
+    return int.from_bytes(settings[7:], "little")
 
 
 def for_small(level: int) -> Choice | None:

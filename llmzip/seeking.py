@@ -9,11 +9,15 @@ from typing import BinaryIO
 
 from llmzip.directory import Archive, check_segment, read_directory, read_segment_header
 from llmzip.limits import Limits
-from llmzip.reader import check_header
+from llmzip.reader import check_header, find_base
 from llmzip.record import Record
 from llmzip.segments import SegmentDecoder, check_memory, segment_memory
 from llmzip.streams import From
 from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmzip.base import Base, Bases
 
 _CACHE_BYTES = 64 << 20
 
@@ -36,8 +40,12 @@ class RandomAccess:
     going back a little, do not decode again.
     """
 
-    def __init__(self, source: BinaryIO, begin: int, limits: Limits) -> None:
+    def __init__(
+        self, source: BinaryIO, begin: int, limits: Limits, bases: Bases | None = None
+    ) -> None:
         self._source = source
+        self._bases = bases
+        self._found: dict[int, Base | None] = {}
         self._limits = limits
         self.places: list[Place] = []
         self.starts: list[int] = []
@@ -84,6 +92,19 @@ class RandomAccess:
             if inside < starts[number] + len(raw):
                 return memoryview(raw)[inside - starts[number] :]
 
+    def close(self) -> None:
+        """Closes the bases that were needed."""
+        for base in self._found.values():
+            if base is not None:
+                base.close()
+        self._found.clear()
+
+    def _base(self, archive: Archive) -> Base | None:
+        # Looked for when content is asked for: headers can be read without it.
+        if archive.offset not in self._found:
+            self._found[archive.offset] = find_base(archive.header, self._bases)
+        return self._found[archive.offset]
+
     def _keep(self, key: tuple[int, int], raw: bytes) -> None:
         if key not in self._cache:
             self._cached_bytes += len(raw)
@@ -103,7 +124,7 @@ class RandomAccess:
         for event in pull(source, walk_alone(offset, metadata.predictors, metadata.bounds, seq)):
             if isinstance(event, SegmentStart):
                 check_memory(segment_memory(event), self._limits)
-                decoder = SegmentDecoder(event)
+                decoder = SegmentDecoder(event, base=self._base(archive))
             elif isinstance(event, Chunk) and decoder:
                 yield decoder.decode(event)
             elif decoder:

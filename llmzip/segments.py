@@ -17,6 +17,7 @@ from llmzip.errors import (
     CorruptError,
     LimitError,
     LlmzError,
+    ModelError,
     PredictionMismatch,
     UnsupportedError,
     UsageError,
@@ -30,6 +31,8 @@ from llmzip.walk import ANY_BOUNDS, Chunk, SegmentStart, pull, walk_alone
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
+
+    from llmzip.base import Base
 
 Tick: TypeAlias = Callable[[int, int], None]
 """Called with the raw and the coded bytes done since the last call; may raise to end the work."""
@@ -132,9 +135,17 @@ class _Pace:
 
 
 def encode(
-    data: bytes, choice: route.Choice, seq: int, index: int, tick: Tick = no_tick
+    data: bytes,
+    choice: route.Choice,
+    seq: int,
+    index: int,
+    tick: Tick = no_tick,
+    base: bytes | None = None,
 ) -> Encoded:
-    """Codes `data` with `choice`, which is number `index` among the archive's predictors."""
+    """Codes `data` with `choice`, which is number `index` among the archive's predictors.
+
+    base: what it is a change of, where `choice` says so; as long as `data`.
+    """
     ref = choice.predictor
     pace = _Pace()
     encoder: _native.Encoder | None = None
@@ -152,6 +163,8 @@ def encode(
         else:
             if encoder is None:
                 encoder = route.new_encoder(ref, choice.settings, len(data))
+                if base is not None:
+                    encoder.set_base(base)
                 encoder.look_ahead(data)
             for at, end in pace.pieces(len(raw)):
                 encoder.write(raw[at:end])
@@ -181,8 +194,9 @@ def encode(
 class SegmentDecoder:
     """Decodes one segment, chunk by chunk, and checks everything before it hands bytes out."""
 
-    def __init__(self, start: SegmentStart, tick: Tick = no_tick) -> None:
+    def __init__(self, start: SegmentStart, tick: Tick = no_tick, base: Base | None = None) -> None:
         self._start = start
+        self._base = base
         self._tick = tick
         self._pace = _Pace()
         self._native: _native.Decoder | None = None
@@ -211,6 +225,19 @@ class SegmentDecoder:
         if self._seen < _CANARY_BYTES:
             self._check_canary()
 
+    def _new(self) -> _native.Decoder:
+        header, ref = self._start.header, self._start.predictor
+        decoder = route.new_decoder(ref, header.settings, header.raw_len)
+        offset = route.base_offset(ref, header.settings)
+        if offset is not None:
+            if self._base is None:
+                raise ModelError(f"segment {header.seq} is a change of a file that is not at hand")
+            content = self._base.read(offset, header.raw_len)
+            if len(content) < header.raw_len:
+                raise CorruptError("a change of what the base does not have", segment=header.seq)
+            decoder.set_base(content)
+        return decoder
+
     def _predicted(self, chunk: Chunk) -> bytes:
         header, ref = self._start.header, self._start.predictor
         coded = chunk.head.type == container.CODED
@@ -219,7 +246,7 @@ class SegmentDecoder:
         first = min(max(_CANARY_BYTES - self._seen, 0), chunk.head.raw_len)
         try:
             if self._native is None:
-                self._native = route.new_decoder(ref, header.settings, header.raw_len)
+                self._native = self._new()
             if coded:
                 self._native.begin_chunk(chunk.payload)
             parts = list(self._advance(self._native, chunk, 0, first))
@@ -236,12 +263,12 @@ class SegmentDecoder:
         return b"".join(parts)
 
     def _at_once(self, chunk: Chunk) -> bytes:
-        header, ref = self._start.header, self._start.predictor
+        header = self._start.header
         if header.canary:
             raise PredictionMismatch(header.seq)
         try:
             if self._native is None:
-                self._native = route.new_decoder(ref, header.settings, header.raw_len)
+                self._native = self._new()
             raw = self._native.decode_chunk(chunk.payload, chunk.head.raw_len)
         except _native.CorruptData as error:
             raise self._damaged(str(error), chunk) from None
@@ -294,6 +321,7 @@ def decode(
     limits: Limits,
     seq: int | None,
     tick: Tick = no_tick,
+    base: Base | None = None,
 ) -> Iterator[bytes]:
     """The content of the coded segment, chunk by chunk."""
     source = BytesIO(coded)
@@ -303,7 +331,7 @@ def decode(
             check_memory(segment_memory(event), limits)
             if limits.max_output is not None:
                 check_output(event.header.raw_len, limits.max_output)
-            decoder = SegmentDecoder(event, tick)
+            decoder = SegmentDecoder(event, tick, base)
         elif isinstance(event, Chunk) and decoder:
             yield decoder.decode(event)[0]
         elif decoder:
@@ -327,13 +355,17 @@ def check_output(asked: int, allowed: int) -> None:
 
 
 def verify(
-    encoded: Encoded, content: bytes, predictors: tuple[PredictorRef, ...], tick: Tick = no_tick
+    encoded: Encoded,
+    content: bytes,
+    predictors: tuple[PredictorRef, ...],
+    tick: Tick = no_tick,
+    base: Base | None = None,
 ) -> None:
     """Decodes `encoded` as a reader would; `VerifyError` unless it gives `content`."""
     at = 0
     limits = Limits(decoder_memory=encoded.memory)
     try:
-        for chunk in decode(encoded.data, predictors, limits, None, tick):
+        for chunk in decode(encoded.data, predictors, limits, None, tick, base):
             if content[at : at + len(chunk)] != chunk:
                 raise CorruptError(f"content differs from byte {at:,}")
             at += len(chunk)

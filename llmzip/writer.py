@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from llmzip import container, route
-from llmzip.container import Bounds, Footer, IndexEntry, Metadata, PredictorRef
+from llmzip.container import Bounds, Footer, IndexEntry, Metadata, ModelRef, PredictorRef
 from llmzip.directory import seekable
 from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
 from llmzip.options import Options
@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    from llmzip.base import Base
     from llmzip.inorder import InOrder
 
 _READ = 1 << 20
@@ -34,8 +35,9 @@ _NOT_READABLE = "what was written cannot be read back, nothing was kept"
 class Assembler:
     """Puts coded segments together to one archive; holds no segment."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, models: tuple[ModelRef, ...] = ()) -> None:
         self._options = options
+        self._models = models
         self._entries: list[IndexEntry] = []
         self._hash = hashlib.sha256()
         self._len = 0
@@ -45,7 +47,10 @@ class Assembler:
         # An empty archive has bounds too; 1 is the least that all of its readers take.
         largest = max(largest, 1)
         bounds = Bounds(largest, min(largest, container.MAX_CHUNK), memory)
-        metadata = Metadata(predictors, self._options.level, bounds, comment=self._options.comment)
+        options = self._options
+        metadata = Metadata(
+            predictors, options.level, bounds, models=self._models, comment=options.comment
+        )
         return self._counted(container.build_header(metadata))
 
     def segment(self, encoded: Encoded, label: str = "") -> bytes:
@@ -105,6 +110,7 @@ class ArchiveEncoder:
     threads. All but `feed`'s data lives in at most `threads` + 1 segments.
 
     plan: how the content is to be cut; what goes beyond it is cut by size.
+    base: the file that the plan's tensors may be changes of.
     """
 
     def __init__(
@@ -115,6 +121,7 @@ class ArchiveEncoder:
         threads: int = 1,
         notice: Notice | None = None,
         plan: Iterable[Piece] = (),
+        base: Base | None = None,
     ) -> None:
         self._options = options
         self._size = options.segment_size or route.segment_size(options.level)
@@ -128,7 +135,8 @@ class ArchiveEncoder:
         self._threads = threads
         self._notice = notice
         self._buffer = bytearray()
-        self._assembler = Assembler(options)
+        self._base = base if any(piece.base >= 0 for piece in self._plan) else None
+        self._assembler = Assembler(options, (self._base.ref,) if self._base else ())
         self._check = Push(walk_archive()) if options.verify else None
         self._pool: InOrder[_Cut, tuple[Encoded, str]] | None = None
         self._cuts = 0
@@ -249,16 +257,21 @@ class ArchiveEncoder:
     def _code(self, cut: _Cut) -> tuple[Encoded, str]:
         piece, level = cut.piece, self._options.level
         choice = None
+        of: bytes | None = None
         if piece.kind:
             choice = route.for_tensor(level, piece.kind, piece.row)
+            if self._base and piece.base >= 0 and len(cut.content) == piece.length:
+                of = self._base.read(piece.base, piece.length)
+                change = route.as_change(choice, piece.kind, cut.content, of, piece.base)
+                choice, of = (change, of) if change else (choice, None)
         elif piece.small and self._options.predictor is None:
             choice = route.for_small(level)
         choice = choice or route.choose(cut.content, level, self._options.predictor)
         table = (choice.predictor,) if cut.alone else self._table
         index = table.index(choice.predictor)
-        encoded = encode(cut.content, choice, cut.seq, index, self._meter.tick("compress"))
+        encoded = encode(cut.content, choice, cut.seq, index, self._meter.tick("compress"), of)
         if self._options.verify:
-            verify(encoded, cut.content, table, self._meter.tick("verify"))
+            verify(encoded, cut.content, table, self._meter.tick("verify"), self._base)
         return encoded, piece.label
 
     def _rest(self) -> Iterator[bytes]:
@@ -288,7 +301,7 @@ class ArchiveEncoder:
             raise VerifyError(_NOT_READABLE)
 
 
-def _plan(source: BinaryIO, options: Options) -> tuple[Iterable[Piece], bytes]:
+def _plan(source: BinaryIO, options: Options, base: Base | None) -> tuple[Iterable[Piece], bytes]:
     """How to cut what `source` holds, and what had to be read of it to tell."""
     if options.predictor not in (None, _TENSOR):
         return (), b""
@@ -304,7 +317,9 @@ def _plan(source: BinaryIO, options: Options) -> tuple[Iterable[Piece], bytes]:
         start = read_exactly(source, _READ)
         regions = plan_prefix(start)
     size = options.segment_size or route.segment_size(options.level)
-    return () if regions is None else cut(regions, size), start
+    if regions is None:
+        return (), start
+    return cut(regions, size, base.tensors() if base else None), start
 
 
 def write_archive(
@@ -315,12 +330,14 @@ def write_archive(
     total: int | None = None,
     progress: Report | None = None,
     notice: Notice | None = None,
+    base: Base | None = None,
 ) -> Summary:
     """Compresses all of `source` into one archive on `sink`; neither has to be seekable.
 
     total: bytes that `source` will give, if known; for `progress` alone.
     progress: called from this thread, about ten times a second.
     notice: called with a line where fewer threads are used than asked, to stay within memory.
+    base: a file that the content's tensors may be changes of; needed to decode then.
 
     Raises `LimitError` before anything is written where one segment takes more than
     `options.memory`, `VerifyError` where what was written does not decode to what was read, and
@@ -329,8 +346,10 @@ def write_archive(
     options = options or Options()
     meter = Meter(progress, total)
     threads = options.threads or cores()
-    plan, start = _plan(source, options)
-    with ArchiveEncoder(options, meter, threads=threads, notice=notice, plan=plan) as encoder:
+    plan, start = _plan(source, options, base)
+    with ArchiveEncoder(
+        options, meter, threads=threads, notice=notice, plan=plan, base=base
+    ) as encoder:
         for part in encoder.feed(start):
             write_all(sink, part)
         while data := read_some(source, min(encoder.wants, _READ)):

@@ -17,6 +17,7 @@ from llmzip.writer import write_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from llmzip.base import Base
     from llmzip.estimate import Estimate
 
 # Jobs that are expected to take longer say so before they start.
@@ -36,16 +37,30 @@ def run(job: Job, report: Report) -> None:
     def work(source: Source, output: Output, meter: Meter) -> Summary:
         if source.size is not None:
             _announce(source.name, source.size, options, report, job.verbose > 0)
-        return write_archive(
-            source.stream,
-            output.stream,
-            options,
-            total=source.size,
-            progress=meter,
-            notice=partial(report.note, source.name),
-        )
+        base = _base(job, source)
+        try:
+            return write_archive(
+                source.stream,
+                output.stream,
+                options,
+                total=source.size,
+                progress=meter,
+                notice=partial(report.note, source.name),
+                base=base,
+            )
+        finally:
+            if base is not None:
+                base.close()
 
     transfer(job, report, work, sizes)
+
+
+def _base(job: Job, source: Source) -> Base | None:
+    if job.base is None:
+        return None
+    from llmzip.base import base_for
+
+    return base_for(job.base, source.name)
 
 
 def _announce(name: str, size: int, options: Options, report: Report, verbose: bool) -> None:

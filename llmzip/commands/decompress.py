@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from llmzip.commands.job import Job
@@ -14,10 +15,22 @@ from llmzip.progress import Meter
 from llmzip.reader import read_archive
 from llmzip.report import Summary
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmzip.base import Bases
+
 
 def limits(job: Job) -> Limits:
     """The limits that `-M` sets, or the defaults."""
     return Limits() if job.memory is None else Limits(decoder_memory=job.memory)
+
+
+def bases(job: Job, path: str | None) -> Bases:
+    """Where the base of the archive at `path` is looked for."""
+    from llmzip.base import Bases
+
+    beside = None if path is None else os.path.dirname(path) or "."
+    return Bases(beside, job.base)
 
 
 def run(job: Job, report: Report) -> None:
@@ -32,6 +45,7 @@ def run(job: Job, report: Report) -> None:
                 limits=limits(job),
                 progress=meter,
                 notice=partial(report.note, source.name),
+                bases=bases(job, source.path),
             )
         except Exception:
             if not output.atomic:

@@ -26,6 +26,7 @@ class Job(Record):
     recursive: bool = False
     level: int | None = None
     predictor: str | None = None
+    base: str | None = None
     verify: bool = True
     threads: int = 0
     memory: int | None = None

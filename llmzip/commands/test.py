@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from llmzip.commands.decompress import limits
+from llmzip.commands.decompress import bases, limits
 from llmzip.commands.files import gather
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
@@ -35,6 +35,7 @@ def run(job: Job, report: Report) -> None:
                             limits=limits(job),
                             progress=meter,
                             notice=partial(report.note, name),
+                            bases=bases(job, source.path),
                         )
                 finally:
                     meter.close()

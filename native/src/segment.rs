@@ -60,16 +60,16 @@ pub fn settings<'py>(
 }
 
 /// Settings of `tensor` for elements of a kind in rows of `row` elements, 0 where there are none,
-/// as a change of a base if `delta`.
+/// as a change of what a base file has at offset `base`, if that is given.
 #[pyfunction]
 pub fn tensor_settings<'py>(
     py: Python<'py>,
     level: u8,
     kind: &str,
     row: u32,
-    delta: bool,
+    base: Option<u64>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let made = llmzip_predictors::tensor::settings(level, kind, row, delta).ok_or_else(|| {
+    let made = llmzip_predictors::tensor::settings(level, kind, row, base).ok_or_else(|| {
         PyValueError::new_err(format!("no element kind {kind:?}, or no changes of it"))
     })?;
     Ok(PyBytes::new(py, &made))

@@ -11,7 +11,8 @@ fn main() {
     let row: u32 = args.next().unwrap().parse().unwrap();
     let base = std::env::var_os("BASE").map(|path| std::fs::read(path).unwrap());
     let tensor = find("tensor", 1).unwrap();
-    let settings = llmzip_predictors::tensor::settings(level, &kind, row, base.is_some()).unwrap();
+    let settings =
+        llmzip_predictors::tensor::settings(level, &kind, row, base.as_ref().map(|_| 0)).unwrap();
     for path in args {
         let data = std::fs::read(&path).unwrap();
         let (mut total, mut coding, mut decoding) = (0, 0.0, 0.0);

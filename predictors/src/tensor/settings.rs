@@ -14,8 +14,9 @@ pub const BAD: PredictorError = PredictorError::Corrupt("a chunk of a tensor is 
 /// The chunk starts with the segment's model.
 pub const HAS_MODEL: u8 = 1;
 
-/// `level kind delta row:u32`: delta is 1 where the segment is coded as a change of a base; row is
-/// the number of elements in a row, 0 where there are none.
+/// `level kind delta row:u32`: delta is 1 where the segment is coded as a change of a base, then an
+/// offset of 8 bytes follows, which is for whoever finds the base; row is the number of elements in
+/// a row, 0 where there are none.
 #[derive(Clone, Copy)]
 pub struct Settings {
     pub level: u8,
@@ -27,9 +28,22 @@ pub struct Settings {
 
 impl Settings {
     pub fn parse(settings: &[u8]) -> Result<Self, PredictorError> {
-        let &[level @ 1..=9, kind, delta @ 0..=1, a, b, c, d] = settings else {
+        let &[
+            level @ 1..=9,
+            kind,
+            delta @ 0..=1,
+            a,
+            b,
+            c,
+            d,
+            ref offset @ ..,
+        ] = settings
+        else {
             return Err(PredictorError::Unsupported("settings of tensor"));
         };
+        if offset.len() != usize::from(delta) * 8 {
+            return Err(PredictorError::Unsupported("settings of tensor"));
+        }
         let kind = KINDS
             .get(usize::from(kind))
             .ok_or(PredictorError::Unsupported("element kind of tensor"))?;
@@ -130,15 +144,16 @@ pub fn place(settings: Settings, number: usize, unit: u64, given: &[u8]) -> Plac
 }
 
 /// Settings of a segment of elements of the kind `name` in rows of `row` elements, 0 for none, as a
-/// change of a base if `delta`; `None` where there is no such kind, or it has no changes.
+/// change of what a base has at `base`; `None` where there is no such kind, or it has no changes.
 #[must_use]
-pub fn settings(level: u8, name: &str, row: u32, delta: bool) -> Option<Vec<u8>> {
+pub fn settings(level: u8, name: &str, row: u32, base: Option<u64>) -> Option<Vec<u8>> {
     let kind = KINDS.iter().position(|kind| kind.name == name)?;
-    if delta && !delta::possible(&KINDS[kind]) {
+    if base.is_some() && !delta::possible(&KINDS[kind]) {
         return None;
     }
-    let mut settings = vec![level, kind as u8, u8::from(delta)];
+    let mut settings = vec![level, kind as u8, u8::from(base.is_some())];
     settings.extend_from_slice(&row.to_le_bytes());
+    settings.extend(base.into_iter().flat_map(u64::to_le_bytes));
     Some(settings)
 }
 

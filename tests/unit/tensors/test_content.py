@@ -78,7 +78,12 @@ def test_ranges_within_and_across_chunks():
     data = Random(6).choices(b"abcdefgh", k=3 << 20)
     data = safetensors({"t": entry("I8", [3 << 20], 0, 3 << 20)}, bytes(data))
     content = Content(llmzip_compress(data, 3))
-    for begin, length in [(0, 5), ((1 << 20) - 7, 14), ((2 << 20) + 1, 1 << 20), (1 << 20, 1 << 20)]:
+    for begin, length in [
+        (0, 5),
+        ((1 << 20) - 7, 14),
+        ((2 << 20) + 1, 1 << 20),
+        (1 << 20, 1 << 20),
+    ]:
         buffer = bytearray(length)
         content.read_into(begin, buffer)
         assert buffer == data[begin : begin + length]

@@ -10,7 +10,12 @@ import pytest
 from llmzip import _native
 
 RAW = bytes(Random(1).choices(range(8), k=70_001))
-NAMES = {"store": b"", "zstd": b"\x03", "cm": None, "tensor": _native.tensor_settings(6, "bf16", 50, False)}
+NAMES = {
+    "store": b"",
+    "zstd": b"\x03",
+    "cm": None,
+    "tensor": _native.tensor_settings(6, "bf16", 50, None),
+}
 
 
 def coded(name: str) -> tuple[bytes, bytes]:

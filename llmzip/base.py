@@ -1,0 +1,114 @@
+"""The file that an archive's tensors are changes of: found, checked, read."""
+
+from __future__ import annotations
+
+import os
+from threading import Lock
+
+from llmzip.container import BASE, MAGIC, Header, ModelRef
+from llmzip.errors import ModelError, UsageError
+from llmzip.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import BinaryIO
+
+    from llmzip.tensors.region import Region
+
+_READ = 1 << 20
+
+
+class Base:
+    """An open base: a file of tensors, or an archive of one. To be closed.
+
+    ref: what an archive's metadata says of it: sha256 and length of its content, its name.
+    """
+
+    def __init__(self, path: str) -> None:
+        from hashlib import sha256
+
+        self._file: BinaryIO = open(path, "rb")
+        try:
+            if self._file.read(len(MAGIC)) == MAGIC:
+                from llmzip.file import LlmzFile
+
+                self._file.close()
+                self._file = LlmzFile(path)  # type: ignore[assignment]
+            self._file.seek(0)
+            found, length = sha256(), 0
+            while data := self._file.read(_READ):
+                found.update(data)
+                length += len(data)
+        except BaseException:
+            self._file.close()
+            raise
+        name = os.path.basename(path).removesuffix(".llmz")
+        self.ref = ModelRef(BASE, found.digest(), length, name)
+        self._lock = Lock()
+
+    def tensors(self) -> Mapping[str, Region]:
+        """Every tensor that has a name, by its name."""
+        from llmzip.tensors.layout import plan
+
+        with self._lock:
+            regions = plan(self._file, self.ref.length)
+        return {region.label: region for region in regions or () if region.label}
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Content of the base; less where it ends."""
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(length)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Bases(Record):
+    """Where bases are looked for: beside an archive in folder `beside`, then at `given`.
+
+    given: a file, or a folder that has a file of the base's name.
+    """
+
+    beside: str | None = None
+    given: str | None = None
+
+    def resolve(self, header: Header) -> Base | None:
+        """The base that an archive needs, or None; `ModelError` where it is not found."""
+        wanted = next((ref for ref in header.metadata.models if ref.kind == BASE), None)
+        return None if wanted is None else self._find(wanted)
+
+    def _find(self, wanted: ModelRef) -> Base:
+        name = os.path.basename(wanted.name)
+        others = []
+        for folder, file in ((self.beside, None), (self.given, self.given)):
+            if folder is None:
+                continue
+            paths = [os.path.join(folder, name), os.path.join(folder, name + ".llmz")]
+            if file is not None and not os.path.isdir(file):
+                if not os.path.exists(file):
+                    raise UsageError(f"--base {file}: there is no such file")
+                paths = [file]
+            for path in paths if name or file is not None else ():
+                if not os.path.isfile(path):
+                    continue
+                base = Base(path)
+                if (base.ref.sha256, base.ref.length) == (wanted.sha256, wanted.length):
+                    return base
+                base.close()
+                others.append(path)
+        other = f"; {others[-1]} is another" if others else ""
+        raise ModelError(
+            f"the archive holds changes of {name or 'a file'!r} ({wanted.length:,} bytes, sha256 "
+            f"{wanted.sha256.hex()}){other}: put it beside the archive or name it with --base"
+        )
+
+
+def base_for(given: str, name: str) -> Base:
+    """The base at `given` for an input `name`: the file, or the one of that name in a folder."""
+    path = os.path.join(given, os.path.basename(name)) if os.path.isdir(given) else given
+    if not os.path.isfile(path):
+        raise UsageError(f"--base {path}: there is no such file")
+    return Base(path)
