@@ -38,9 +38,9 @@ _KINDS = {
     28: "f64",
     30: "bf16",
 }
-# Types that are taken as bytes: elements of a block, bytes of a block.
+# Types that are taken as bytes: elements of a block, bytes of a block. Without q8_1, which is for
+# products alone and has had two sizes.
 _OPAQUE = {
-    9: (32, 36),  # q8_1
     16: (256, 66),  # iq2_xxs
     17: (256, 74),  # iq2_xs
     18: (256, 98),  # iq3_xxs
