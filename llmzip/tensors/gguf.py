@@ -13,7 +13,7 @@ _UINT32 = 4
 # Bytes of a metadata value, by type.
 _WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 # A vocabulary has some hundred thousand strings.
-_MAX_STRINGS = 10_000_000
+_MAX_STRINGS = 4_000_000
 _MAX_NESTING = 4
 _MAX_DIMENSIONS = 8
 

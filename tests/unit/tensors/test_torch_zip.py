@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 import sys
+import tracemalloc
 import zipfile
 from io import BytesIO
+from time import process_time
 
 import pytest
 
@@ -87,7 +89,7 @@ def test_names_are_the_keys_on_the_way():
     assert list(found(b"](" + integer(7) + WEIGHT + b"e")) == ["1"]
     assert list(found(tuple_of(integer(7), tuple_of(WEIGHT)))) == ["1.0"]
     assert list(found(dict_of(net=module))) == ["net.fc"]
-    assert list(found(call("some.module make", dict_of(x=WEIGHT)))) == ["x"]
+    assert list(found(call("some.module make", dict_of(x=WEIGHT)))) == ["0.x"]
     assert list(found(WEIGHT)) == ["data/0"]
     parameter = call("torch._utils _rebuild_parameter", WEIGHT, b"\x88", b"}")
     assert found(dict_of(p=parameter)) == {"p": ("f32", (2, 3))}
@@ -156,6 +158,7 @@ UNKNOWN = {
     "a call of a number": integer(1) + integer(1) + b"R",
     "a tensor of no storage": call(V2, integer(0), integer(0), b")", b")"),
     "a size of strings": view(storage("torch FloatStorage", "9", 6), (), ()).replace(b"(t", b"N"),
+    "a size of many sides": view(storage("torch FloatStorage", "9", 1), (1,) * 65, (1,) * 65),
     "a dict of odd length": b"}(" + integer(1) + b"u",
     "a name of numbers": integer(1) + integer(1) + b"\x93",
 }
@@ -204,6 +207,28 @@ def test_paths_do_not_grow_without_end():
     key = text("k" * 1000)
     root = b"}" + (key + b"}") * 300 + text("x") + WEIGHT + b"s" * 301
     assert len(tensors(checkpoint(root, {"0": FLOATS}))) == 1
+
+
+def limited(root: bytes) -> None:
+    """The plan takes time and memory in proportion to the file, whatever it names again."""
+    file = checkpoint(root, {"0": FLOATS})
+    tracemalloc.start()
+    try:
+        start = process_time()
+        planned(file)
+        assert process_time() - start < 30
+        assert tracemalloc.get_traced_memory()[1] < 100 * len(file) + 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_named_again_and_again_is_not_copied():
+    long, times = text("k" * 50_000) + b"q\x01", 5_000
+    limited(long + b"0" + b"h\x01h\x01\x93" * times)
+    limited(long + b"0" + b"}(" + b"h\x01]" * times + b"u")
+    limited(long + b"0" + b"]" * times + b"h\x01" * times)
+    arguments = b"(" + b"N" * times + b"tq\x01"
+    limited(arguments + b"0" + (name("a b") + b"h\x01R") * times)
 
 
 def test_cut_anywhere_and_flipped_anywhere():
