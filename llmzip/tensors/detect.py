@@ -47,16 +47,16 @@ def _entropy(histogram: Histogram) -> float:
     return -sum(count / total * log2(count / total) for count in histogram.values() if count)
 
 
-def _fields(data: bytes, width: int) -> list[Histogram]:
-    """How often each byte value stands at each place of numbers of `width` bytes.
+def _fields(data: bytes, places: range, width: int) -> list[Histogram]:
+    """How often each byte value stands at each of `places` within `width` bytes.
 
     Numbers that are zero are left out, as far as single places tell.
     """
-    places = [Counter(data[place::width]) for place in range(width)]
-    zeros = min(histogram[0] for histogram in places)
-    for histogram in places:
+    fields = [Counter(data[place::width]) for place in places]
+    zeros = min(histogram[0] for histogram in fields)
+    for histogram in fields:
         histogram[0] -= zeros
-    return places
+    return fields
 
 
 def _noisy(histogram: Histogram, bits: float) -> bool:
@@ -79,18 +79,17 @@ def _within(top: Histogram, exponents: range) -> bool:
 
 def _is_bf16(data: bytes) -> bool:
     # Both halves of pairs: of f32 with trailing zeros only one is a number.
-    places = _fields(data, 4)
     return all(
         _signed(top, len(data) // 4)
         and _within(top, _SINGLE)
         and _entropy(top) <= 5
         and _noisy(low, 6.5)
-        for low, top in (places[:2], places[2:])
+        for low, top in (_fields(data, range(2), 4), _fields(data, range(2, 4), 4))
     )
 
 
 def _is_f32(data: bytes) -> bool:
-    *_, high, top = _fields(data, 4)
+    *_, high, top = _fields(data, range(4), 4)
     return (
         _signed(top, len(data) // 4)
         and _within(top, _SINGLE)
@@ -100,7 +99,7 @@ def _is_f32(data: bytes) -> bool:
 
 
 def _is_f64(data: bytes) -> bool:
-    *_, noise, high, top = _fields(data, 8)
+    *_, noise, high, top = _fields(data, range(8), 8)
     return (
         _signed(top, len(data) // 8)
         and _within(top, _DOUBLE)
@@ -111,7 +110,7 @@ def _is_f64(data: bytes) -> bool:
 
 
 def _is_f16(data: bytes) -> bool:
-    low, top = _fields(data, 2)
+    low, top = _fields(data, range(2), 2)
     exponents: Histogram = Counter()
     fields: Histogram = Counter()
     for value, count in top.items():

@@ -13,7 +13,7 @@ _UINT32 = 4
 # Bytes of a metadata value, by type.
 _WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 # A vocabulary has some hundred thousand strings.
-_MAX_STRINGS = 10_000_000
+_MAX_STRINGS = 4_000_000
 _MAX_NESTING = 4
 _MAX_DIMENSIONS = 8
 
@@ -38,9 +38,9 @@ _KINDS = {
     28: "f64",
     30: "bf16",
 }
-# Types that are taken as bytes: elements of a block, bytes of a block.
+# Types that are taken as bytes: elements of a block, bytes of a block. Without q8_1, which is for
+# products alone and has had two sizes.
 _OPAQUE = {
-    9: (32, 36),  # q8_1
     16: (256, 66),  # iq2_xxs
     17: (256, 74),  # iq2_xs
     18: (256, 98),  # iq3_xxs

@@ -1,8 +1,8 @@
 """The members of a zip file that are stored as they are.
 
-`zipfile` takes some fifteen times the directory's size in memory and tells no data's offset; this
-reads the directory in order, takes what a member's place says only if it is within the file, and
-refuses what has no single meaning.
+`zipfile` builds far larger objects than a directory's entries are, and does not tell where a
+member's bytes begin. This takes a place only if it is within the file and no other member's, and
+refuses what has more than one meaning.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _data(source: BinaryIO, offset: int, name: bytes, before: int) -> int:
 
 
 def members(source: BinaryIO, size: int) -> list[Member]:
-    """The stored members of a zip file of `size` bytes, in the order of its directory.
+    """The stored members of a zip file of `size` bytes, in the order of the file.
 
     Compressed and encrypted ones, and folders, are left out. `Malformed` for a directory that is
     broken or spread over several files.
@@ -135,9 +135,12 @@ def members(source: BinaryIO, size: int) -> list[Member]:
     if cursor.at != end:
         raise Malformed("the directory goes on behind its entries")
     found: list[Member] = []
-    for name, offset, length in places:
+    # Members that shared bytes would be read again and again.
+    free = 0
+    for name, offset, length in sorted(places, key=lambda place: place[1]):
         data = _data(source, offset, name, begin)
-        if data + length > begin:
-            raise Malformed("a member leaves the file")
+        if offset < free or data + length > begin:
+            raise Malformed("a member leaves the file, or lies within another")
+        free = data + length
         found.append(Member(str(name, "utf-8", "replace"), data, length))
     return found

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-# A network of 100,000 nodes has a tenth of it.
-_MAX_FIELDS = 10_000_000
+# A network of 100,000 nodes has some of them.
+_MAX_FIELDS = 4_000_000
 _MAX_NESTING = 40
 
 # The message within each field that may hold tensors, by message and number of the field.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickletools
 
 from llmzip.record import Record
+from llmzip.tensors.kinds import MAX_DIMENSIONS
 from llmzip.tensors.region import MAX_LABEL, Malformed
 
 TYPE_CHECKING = False
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # A checkpoint of 30,000 tensors has about as many.
 _MAX_OPCODES = 2_000_000
+# What a walk copies must be short: a pickle may name it again and again.
+_MAX_GLOBAL = 1000
 
 # Functions that make a tensor of storage, offset, size and stride; others give back their first
 # argument.
@@ -73,7 +76,9 @@ class Node:
 
 
 def _numbers(value: object) -> tuple[int, ...]:
-    if not isinstance(value, tuple) or any(type(number) is not int for number in value):
+    if not isinstance(value, tuple) or len(value) > MAX_DIMENSIONS:
+        raise Malformed("no size of a tensor")
+    if any(type(number) is not int for number in value):
         raise Malformed("no size of a tensor")
     return value
 
@@ -204,12 +209,16 @@ class Machine:
         items.extend(enumerate(values, len(items)))
 
     def _global(self, argument: str) -> None:
+        if len(argument) > _MAX_GLOBAL:
+            raise Malformed("a name too long")
         self._stack.append(_Global(argument.replace(" ", ".")))
 
     def _stack_global(self, argument: object) -> None:
         name, module = self._stack.pop(), self._stack.pop()
         if not isinstance(name, str) or not isinstance(module, str):
             raise Malformed("a name that is none")
+        if len(name) + len(module) > _MAX_GLOBAL:
+            raise Malformed("a name too long")
         self._stack.append(_Global(f"{module}.{name}"))
 
     def _persistent(self, argument: object) -> None:
@@ -243,7 +252,8 @@ class Machine:
                 dtype.name if isinstance(dtype, _Global) else "",
             )
         node = Node()
-        node.items.extend(("", argument) for argument in arguments)
+        # Not one by one: a file may call with the same arguments again and again.
+        node.items.append(("", arguments))
         return node
 
     def _reduce(self, argument: object) -> None:
@@ -357,9 +367,10 @@ def _children(value: object, path: str) -> Iterator[tuple[object, str]]:
             step = str(key)
         joined = path
         if step and step not in _PLUMBING:
-            joined = f"{path}.{step}" if path else step
-        # A long path names nothing, and must not grow on.
-        yield inner, joined if len(joined) <= MAX_LABEL else ""
+            # A long path names nothing, and must not grow on.
+            short = len(path) + len(step) < MAX_LABEL
+            joined = (f"{path}.{step}" if path else step) if short else ""
+        yield inner, joined
 
 
 def named_tensors(root: object) -> Iterator[tuple[str, Tensor]]:

@@ -77,9 +77,9 @@ def _shape(view: Tensor, count: int) -> tuple[int, ...]:
             expected *= size[side]
     if expected != count:
         return flat
-    # Where memory follows the sides, those of one element keep their place.
+    # Sides of one element keep their place if they have one.
     sides = [side for side in order if size[side] != 1]
-    return size if sides == sorted(sides) else tuple([size[side] for side in order])
+    return size if sides == sorted(sides) else tuple([size[side] for side in sides])
 
 
 def _storage(member: Member, label: str, storage: Storage, view: Tensor | None) -> Region | None:

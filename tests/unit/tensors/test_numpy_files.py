@@ -173,6 +173,14 @@ def test_members_that_overlap_have_no_plan():
     assert planned(bytes(forged)) is None
 
 
+def test_members_at_one_place_have_no_plan():
+    file = npz({"a.npy": SMALL})
+    entry, end = entry_at(file), file.index(b"PK\5\6")
+    entries = 2 * file[entry:end]
+    tail = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 2, 2, len(entries), entry, 0)
+    assert planned(file[:entry] + entries + tail) is None
+
+
 def test_zip64(monkeypatch):
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100)
     monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
