@@ -69,8 +69,8 @@ def _decompress(path: Path, target: Path, threads: int, limits: Limits | None) -
             return
         # Unlike a hole, a block that was given cannot be missing when it is written to.
         os.posix_fallocate(file.fileno(), 0, content.size)
-        with mmap.mmap(file.fileno(), content.size) as memory, memoryview(memory) as view:
-            content.read_all_into(view, threads)
+        # Not closed here: an exception keeps views of it alive.
+        content.read_all_into(mmap.mmap(file.fileno(), content.size), threads)
 
 
 def _room(archives: list[Path]) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from math import prod
 
 from llmzip.errors import NoSuchTensorError, UsageError
 from llmzip.record import Record
@@ -17,6 +16,13 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from llmzip.tensors.region import Region
+
+
+# Types of which `plan` checks that their shape and their bytes agree, element by element.
+ELEMENTS = frozenset(
+    "F64 F32 F16 BF16 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ F8_E8M0 C64 "
+    "I64 U64 I32 U32 I16 U16 I8 U8 BOOL".split()
+)
 
 
 class Tensor(Record):
@@ -92,18 +98,13 @@ def array_shape(tensor: Tensor) -> tuple[int, ...]:
     """Shape of the array of whole elements or bytes that holds the tensor.
 
     Elements that are coded in blocks (GGUF) or in pairs (F4, U4) come as bytes: the last side of
-    such a shape counts those of a row, or there is but one side where rows share blocks.
+    such a shape counts those of a row. There is but one side where rows share blocks, and where
+    nothing is known of the type.
     """
-    elements, unit = KINDS.get(tensor.dtype.lower(), (1, 1))
-    if tensor.dtype == "F4":
-        elements, unit = KINDS["u4"]
-    if elements == 1:
+    dtype = tensor.dtype
+    if dtype in ELEMENTS:
         return tensor.shape
-    if tensor.shape and tensor.shape[-1] % elements == 0:
+    elements, unit = KINDS["u4"] if dtype == "F4" else KINDS.get(dtype.lower(), (0, 0))
+    if elements and tensor.shape and tensor.shape[-1] % elements == 0:
         return (*tensor.shape[:-1], tensor.shape[-1] // elements * unit)
     return (tensor.end - tensor.begin,)
-
-
-def elements(kind: str, shape: tuple[int, ...], length: int) -> int:
-    """Elements of a tensor of `length` bytes; its bytes where the kind is not known."""
-    return prod(shape) if kind else length
