@@ -47,6 +47,9 @@ def tensor_settings(level: int, kind: str, row: int, base: int | None) -> bytes:
         where `kind` has no changes.
     """
 
+def tensor_histograms(kind: str, data: ReadableBuffer) -> list[tuple[int, list[int]]]:
+    """For each plane of whole units of `kind`: a unit's bytes in it, how often each byte occurs."""
+
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
 

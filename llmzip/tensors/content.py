@@ -10,12 +10,11 @@ from typing import BinaryIO, cast
 from llmzip import _native, container, directory, route
 from llmzip.container import ChunkHead, PredictorRef
 from llmzip.errors import CorruptError, PredictionMismatch, UsageError
-from llmzip.file import LlmzFile
 from llmzip.limits import Limits
 from llmzip.record import Record
 from llmzip.seeking import Place, RandomAccess
 from llmzip.segments import check_memory, newer, segment_memory
-from llmzip.tensors.view import View, map_file
+from llmzip.tensors.view import ContentReader, View, map_file
 from llmzip.walk import SegmentStart
 from llmzip.workers import cores
 
@@ -81,9 +80,9 @@ class Content:
 
     def reader(self) -> BinaryIO:
         """The content as a file that can seek; decodes what is read of it."""
-        if not self.packed:
+        if self._random is None:
             return self._view()
-        return cast(BinaryIO, LlmzFile(self._view(), limits=self._limits))
+        return cast(BinaryIO, ContentReader(self._random))
 
     def read_into(self, begin: int, buffer: WriteableBuffer, threads: int = 1) -> None:
         """Fills `buffer` with the content from byte `begin` on; there must be as much.

@@ -6,9 +6,11 @@ from math import prod
 from typing import BinaryIO, cast
 
 from llmzip.errors import LlmzError
-from llmzip.file import LlmzFile
+from llmzip.limits import Limits
 from llmzip.record import Record
+from llmzip.seeking import RandomAccess
 from llmzip.tensors.layout import plan
+from llmzip.tensors.view import ContentReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,9 +77,9 @@ def tensors_of(archive: ArchiveInfo, source: BinaryIO | None) -> tuple[TensorInf
 def _regions(archive: ArchiveInfo, source: BinaryIO | None) -> dict[str, Region]:
     if source is None:
         return {}
-    source.seek(archive.offset)
     try:
-        regions = plan(cast(BinaryIO, LlmzFile(source)), archive.raw_bytes) or ()
+        content = ContentReader(RandomAccess(source, archive.offset, Limits()))
+        regions = plan(cast(BinaryIO, content), archive.raw_bytes) or ()
     except LlmzError:
         # A predictor that is not here, or damage, which `test` is there to find.
         return {}

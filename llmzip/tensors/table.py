@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
 
 # Types of which `plan` checks that their shape and their bytes agree, element by element.
-ELEMENTS = frozenset(
-    "F64 F32 F16 BF16 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ F8_E8M0 C64 "
-    "I64 U64 I32 U32 I16 U16 I8 U8 BOOL".split()
-)
+_NUMBERS = "F64 F32 F16 BF16 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ F8_E8M0 C64 BOOL"
+_INTEGERS = "I64 U64 I32 U32 I16 U16 I8 U8"
+ELEMENTS = frozenset(f"{_NUMBERS} {_INTEGERS}".split())
 
 
 class Tensor(Record):

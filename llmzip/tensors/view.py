@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
+    from llmzip.seeking import RandomAccess
+
 
 def map_file(path: str | bytes | os.PathLike[Any]) -> memoryview:
     """All bytes of the file, read-only; nothing is read before it is used.
@@ -26,11 +28,11 @@ def map_file(path: str | bytes | os.PathLike[Any]) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-class View(io.RawIOBase):
-    """Reads bytes in memory as a file."""
+class _Reader(io.RawIOBase):
+    """A file of `size` bytes that holds no buffer: nothing is read ahead."""
 
-    def __init__(self, data: memoryview) -> None:
-        self._data = data
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._at = 0
 
     def readable(self) -> bool:
@@ -47,16 +49,41 @@ class View(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Goes to a position; behind the end there is nothing to read."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._data)}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         if base + offset < 0:
             raise ValueError(f"negative position: {base + offset}")
         self._at = base + offset
         return self._at
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Fills `buffer`; returns how many bytes it got."""
+        """Fills a part of `buffer`; returns how many bytes it got, none at the end alone."""
         target = memoryview(buffer).cast("B")
-        found = self._data[self._at : self._at + len(target)]
+        found = self._from(self._at, len(target))[: len(target)]
         target[: len(found)] = found
         self._at += len(found)
         return len(found)
+
+    def _from(self, position: int, most: int) -> memoryview:
+        raise NotImplementedError
+
+
+class View(_Reader):
+    """Reads bytes in memory as a file."""
+
+    def __init__(self, data: memoryview) -> None:
+        super().__init__(len(data))
+        self._data = data
+
+    def _from(self, position: int, most: int) -> memoryview:
+        return self._data[position : position + most]
+
+
+class ContentReader(_Reader):
+    """Reads the content of archives as a file; decodes chunks that are asked for."""
+
+    def __init__(self, random: RandomAccess) -> None:
+        super().__init__(random.size)
+        self._random = random
+
+    def _from(self, position: int, most: int) -> memoryview:
+        return self._random.read(position)

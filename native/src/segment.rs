@@ -119,6 +119,23 @@ pub fn copy_chunk_into<'py>(
     Ok(PyBytes::new(py, &hash.map_err(raise)?))
 }
 
+/// For each plane of elements of a kind: bytes that a unit gives to it, how often each byte occurs.
+#[pyfunction]
+pub fn tensor_histograms(
+    py: Python<'_>,
+    kind: &str,
+    data: Bytes,
+) -> PyResult<Vec<(usize, Vec<u32>)>> {
+    let data = data.as_slice();
+    let found = py
+        .detach(|| llmzip_predictors::tensor::histograms(kind, data))
+        .ok_or_else(|| PyValueError::new_err(format!("no element kind {kind:?}")))?;
+    Ok(found
+        .into_iter()
+        .map(|(width, counts)| (width, counts.to_vec()))
+        .collect())
+}
+
 /// Codes one segment: `write` the bytes of a chunk, then `finish_chunk`.
 #[pyclass(module = "llmzip._native")]
 pub struct Encoder(Box<dyn SegmentEncoder>);

@@ -20,9 +20,8 @@ def test_measured_rates_scale(monkeypatch):
     many = estimate(8 * segment, 1, None, 4)
     assert many is not None
     assert many.seconds == pytest.approx(2 * segment / 1_000_000)
-    assert many.memory == 4 * (
-        route.most_memory(route.candidates(1, None), 1, segment) + 2 * segment
-    )
+    each = route.most_memory(route.candidates(1, None), 1, segment) + 2 * segment
+    assert many.memory == 4 * each
     uneven = estimate(5 * segment, 1, None, 4)
     assert uneven is not None and uneven.seconds == many.seconds
     empty = estimate(0, 1, None, 0)

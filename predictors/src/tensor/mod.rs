@@ -21,6 +21,21 @@ use settings::Settings;
 
 pub use settings::settings;
 
+/// How often each byte occurs in each plane of whole units of the kind `name`, and how many bytes a
+/// unit gives to it; `None` where there is no such kind.
+#[must_use]
+pub fn histograms(name: &str, data: &[u8]) -> Option<Vec<(usize, [u32; 256])>> {
+    let kind = kind::KINDS.iter().find(|kind| kind.name == name)?;
+    let whole = data.len() / kind.unit * kind.unit;
+    let mut planes = vec![Vec::new(); kind.planes()];
+    split::split(kind, &data[..whole], &mut planes);
+    let counted = planes.iter().enumerate().map(|(number, plane)| {
+        let counts = llmzip_coders::rans::histogram(plane);
+        (kind.width(number), counts)
+    });
+    Some(counted.collect())
+}
+
 pub(crate) const PREDICTOR: Predictor = Predictor {
     id: "tensor",
     version: 1,
