@@ -113,12 +113,18 @@ class RandomAccess:
         while self._cached_bytes > _CACHE_BYTES:
             self._cached_bytes -= len(self._cache.popitem(last=False)[1])
 
-    def decode(self, place: Place) -> Iterator[tuple[bytes, bytes]]:
-        """Every chunk of a segment: its raw bytes, and what it adds to the content hash."""
+    def decode(
+        self, place: Place, file: BinaryIO | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Every chunk of a segment: its raw bytes, and what it adds to the content hash.
+
+        file: where to read it, for threads that have a reader of their own.
+        """
         archive, seq, offset = place.archive, place.seq, place.offset
-        header, size = read_segment_header(self._source, offset)
+        file = file or self._source
+        header, size = read_segment_header(file, offset)
         check_segment(archive, seq, header, size, offset)
-        source = From(self._source, offset)
+        source = From(file, offset)
         decoder: SegmentDecoder | None = None
         metadata = archive.header.metadata
         for event in pull(source, walk_alone(offset, metadata.predictors, metadata.bounds, seq)):

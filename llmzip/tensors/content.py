@@ -176,7 +176,7 @@ class Content:
             check_memory(segment_memory(start), self._limits)
             return b"".join(self._decode_at_once(part, start, at))
         digests, position = [], 0
-        for raw, digest in self._random.decode(part.place):
+        for raw, digest in self._random.decode(part.place, self._view()):
             digests.append(digest)
             begin, end = max(part.begin - position, 0), min(part.end - position, len(raw))
             if begin < end:
