@@ -10,6 +10,7 @@ from llmzip import container, directory
 from llmzip.container import ChunkHead, Footer, Header, IndexEntry, SegmentHeader
 from llmzip.errors import CorruptError
 from llmzip.record import Record
+from llmzip.streams import seekable
 from llmzip.walk import ArchiveEnd, ArchiveStart, Chunk, SegmentStart, pull, walk_file
 
 TYPE_CHECKING = False
@@ -104,7 +105,7 @@ def describe(file: str | os.PathLike[str] | BinaryIO) -> Info:
 
 
 def _describe(source: BinaryIO) -> Info:
-    if directory.seekable(source):
+    if seekable(source):
         begin = source.tell()
         archives = [_from_directory(source, a) for a in directory.read_directory(source, begin)]
     else:

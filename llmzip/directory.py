@@ -9,7 +9,7 @@ from llmzip import container
 from llmzip.container import ChunkHead, Footer, Header, IndexEntry, SegmentHeader
 from llmzip.errors import CorruptError, LlmzError, NotAnArchiveError, TruncatedError
 from llmzip.record import Record
-from llmzip.streams import read_exactly
+from llmzip.streams import read_exactly, seekable
 from llmzip.walk import foreign
 
 TYPE_CHECKING = False
@@ -44,12 +44,6 @@ def _read_at(source: BinaryIO, offset: int, length: int) -> bytes:
     if len(data) < length:
         raise TruncatedError("the archive became shorter while it was read", offset=offset)
     return data
-
-
-def seekable(source: BinaryIO) -> bool:
-    """Whether `source` says that it can seek."""
-    method = getattr(source, "seekable", None)
-    return bool(method and method())
 
 
 def read_directory(source: BinaryIO, begin: int = 0) -> list[Archive]:

@@ -8,13 +8,12 @@ import os
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from llmzip.base import Bases
-from llmzip.directory import seekable
 from llmzip.incremental import options_for
 from llmzip.limits import Limits
 from llmzip.options import Options
 from llmzip.reader import Broken, EventDecoder, Guard
 from llmzip.seeking import RandomAccess
-from llmzip.streams import write_all
+from llmzip.streams import seekable, write_all
 from llmzip.walk import pull, walk_file
 from llmzip.workers import Meter, cores
 from llmzip.writer import ArchiveEncoder

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
             """Up to `length` bytes; none at the end alone."""
 
 
+def seekable(source: BinaryIO) -> bool:
+    """Whether `source` says that it can seek."""
+    method = getattr(source, "seekable", None)
+    return bool(method and method())
+
+
 def read_some(source: Readable, most: int) -> bytes:
     """Up to `most` bytes of `source`; none at its end alone."""
     data = source.read(most)

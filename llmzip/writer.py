@@ -9,14 +9,13 @@ from collections.abc import Iterable, Iterator
 
 from llmzip import container, route
 from llmzip.container import Bounds, Footer, IndexEntry, Metadata, ModelRef, PredictorRef
-from llmzip.directory import seekable
 from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
 from llmzip.options import Options
 from llmzip.pieces import Piece, cut
 from llmzip.record import Record
 from llmzip.report import Notice, Report, Summary, Tally
 from llmzip.segments import Encoded, encode, verify
-from llmzip.streams import read_exactly, read_some, write_all
+from llmzip.streams import read_exactly, read_some, seekable, write_all
 from llmzip.walk import ArchiveEnd, Push, walk_archive
 from llmzip.workers import Meter, cores, machine_memory
 
@@ -26,9 +25,13 @@ if TYPE_CHECKING:
 
     from llmzip.base import Base
     from llmzip.inorder import InOrder
+    from llmzip.tensors.region import Region
 
 _READ = 1 << 20
+_START = 16
 _TENSOR = "tensor"
+# Smaller files without a table of tensors are not asked whether they are arrays.
+_RAW_FROM = 64 << 10
 _NOT_READABLE = "what was written cannot be read back, nothing was kept"
 
 
@@ -301,21 +304,34 @@ class ArchiveEncoder:
             raise VerifyError(_NOT_READABLE)
 
 
+def _raw_plan(source: BinaryIO, size: int) -> tuple[Region, ...] | None:
+    if size < _RAW_FROM:
+        return None
+    from llmzip.tensors.detect import plan_raw
+
+    source.seek(0)
+    return plan_raw(read_exactly(source, _READ), size)
+
+
 def _plan(source: BinaryIO, options: Options, base: Base | None) -> tuple[Iterable[Piece], bytes]:
     """How to cut what `source` holds, and what had to be read of it to tell."""
     if options.predictor not in (None, _TENSOR):
         return (), b""
-    from llmzip.tensors.layout import plan, plan_prefix
+    from llmzip.tensors.layout import has_front_table, plan, plan_prefix
 
     start = b""
+    regions = None
     if seekable(source):
         position = source.tell()
         size = source.seek(0, os.SEEK_END) - position
-        regions = plan(source, size) if position == 0 else None
+        if position == 0:
+            regions = plan(source, size) or _raw_plan(source, size)
         source.seek(position)
     else:
-        start = read_exactly(source, _READ)
-        regions = plan_prefix(start)
+        start = read_exactly(source, _START)
+        if has_front_table(start):
+            start += read_exactly(source, _READ - len(start))
+            regions = plan_prefix(start)
     size = options.segment_size or route.segment_size(options.level)
     if regions is None:
         return (), start

@@ -46,7 +46,7 @@ def run(job: Job, report: Report) -> None:
 def _tensors(archive: ArchiveInfo, stream: BinaryIO) -> tuple[TensorInfo, ...]:
     if not any(segment.label for segment in archive.segments):
         return ()
-    from llmzip.directory import seekable
+    from llmzip.streams import seekable
     from llmzip.tensors.describe import tensors_of
 
     return tensors_of(archive, stream if seekable(stream) else None)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Parser: TypeAlias = Callable[[Cursor, int], list[Region]]
 
-__all__ = ["Region", "plan", "plan_prefix"]
+__all__ = ["Region", "has_front_table", "plan", "plan_prefix"]
 
 _START = 16
 
@@ -74,6 +74,11 @@ def plan(source: BinaryIO, size: int) -> tuple[Region, ...] | None:
         return cover(_tensors(source, size), size)
     except Malformed:
         return None
+
+
+def has_front_table(start: bytes) -> bool:
+    """Whether an input that begins with `start`, 16 bytes or more, may have a table in front."""
+    return _front_parser(start[:_START]) is not None
 
 
 def plan_prefix(prefix: bytes) -> tuple[Region, ...] | None:

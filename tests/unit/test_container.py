@@ -81,7 +81,7 @@ def test_even_tags_and_higher_minor_versions_are_skipped_over():
     [
         PREDICTORS + LEVEL + BOUNDS + tag(9, b""),
         PREDICTORS + LEVEL + BOUNDS + tag(11, b"x"),
-        PREDICTORS + LEVEL + tag(5, b"\x03" + bytes(32) + b"\x00\x00") + BOUNDS,
+        PREDICTORS + LEVEL + tag(5, b"\x04" + bytes(32) + b"\x00\x00") + BOUNDS,
     ],
 )
 def test_what_a_newer_version_may_write_is_unsupported(meta):

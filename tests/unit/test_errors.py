@@ -11,7 +11,9 @@ from llmzip.errors import (
     CorruptError,
     LimitError,
     LlmzError,
+    MissingPackageError,
     ModelError,
+    NoSuchTensorError,
     NotAnArchiveError,
     PredictionMismatch,
     SetupError,
@@ -31,6 +33,8 @@ EXAMPLES = [
     VerifyError("differs"),
     UnsupportedError("newer"),
     ModelError("no model"),
+    MissingPackageError("needs numpy"),
+    NoSuchTensorError("no x"),
     LimitError("memory", 3 << 30, 2 << 30, "raise it with -M"),
     SetupError("no memory"),
     UsageError("no"),
@@ -67,6 +71,7 @@ def test_exit_codes():
     assert {kind for kind, code in codes.items() if code == 3} == {
         UnsupportedError,
         ModelError,
+        MissingPackageError,
         LimitError,
         SetupError,
     }
