@@ -224,7 +224,7 @@ def test_few_segments_are_in_memory(monkeypatch):
 
     monkeypatch.setattr(writer, "encode", slow)
     options = Options(level=1, segment_size=1000, threads=threads)
-    write_archive(Counting(bytes(range(250)) * 400), Sink(), options)
+    write_archive(Counting(bytes(range(250)) * 200), Sink(), options)
     # The header comes with the first segment; the second write is the first segment itself.
     assert seen[1] <= (threads + 2) * 1001
 
