@@ -113,9 +113,7 @@ class RandomAccess:
         while self._cached_bytes > _CACHE_BYTES:
             self._cached_bytes -= len(self._cache.popitem(last=False)[1])
 
-    def decode(
-        self, place: Place, file: BinaryIO | None = None
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def decode(self, place: Place, file: BinaryIO | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Every chunk of a segment: its raw bytes, and what it adds to the content hash.
 
         file: where to read it, for threads that have a reader of their own.
