@@ -23,9 +23,10 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     settings: |level, _| vec![if level <= 1 { 3 } else { 12 }],
 };
 
+/// Higher levels would ask for a larger window than a reader takes.
 fn level_of(settings: &[u8]) -> Result<i32, PredictorError> {
     match settings {
-        [level @ 1..=22] => Ok(i32::from(*level)),
+        [level @ 1..=19] => Ok(i32::from(*level)),
         _ => Err(PredictorError::Unsupported("settings of zstd")),
     }
 }
@@ -107,6 +108,22 @@ impl Decoder {
             used: 0,
         })
     }
+
+    /// Decodes into what is left of `out`, from where the payload was left.
+    fn decompress(&mut self, out: &mut OutBuffer<'_, [u8]>) -> Result<(), PredictorError> {
+        let mut input = InBuffer {
+            src: &self.payload,
+            pos: self.used,
+        };
+        let wanted = self.context.decompress_stream(out, &mut input);
+        self.used = input.pos;
+        match wanted {
+            // zstd would go on with another frame, and pass over one that holds no content.
+            Ok(0) => Err(PredictorError::Corrupt("zstd frame has an end")),
+            Ok(_) => Ok(()),
+            Err(_) => Err(PredictorError::Corrupt("zstd data is damaged")),
+        }
+    }
 }
 
 impl SegmentDecoder for Decoder {
@@ -121,14 +138,7 @@ impl SegmentDecoder for Decoder {
         let mut output = OutBuffer::around(out);
         while output.pos() < wanted {
             let before = (output.pos(), self.used);
-            let mut input = InBuffer {
-                src: &self.payload,
-                pos: self.used,
-            };
-            self.context
-                .decompress_stream(&mut output, &mut input)
-                .map_err(|_| PredictorError::Corrupt("zstd data is damaged"))?;
-            self.used = input.pos;
+            self.decompress(&mut output)?;
             if (output.pos(), self.used) == before {
                 return Err(PredictorError::Corrupt("zstd data ends too early"));
             }
@@ -139,13 +149,9 @@ impl SegmentDecoder for Decoder {
     fn end_chunk(&mut self) -> Result<(), PredictorError> {
         let mut probe = [0_u8; 1];
         let mut output = OutBuffer::around(&mut probe[..]);
-        let mut input = InBuffer {
-            src: &self.payload,
-            pos: self.used,
-        };
+        self.decompress(&mut output)?;
         // Nothing may be left over, neither coded bytes nor content that they hold.
-        let taken = self.context.decompress_stream(&mut output, &mut input);
-        if taken.is_ok() && output.pos() == 0 && input.pos == self.payload.len() {
+        if output.pos() == 0 && self.used == self.payload.len() {
             Ok(())
         } else {
             Err(PredictorError::Corrupt("zstd data is left over"))
@@ -157,5 +163,63 @@ impl SegmentDecoder for Decoder {
             .reset(ResetDirective::SessionOnly)
             .map(|_| ())
             .map_err(|_| NO_CONTEXT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(payload: &[u8], len: usize) -> Result<Vec<u8>, PredictorError> {
+        let mut decoder = Decoder::new()?;
+        let mut out = vec![0; len];
+        decoder.begin_chunk(payload.to_vec())?;
+        decoder.read(&mut out)?;
+        decoder.end_chunk()?;
+        Ok(out)
+    }
+
+    /// A block that repeats `x`.
+    fn block(len: u8, last: bool) -> [u8; 4] {
+        let [low, high] = (u16::from(len) << 3 | 2 | u16::from(last)).to_le_bytes();
+        [low, high, 0, b'x']
+    }
+
+    #[test]
+    fn a_segment_is_one_frame_without_an_end() {
+        let frame = b"\x28\xb5\x2f\xfd\0\x58".as_slice();
+        let skippable = b"\x50\x2a\x4d\x18\x03\0\0\0abc".as_slice();
+        let open = block(100, false);
+        let last = block(100, true);
+        assert_eq!(decode(&[frame, &open].concat(), 100), Ok(vec![b'x'; 100]));
+        assert_eq!(
+            decode(&[frame, &open, &open].concat(), 200),
+            Ok(vec![b'x'; 200])
+        );
+        for (parts, len) in [
+            (&[frame, &last][..], 100),
+            (&[frame, &last, frame, &open], 200),
+            (&[frame, &last, skippable], 100),
+            (&[skippable, frame, &open], 100),
+        ] {
+            let refused = decode(&parts.concat(), len);
+            assert_eq!(
+                refused,
+                Err(PredictorError::Corrupt("zstd frame has an end"))
+            );
+        }
+    }
+    #[test]
+    fn every_level_writes_what_a_reader_takes() {
+        let raw = b"a window that no reader takes, a frame that no reader takes".repeat(9);
+        for level in 1..=19 {
+            let mut encoder = Encoder::new(level_of(&[level]).unwrap()).unwrap();
+            encoder.write(&raw).unwrap();
+            let coded = encoder.finish_chunk().unwrap();
+            assert_eq!(decode(&coded, raw.len()).as_ref(), Ok(&raw));
+        }
+        for level in [0, 20, 22, 23, 255] {
+            assert!(level_of(&[level]).is_err());
+        }
     }
 }

@@ -233,22 +233,27 @@ def chunks() -> Iterator[Bad]:
     )
     store_coded = Chunk(CODED, text, text[:-1])
     yield variant("store-coded", "a coded chunk of store", store_coded, predictor=STORE)
-    # 128 KiB for 4 bytes: a frame whose blocks repeat one byte.
-    blocks = bytes.fromhex("28b52ffd0088") + (0x100000 | 2).to_bytes(3, "little") + b"x"
-    bomb = Chunk(CODED, b"x" * 400, blocks + ((0x100000 | 2).to_bytes(3, "little") + b"x") * 90)
-    yield variant("bomb", "a frame that decodes to far more than the raw length", bomb)
-    ended = Chunk(
-        CODED,
-        b"x" * 400,
-        bytes.fromhex("28b52ffd0088") + (400 << 3 | 3).to_bytes(3, "little") + b"x",
+
+    def block(size: int, last: bool = False) -> bytes:
+        """One that repeats a byte."""
+        return (size << 3 | 2 | last).to_bytes(3, "little") + b"x"
+
+    def frame(name: str, intent: str, payload: bytes) -> Bad:
+        return variant(name, intent, Chunk(CODED, b"x" * 400, payload))
+
+    start = bytes.fromhex("28b52ffd0058")
+    skippable = bytes.fromhex("502a4d1803000000") + b"abc"
+    # 128 KiB for 4 bytes.
+    yield frame(
+        "bomb", "a frame that decodes to far more than the raw length", start + block(2**17) * 91
     )
-    yield variant("frame-ends", "a frame whose last block says so", ended)
-    windowed = Chunk(
-        CODED,
-        b"x" * 400,
-        bytes.fromhex("28b52ffd00a8") + (400 << 3 | 2).to_bytes(3, "little") + b"x",
+    yield frame("frame-ends", "a frame whose last block says so", start + block(400, True))
+    two = start + block(200, True) + start + block(200)
+    yield frame("two-frames", "a frame, its end, and another", two)
+    yield frame("skippable", "a skippable frame first", skippable + start + block(400))
+    yield frame(
+        "window", "a frame with a window of 2^31 bytes", bytes.fromhex("28b52ffd00a8") + block(400)
     )
-    yield variant("window", "a frame with a window of 2^31 bytes", windowed)
 
 
 def ends() -> Iterator[Bad]:

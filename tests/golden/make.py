@@ -49,6 +49,9 @@ CONTENTS = {
 # Where the level does not matter.
 LEVEL = 3
 
+# Predictors whose bytes may still change: no golden archives before FORMAT.md has them.
+NOT_DESCRIBED = {"tensor"}
+
 CM = ("cm", 1, 1)
 # The classes of cm in the order of their numbers, each with content and a stride.
 CLASSES = {
@@ -67,9 +70,14 @@ def written(content: bytes, **options: object) -> bytes:
     return sink.getvalue()
 
 
+def described() -> list[tuple[str, int, int]]:
+    """Predictors of llmzip that FORMAT.md describes, in a fixed order."""
+    return sorted(p for p in set(_native.predictors()) if p[0] not in NOT_DESCRIBED)
+
+
 def ids() -> list[str]:
-    """Predictors of llmzip, in a fixed order; the newest version of each is what it writes."""
-    return sorted({id for id, _, _ in _native.predictors()})
+    """The newest version of each is what llmzip writes."""
+    return sorted({id for id, _, _ in described()})
 
 
 def cases() -> Iterator[Good]:
@@ -145,7 +153,7 @@ def by_hand() -> Iterator[Good]:
         (CODED, text[200:1200]),
         (CODED, b"!"),
     ]
-    for predictor in sorted(set(_native.predictors())):
+    for predictor in described():
         id, version, _ = predictor
         settings = _native.settings(id, version, LEVEL, text)
         raws = [(STORED, raw) for _, raw in chunks] if id == "store" else chunks

@@ -11,7 +11,7 @@ import pytest
 import reference
 from golden import make
 from golden.parts import CODED, CONSTANT, STORED, STORED_AFTER_CODING
-from llmzip import errors
+from llmzip import _native, errors
 from llmzip.archive import read_archive
 from reference import container
 from reference.cm import CLASSES, LEVELS, Cm
@@ -33,6 +33,12 @@ def sha256(data):
 
 def good(entries):
     return pytest.mark.parametrize("entry", entries, ids=lambda entry: entry["name"])
+
+
+def test_reference_has_every_predictor_that_is_described():
+    assert sorted(PREDICTORS) == make.described()
+    assert {id for id, _, _ in _native.predictors()} - make.NOT_DESCRIBED == set(make.ids())
+    assert {id for id, _, _ in _native.predictors()} >= make.NOT_DESCRIBED
 
 
 def test_llmzip_makes_the_same_files_again():

@@ -12,6 +12,9 @@ import numpy as np
 from numba import njit
 from numpy import uint64 as u64
 
+# Nothing divides by zero: not looking for it saves a third of the time.
+compiled = njit(error_model="numpy")
+
 TABLES = Path(__file__).parents[2] / "predictors" / "tables"
 
 # 8.1
@@ -45,29 +48,29 @@ def new_map() -> np.ndarray:
     )
 
 
-@njit(cache=False)
+@compiled
 def clamp(x: int, m: int) -> int:
     return min(max(x, -m), m)
 
 
-@njit(cache=False)
+@compiled
 def squash(x: int) -> int:
     return SQUASH[(x + 32768) >> 4]
 
 
-@njit(cache=False)
+@compiled
 def stretched(counter: int) -> int:
     """8.1: `stretch(p12)` of a counter."""
     return STRETCH[counter >> 20]
 
 
-@njit(cache=False)
+@compiled
 def share(counter: int) -> int:
     """8.5, 8.6: how far a counter's probability is from one half."""
     return ((counter >> 16) - 32768) >> 3
 
 
-@njit(cache=False)
+@compiled
 def updated(counter: int, bit: bool, limit: int) -> int:
     """8.1: a counter after a bit."""
     p = counter >> 10
@@ -77,7 +80,7 @@ def updated(counter: int, bit: bool, limit: int) -> int:
     return p << 10 | (n + 1 if n < limit else n)
 
 
-@njit(cache=False)
+@compiled
 def mix(h: u64, v: u64) -> u64:
     """8.3: takes a number into a hash."""
     h = (h ^ v) + (v << u64(32))

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy import uint64 as u64
 
 from . import cm_plans as plans
@@ -12,6 +11,7 @@ from .cm_basics import (
     HISTORY,
     LOW_32,
     SPREAD,
+    compiled,
     mix,
     new_map,
     share,
@@ -54,7 +54,7 @@ def new_contexts(plan: plans.Plan, table_bits: int) -> Contexts:
     )
 
 
-@njit(cache=False)
+@compiled
 def word_value(past: Past, kind: int, j: int) -> u64:
     """8.4: contexts of words."""
     v = past.values[0]
@@ -79,7 +79,7 @@ def word_value(past: Past, kind: int, j: int) -> u64:
     return word
 
 
-@njit(cache=False)
+@compiled
 def placed_value(past: Past, kind: int, j: int, places: np.ndarray, count: int) -> u64:
     """8.4: contexts of bytes at distances."""
     v = past.values[0]
@@ -97,7 +97,7 @@ def placed_value(past: Past, kind: int, j: int, places: np.ndarray, count: int) 
     return h
 
 
-@njit(cache=False)
+@compiled
 def followed_value(past: Past, which: int) -> u64:
     """8.4: Indirect."""
     one, two = np.int64(tail(past.values[0], 1)), np.int64(tail(past.values[0], 2))
@@ -110,7 +110,7 @@ def followed_value(past: Past, which: int) -> u64:
     return u64((past.after2[two] & 0xFFFFFF) + (one << 24))
 
 
-@njit(cache=False)
+@compiled
 def value(past: Past, s: Contexts, k: int) -> u64:
     """8.4: the value of context k."""
     v = past.values[0]
@@ -143,7 +143,7 @@ def value(past: Past, s: Contexts, k: int) -> u64:
     return word_value(past, kind, j)
 
 
-@njit(cache=False)
+@compiled
 def form_hashes(past: Past, s: Contexts) -> None:
     """8.4: hashes for the first nibble."""
     for k in range(len(s.hashes)):
@@ -151,7 +151,7 @@ def form_hashes(past: Past, s: Contexts) -> None:
         s.hashes[k] = np.int64(((salted * GOLDEN) >> u64(32)) ^ (salted >> u64(40)))
 
 
-@njit(cache=False)
+@compiled
 def form_second_hashes(s: Contexts, partial: int) -> None:
     """8.4: hashes for the second nibble."""
     for k in range(len(s.hashes)):
@@ -159,7 +159,7 @@ def form_second_hashes(s: Contexts, partial: int) -> None:
         s.hashes[k] = np.int64(h ^ (h >> u64(15)))
 
 
-@njit(cache=False)
+@compiled
 def open_slots(s: Contexts) -> None:
     """8.5: each context's slot for the next nibble."""
     for k in range(len(s.hashes)):
@@ -188,7 +188,7 @@ def open_slots(s: Contexts) -> None:
             s.slots[k, j] = s.table[s.slot_places[k] + j]
 
 
-@njit(cache=False)
+@compiled
 def node(v: np.void) -> int:
     """8.5: the index in a slot of the history of this bit."""
     if v.pos < 4:
@@ -197,7 +197,7 @@ def node(v: np.void) -> int:
     return size + v.partial % size - 1
 
 
-@njit(cache=False)
+@compiled
 def context_inputs(v: np.void, s: Contexts, inputs: np.ndarray, distances: np.ndarray) -> None:
     """8.5: an input of each context, a distance of each if there is room, and `hits`."""
     at = node(v)
@@ -212,7 +212,7 @@ def context_inputs(v: np.void, s: Contexts, inputs: np.ndarray, distances: np.nd
     v.hits = hits
 
 
-@njit(cache=False)
+@compiled
 def update_contexts(v: np.void, s: Contexts, bit: int) -> None:
     at = node(v)
     for k in range(len(s.hashes)):

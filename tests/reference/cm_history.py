@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy import uint64 as u64
 
-from .cm_basics import mix, zeros
+from .cm_basics import compiled, mix, zeros
 
 # 8.3: classes of shapes, those given first win
 CLASSES = np.full(256, 15)
@@ -68,7 +67,7 @@ def new_past(stride: int) -> Past:
     )
 
 
-@njit(cache=False)
+@compiled
 def tail(v: np.void, j: int) -> u64:
     """8.3: the last j bytes."""
     if j == 8:
@@ -76,19 +75,19 @@ def tail(v: np.void, j: int) -> u64:
     return v.last8 & ((u64(1) << u64(8 * j)) - u64(1))
 
 
-@njit(cache=False)
+@compiled
 def back(past: Past, distance: int) -> u64:
     """8.3: the byte at a distance."""
     seen = past.values[0].seen
     return u64(past.history[seen - distance]) if 1 <= distance <= seen else u64(0)
 
 
-@njit(cache=False)
+@compiled
 def column(v: np.void) -> int:
     return v.seen - v.line_start
 
 
-@njit(cache=False)
+@compiled
 def above(past: Past, offset: int) -> u64:
     """8.3: the byte above, `offset` places to the right."""
     v = past.values[0]
@@ -96,18 +95,18 @@ def above(past: Past, offset: int) -> u64:
     return u64(past.history[place]) if 0 <= place < v.line_start else u64(0)
 
 
-@njit(cache=False)
+@compiled
 def line_byte(past: Past, i: int) -> u64:
     v = past.values[0]
     return u64(past.history[v.line_start + i]) if v.line_start + i < v.seen else u64(0)
 
 
-@njit(cache=False)
+@compiled
 def word_length(v: np.void) -> int:
     return 0 if v.word == u64(0) else v.seen - v.word_start
 
 
-@njit(cache=False)
+@compiled
 def nest(past: Past) -> u64:
     """8.3: the brackets that are open."""
     n = past.values[0].open
@@ -117,7 +116,7 @@ def nest(past: Past) -> u64:
     return top if n == 1 else u64(256) * top + u64(past.brackets[n - 2])
 
 
-@njit(cache=False)
+@compiled
 def take_byte(past: Past, byte: int) -> None:
     """8.3: a whole byte joins the history."""
     v = past.values[0]

@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy import uint64 as u64
 
-from .cm_basics import LOW_32, counter, share, stretched, updated, zeros
+from .cm_basics import LOW_32, compiled, counter, share, stretched, updated, zeros
 from .cm_history import Past, back, tail
 from .cm_plans import Plan
 
@@ -68,7 +67,7 @@ def new_runs(plan: Plan, table_bits: int) -> Runs:
     return Runs(np.zeros(n, dtype=RUN), entries, np.tile(new_run_counters(), (n, 1, 1)))
 
 
-@njit(cache=False)
+@compiled
 def find_match(past: Past, s: Matches, model: int) -> None:
     """8.6: after each byte."""
     seen = past.values[0].seen
@@ -104,7 +103,7 @@ def find_match(past: Past, s: Matches, model: int) -> None:
     m.expected = np.int64(bytes_[m.pointer]) if m.length > 0 else -1
 
 
-@njit(cache=False)
+@compiled
 def length_class(length: int) -> int:
     """8.6: the class of a match's length."""
     if length < 16:
@@ -121,7 +120,7 @@ def length_class(length: int) -> int:
     return 28 + min(log - 9, 3)
 
 
-@njit(cache=False)
+@compiled
 def match_inputs(v: np.void, s: Matches, model: int, inputs: np.ndarray) -> None:
     """8.6: two inputs, and `len16`."""
     m = s.models[model]
@@ -140,7 +139,7 @@ def match_inputs(v: np.void, s: Matches, model: int, inputs: np.ndarray) -> None
         inputs[1] = sign * share(state)
 
 
-@njit(cache=False)
+@compiled
 def update_match(v: np.void, s: Matches, model: int, bit: int) -> None:
     m = s.models[model]
     if m.counter >= 0:
@@ -149,7 +148,7 @@ def update_match(v: np.void, s: Matches, model: int, bit: int) -> None:
         s.counters[model, m.counter] = updated(old, came, LIMIT)
 
 
-@njit(cache=False)
+@compiled
 def find_runs(v: np.void, hashes: np.ndarray, s: Runs) -> None:
     """8.7: after each byte."""
     last = np.int64(tail(v, 1))
@@ -174,7 +173,7 @@ def find_runs(v: np.void, hashes: np.ndarray, s: Runs) -> None:
         run.byte = entry.byte
 
 
-@njit(cache=False)
+@compiled
 def run_inputs(v: np.void, s: Runs, inputs: np.ndarray) -> None:
     """8.7: an input of each context."""
     for k in range(len(s.runs)):
@@ -187,7 +186,7 @@ def run_inputs(v: np.void, s: Runs, inputs: np.ndarray) -> None:
             inputs[k] = sure if (run.byte >> (7 - v.pos)) & 1 else -sure
 
 
-@njit(cache=False)
+@compiled
 def update_runs(v: np.void, s: Runs, bit: int) -> None:
     for k in range(len(s.runs)):
         run = s.runs[k]

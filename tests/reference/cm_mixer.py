@@ -3,11 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy import uint64 as u64
 
 from . import cm_plans as plans
-from .cm_basics import GOLDEN, SQUASH, clamp, squash, zeros
+from .cm_basics import GOLDEN, SQUASH, clamp, compiled, squash, zeros
 from .cm_history import Past, above, back, column, tail, word_length
 from .cm_pixels import FAR, NEAR, joined
 from .cm_pixels import USED as PIXELS
@@ -18,7 +17,7 @@ FIRST_POINTS = np.array([SQUASH[((i << 11) - 31744 + 32768) >> 4] >> 16 for i in
 
 
 class Mixer(NamedTuple):
-    """All vectors of the first layer in a row, and the two tables of the second."""
+    """All vectors of the first layer in a row, and those of the second."""
 
     rates: np.ndarray  # of both layers
     selectors: np.ndarray
@@ -68,8 +67,8 @@ def new_mixer(plan: plans.Plan) -> Mixer:
         uses=zeros(sum(sizes)),
         chosen=zeros(len(sizes)),
         estimates=zeros(len(sizes)),
-        last_weights=np.full((2, 256, len(sizes)), ONE // len(sizes)),
-        last_uses=zeros(2, 256),
+        last_weights=np.full((512, len(sizes)), ONE // len(sizes)),
+        last_uses=zeros(512),
         last_chosen=zeros(2),
         last_estimates=zeros(2),
     )
@@ -85,7 +84,7 @@ def new_curves(plan: plans.Plan) -> Curves:
     )
 
 
-@njit(cache=False)
+@compiled
 def selector(past: Past, models: np.ndarray, which: int) -> int:
     """8.9: the value of a selector."""
     v = past.values[0]
@@ -112,57 +111,60 @@ def selector(past: Past, models: np.ndarray, which: int) -> int:
     return joined(past, NEAR if which == plans.BY_NEAR else FAR)
 
 
-@njit(cache=False)
-def mixed(inputs: np.ndarray, weights: np.ndarray) -> int:
+@compiled
+def mixed(inputs: np.ndarray, weights: np.ndarray, vector: int) -> int:
     """8.9: a vector's estimate."""
     total = 0
     for i in range(len(inputs)):
-        total += (inputs[i] * (weights[i] >> 16)) >> 9
+        total += (inputs[i] * (weights[vector, i] >> 16)) >> 9
     return clamp(total >> 5, 32767)
 
 
-@njit(cache=False)
-def train(
-    inputs: np.ndarray, weights: np.ndarray, estimate: int, bit: int, rate: np.ndarray, uses: int
-) -> None:
-    """8.9: trains a vector that has been trained `uses` times."""
-    floor, extra, shift = rate
-    speed = floor + extra // (1 + min(uses >> shift, 255))
+@compiled
+def error(estimate: int, bit: int, rates: np.ndarray, layer: int, uses: int) -> int:
+    """8.9: `err` of a vector that has been trained `uses` times."""
+    rate = rates[layer, 0] + rates[layer, 1] // (1 + min(uses >> rates[layer, 2], 255))
     err = (bit << 16) - (squash(estimate) >> 16)
-    err = clamp((err * speed) >> 10, 65535)
+    return clamp((err * rate) >> 10, 65535)
+
+
+@compiled
+def train(inputs: np.ndarray, weights: np.ndarray, vector: int, err: int) -> None:
+    """8.9: trains a vector."""
     for i in range(len(inputs)):
-        weights[i] = clamp(weights[i] + ((inputs[i] * err + 8) >> 4), WEIGHT_LIMIT)
+        moved = weights[vector, i] + ((inputs[i] * err + 8) >> 4)
+        weights[vector, i] = clamp(moved, WEIGHT_LIMIT)
 
 
-@njit(cache=False)
+@compiled
 def mix_inputs(past: Past, models: np.ndarray, s: Mixer) -> int:
     """8.9: both layers; the result is `st`. `models` are the match models."""
     v = past.values[0]
     for i in range(len(s.selectors)):
         s.chosen[i] = s.first_vectors[i] + selector(past, models, s.selectors[i])
-        s.estimates[i] = mixed(s.inputs, s.weights[s.chosen[i]])
+        s.estimates[i] = mixed(s.inputs, s.weights, s.chosen[i])
     s.last_chosen[0] = v.partial
-    s.last_chosen[1] = min(v.hits, 15) * 16 + models[0].len16
+    s.last_chosen[1] = 256 + min(v.hits, 15) * 16 + models[0].len16
     for i in range(2):
-        s.last_estimates[i] = mixed(s.estimates, s.last_weights[i, s.last_chosen[i]])
+        s.last_estimates[i] = mixed(s.estimates, s.last_weights, s.last_chosen[i])
     return (s.last_estimates[0] + s.last_estimates[1]) >> 1
 
 
-@njit(cache=False)
+@compiled
 def update_mixer(s: Mixer, bit: int) -> None:
     for i in range(2):
         at = s.last_chosen[i]
-        weights = s.last_weights[i, at]
-        uses = s.last_uses[i, at]
-        train(s.estimates, weights, s.last_estimates[i], bit, s.rates[1], uses)
-        s.last_uses[i, at] += 1
+        err = error(s.last_estimates[i], bit, s.rates, 1, s.last_uses[at])
+        train(s.estimates, s.last_weights, at, err)
+        s.last_uses[at] += 1
     for i in range(len(s.selectors)):
         at = s.chosen[i]
-        train(s.inputs, s.weights[at], s.estimates[i], bit, s.rates[0], s.uses[at])
+        err = error(s.estimates[i], bit, s.rates, 0, s.uses[at])
+        train(s.inputs, s.weights, at, err)
         s.uses[at] += 1
 
 
-@njit(cache=False)
+@compiled
 def form_bases(v: np.void, s: Curves) -> None:
     """8.10: after each byte."""
     for i in range(len(s.sets)):
@@ -173,7 +175,7 @@ def form_bases(v: np.void, s: Curves) -> None:
             s.bases[i] = np.int64((tail(v, 2) * GOLDEN) >> u64(48))
 
 
-@njit(cache=False)
+@compiled
 def final_probability(partial: int, s: Curves, st: int) -> int:
     """8.10: in units of 2^-32."""
     x = min(max(st, -31744), 31743) + 31744
@@ -190,7 +192,7 @@ def final_probability(partial: int, s: Curves, st: int) -> int:
     return max(1, total >> 3)
 
 
-@njit(cache=False)
+@compiled
 def update_curves(s: Curves, bit: int) -> None:
     for k in range(len(s.sets)):
         curve, i = s.points[k]

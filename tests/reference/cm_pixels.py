@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy import uint64 as u64
 
-from .cm_basics import GOLDEN, HISTORY, counter, new_map, stretched, updated, zeros
+from .cm_basics import GOLDEN, HISTORY, compiled, counter, new_map, stretched, updated, zeros
 from .cm_history import Past
 
 LIMIT = 255
@@ -51,7 +50,7 @@ def new_pixels(used: bool) -> Pixels:
     )
 
 
-@njit(cache=False)
+@compiled
 def pixel(past: Past, u: int, offset: int) -> int:
     """8.8: a pixel of the current row (u = 0) or of one above."""
     v = past.values[0]
@@ -65,7 +64,7 @@ def pixel(past: Past, u: int, offset: int) -> int:
     return (np.int64(past.history[number // 8]) >> (7 - number % 8)) & 1
 
 
-@njit(cache=False)
+@compiled
 def joined(past: Past, template: int) -> int:
     """8.8: the number that a template joins."""
     whole = 0
@@ -78,7 +77,7 @@ def joined(past: Past, template: int) -> int:
     return whole
 
 
-@njit(cache=False)
+@compiled
 def pixel_inputs(past: Past, s: Pixels, inputs: np.ndarray) -> None:
     """8.8: two inputs of each template."""
     for i in range(len(s.places)):
@@ -89,7 +88,7 @@ def pixel_inputs(past: Past, s: Pixels, inputs: np.ndarray) -> None:
         inputs[2 * i + 1] = stretched(s.maps[i, bits]) if bits != 0 else 0
 
 
-@njit(cache=False)
+@compiled
 def update_pixels(s: Pixels, bit: int) -> None:
     for i in range(len(s.places)):
         at = s.places[i]

@@ -162,6 +162,6 @@ def plan_of(level: int, class_: int) -> Plan:
         runs=level == 8,
         selectors=(RICH_PIXELS if pixels else RICH) if rich else (LEAN_PIXELS if pixels else LEAN),
         rates=((200, 4000, 6), (60, 1000, 7)) if rich else ((400, 4000, 6), (150, 1000, 7)),
-        curves=((0, 1), (1, 2), (2, 3)) if rich else ((1, 2), (2, 4)),
+        curves=((0, 1), (1, 2), (2, 3)) if rich else ((2, 6),),
         primer=rich and class_ == 0,
     )

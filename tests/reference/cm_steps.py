@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy import uint64 as u64
 
-from .cm_basics import LOW_32
+from .cm_basics import LOW_32, compiled
 from .cm_contexts import (
     Contexts,
     context_inputs,
@@ -56,7 +55,7 @@ class State(NamedTuple):
     curves: Curves
 
 
-@njit(cache=False)
+@compiled
 def start_byte(s: State) -> None:
     """8.3: what is prepared after each byte and before the first."""
     v = s.past.values[0]
@@ -70,7 +69,7 @@ def start_byte(s: State) -> None:
         find_match(s.past, s.matches, model)
 
 
-@njit(cache=False)
+@compiled
 def predict(s: State) -> int:
     """8.5 to 8.10: the probability of a one."""
     v = s.past.values[0]
@@ -90,7 +89,7 @@ def predict(s: State) -> int:
     return final_probability(v.partial, s.curves, st)
 
 
-@njit(cache=False)
+@compiled
 def update(s: State, bit: int) -> None:
     """8.3: learns a bit and moves on."""
     v = s.past.values[0]
@@ -112,7 +111,7 @@ def update(s: State, bit: int) -> None:
         start_byte(s)
 
 
-@njit(cache=False)
+@compiled
 def decode_bit(v: np.void, payload: np.ndarray, p: int) -> int:
     """Section 6; `v` is of the coder."""
     width = v.high - v.low
@@ -132,7 +131,7 @@ def decode_bit(v: np.void, payload: np.ndarray, p: int) -> int:
     return bit
 
 
-@njit(cache=False)
+@compiled
 def advance(s: State, coder: np.ndarray, data: np.ndarray, length: int, first: np.ndarray) -> None:
     """Goes over `length` bytes, which are decoded from `data`, or are in it if there is no coder.
 

@@ -54,8 +54,8 @@ class Zstd:
     STEP = 64
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
-        if len(settings) != 1 or not 1 <= settings[0] <= 22:
-            raise UnsupportedError("zstd has one setting, a level of 1 to 22")
+        if len(settings) != 1 or not 1 <= settings[0] <= 19:
+            raise UnsupportedError("zstd has one setting, a level of 1 to 19")
         self.seen = 0
         self._new_frame()
 

@@ -29,7 +29,7 @@ const LONGEST: usize = 1024;
 
 /// Looks at the first bytes of a segment.
 #[must_use]
-pub fn detect(data: &[u8]) -> Content {
+pub(crate) fn detect(data: &[u8]) -> Content {
     let data = &data[..data.len().min(SAMPLE)];
     if is_text(data) {
         return Content {

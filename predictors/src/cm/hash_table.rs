@@ -1,8 +1,8 @@
 //! Hash table of bit histories: 64-byte buckets of four slots, one cache line each.
 //!
 //! A slot belongs to one context and one nibble of the byte to come: the bit histories of the 15
-//! nodes of the nibble's binary tree. A bucket holds the four slots' checksums, then the slots. As in lpaq and zpaq (ICM), with four
-//! candidates that share a cache line.
+//! nodes of the nibble's binary tree. A bucket holds the four slots' checksums, then the slots. As in
+//! lpaq and zpaq (ICM), with four candidates that share a cache line.
 
 use memmap2::MmapMut;
 

@@ -2,7 +2,8 @@
 //!
 //! The first layer holds several tables of weight vectors; a selector context picks one vector of
 //! each, which gives an estimate of its own and is trained on its own error. The second layer mixes
-//! those estimates with a vector of each of its two tables and takes the mean. After Mahoney's paq8 and Mattern, "Mixing Strategies in Data Compression" (2012).
+//! those estimates with a vector of each of its two tables and takes the mean. After Mahoney's paq8
+//! and Mattern, "Mixing Strategies in Data Compression" (2012).
 
 use super::tables::{STRETCH_MAX, Tables};
 use crate::simd::scalar::{product, trained};
@@ -109,7 +110,7 @@ impl<const S: usize> Final<S> {
 }
 
 /// A mixer with `S` tables of weight vectors in its first layer and two in its second.
-pub struct Mixer<const S: usize> {
+pub(crate) struct Mixer<const S: usize> {
     /// Input values to fill before [`Mixer::mix`], each in `-32767..=32767`.
     pub inputs: Vec<i32>,
     /// Inputs as training sees them, where external inputs learn slower; empty if there are none.
@@ -129,7 +130,7 @@ pub struct Mixer<const S: usize> {
 }
 
 /// `n` inputs with the zeros that fill the last vector.
-pub fn padded(n: usize) -> usize {
+pub(crate) fn padded(n: usize) -> usize {
     n.div_ceil(LANES) * LANES
 }
 

@@ -8,7 +8,7 @@ use super::mixer::Rate;
 use super::selector::{Curve, Selector};
 
 /// Levels that settings may name.
-pub const LEVELS: RangeInclusive<u8> = 3..=8;
+pub(crate) const LEVELS: RangeInclusive<u8> = 3..=8;
 
 /// Everything that shapes a model besides the data.
 #[derive(Clone, Copy)]
@@ -62,6 +62,7 @@ const BINARY: &[Context] = &[
     Trend(1),
 ];
 
+/// Ordered as [`TEXT`].
 const EXECUTABLE: &[Context] = &[
     Order(1),
     Order(2),
@@ -320,6 +321,7 @@ impl Plan {
     #[must_use]
     pub fn memory(&self, raw_len: u64) -> u64 {
         let contexts = self.contexts.len() as u64;
+        // 256 more for each selector are more than the second layer's.
         let vectors: u64 = self
             .selectors
             .iter()

@@ -159,7 +159,7 @@ fn every_level_and_class_restores_its_input() {
         .collect();
     data.extend(b"Some words, and some words again: (some) \"words\".\n".repeat(20));
     for level in LEVELS {
-        for class in 0..3 {
+        for class in 0..4 {
             for stride in [0, 1, 13, 500] {
                 let [low, high] = u16::to_le_bytes(stride);
                 let settings = [level, class, low, high];

@@ -1,8 +1,8 @@
 //! Vector kernels, each equal to its scalar twin bit for bit, chosen at run time.
 //!
 //! A [`Job`] is generic over the kernels; [`run`] compiles it once for each level, with that level's
-//! CPU features on, and enters the right one. The only place with `unsafe`: loads and stores
-//! through pointers, and the entry into code for a feature that was detected.
+//! CPU features on, and enters the right one. The crate's only place with `unsafe`: loads and stores
+//! through pointers, hints to fetch memory, and the entry into code for a feature that was detected.
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
@@ -16,18 +16,18 @@ mod direct;
 pub mod group;
 #[allow(unsafe_code)]
 mod prefetch;
-pub mod scalar;
+pub(crate) mod scalar;
 
 pub use llmzip_coders::simd::{Level, active, available};
-pub use prefetch::prefetch;
+pub(crate) use prefetch::prefetch;
 
 use crate::cm::tables::Tables;
 use group::Group;
 
 /// Mixer inputs and weights come in multiples of this, so that no kernel has a tail there.
-pub const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
-/// What the context mixer computes for every bit; [`scalar`] defines each.
+/// What the context mixer computes for every bit; `scalar` defines each.
 pub trait Kernels: Copy {
     /// For each vector, which starts at `starts[k]` in `weights` and is as long as `inputs`, the
     /// sum over inputs of `(input * (weight >> 16)) >> 9`, in 32-bit wrapping arithmetic.
@@ -44,7 +44,7 @@ pub trait Kernels: Copy {
 
     /// Writes two mixer inputs for each context at node `node` (1..=15): to `inputs`, whose other
     /// values are kept, the stretched probability, and, unless `distance` is empty, its distance from
-    /// one half; zeros for an empty history. Both are whole [`LANES`] and hold all groups.
+    /// one half; zeros for an empty history. Both are whole `LANES` and hold all groups.
     /// Returns how many histories were not empty.
     fn context_inputs(
         tables: &Tables,
