@@ -107,7 +107,7 @@ _FIELDS = {
     - {"level", "predictor", "verify"},
     "list": frozenset({"recursive", "force", "quiet", "verbose", "progress", "as_json", "help"}),
     "cat": frozenset(
-        {"output", "force", "threads", "memory"}
+        {"output", "force", "threads", "memory", "base"}
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),

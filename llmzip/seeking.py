@@ -5,12 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
+from threading import Lock
 from typing import BinaryIO
 
 from llmzip.directory import Archive, check_segment, read_directory, read_segment_header
 from llmzip.limits import Limits
 from llmzip.reader import check_header, find_base
 from llmzip.record import Record
+from llmzip.route import base_offset
 from llmzip.segments import SegmentDecoder, check_memory, segment_memory
 from llmzip.streams import From
 from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
@@ -46,6 +48,7 @@ class RandomAccess:
         self._source = source
         self._bases = bases
         self._found: dict[int, Base | None] = {}
+        self._lock = Lock()
         self._limits = limits
         self.places: list[Place] = []
         self.starts: list[int] = []
@@ -101,9 +104,10 @@ class RandomAccess:
 
     def _base(self, archive: Archive) -> Base | None:
         # Looked for when content is asked for: headers can be read without it.
-        if archive.offset not in self._found:
-            self._found[archive.offset] = find_base(archive.header, self._bases)
-        return self._found[archive.offset]
+        with self._lock:
+            if archive.offset not in self._found:
+                self._found[archive.offset] = find_base(archive.header, self._bases)
+            return self._found[archive.offset]
 
     def _keep(self, key: tuple[int, int], raw: bytes) -> None:
         if key not in self._cache:
@@ -128,7 +132,8 @@ class RandomAccess:
         for event in pull(source, walk_alone(offset, metadata.predictors, metadata.bounds, seq)):
             if isinstance(event, SegmentStart):
                 check_memory(segment_memory(event), self._limits)
-                decoder = SegmentDecoder(event, base=self._base(archive))
+                changed = base_offset(event.predictor, event.header.settings) is not None
+                decoder = SegmentDecoder(event, base=self._base(archive) if changed else None)
             elif isinstance(event, Chunk) and decoder:
                 yield decoder.decode(event)
             elif decoder:

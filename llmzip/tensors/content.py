@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from llmzip import _native, container, directory, route
+from llmzip.base import Bases
 from llmzip.container import ChunkHead, PredictorRef
 from llmzip.errors import CorruptError, PredictionMismatch, UsageError
 from llmzip.limits import Limits
@@ -50,6 +51,8 @@ class Content:
     """Content of a `.llmz` file, or of any other one, as it is.
 
     file: a path, which is mapped into memory, or the bytes of a file.
+    base: the file that tensors of an archive are changes of, or a folder that has it, where it is
+        not beside the archive.
 
     Reading decodes the segments that hold what was asked for and no others, and checks every chunk;
     of a segment that holds the end of a range, what follows is not decoded. Several threads may
@@ -57,11 +60,16 @@ class Content:
     """
 
     def __init__(
-        self, file: str | os.PathLike[Any] | ReadableBuffer, limits: Limits | None = None
+        self,
+        file: str | os.PathLike[Any] | ReadableBuffer,
+        limits: Limits | None = None,
+        base: str | None = None,
     ) -> None:
         import os
 
+        beside = None
         if isinstance(file, (str, os.PathLike)):
+            beside = os.path.split(file)[0] or "."
             self._data = map_file(file)
         else:
             self._data = memoryview(file).cast("B")
@@ -70,7 +78,7 @@ class Content:
         self.size = len(self._data)
         self.packed = bytes(self._data[: len(container.MAGIC)]) == container.MAGIC
         if self.packed:
-            self._random = RandomAccess(self._view(), 0, self._limits)
+            self._random = RandomAccess(self._view(), 0, self._limits, Bases(beside, base))
             self.size = self._random.size
 
     def check_packed(self) -> None:
@@ -172,7 +180,8 @@ class Content:
         """Decodes a part of a segment; returns what its chunks add to the content hash."""
         assert self._random is not None
         start, at = self._start(part.place)
-        if route.at_once(start.predictor):
+        changed = route.base_offset(start.predictor, start.header.settings) is not None
+        if route.at_once(start.predictor) and not changed:
             check_memory(segment_memory(start), self._limits)
             return b"".join(self._decode_at_once(part, start, at))
         digests, position = [], 0
@@ -257,15 +266,17 @@ def decompress_into(
     *,
     threads: int = 0,
     limits: Limits | None = None,
+    base: str | None = None,
 ) -> int:
     """Decompresses all of `archive`, a path or its bytes, into `buffer`; returns the bytes.
 
     buffer: writable and contiguous, at least as long as the content; nothing else may touch it
         meanwhile. After an exception it holds anything.
     threads: segments decoded at a time; 0 means one for each core.
+    base: as in `LlmzFile`.
 
     Raises `UsageError` where the buffer does not do, and what `read_archive` raises.
     """
-    content = Content(archive, limits)
+    content = Content(archive, limits, base)
     content.check_packed()
     return content.read_all_into(buffer, threads)

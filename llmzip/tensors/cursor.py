@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmzip.streams import read_exactly
+from llmzip.streams import read_exactly, read_some
 from llmzip.tensors.region import Malformed
 
 TYPE_CHECKING = False
@@ -33,7 +33,10 @@ class Cursor:
         self._begin = self.at - length
         self._source.seek(self._begin)
         self._buffer = b""
-        data = read_exactly(self._source, max(length, min(_PIECE, self.end - self._begin)))
+        # What has to be decoded comes in parts: no more of them than needed.
+        data = read_some(self._source, max(length, min(_PIECE, self.end - self._begin)))
+        if len(data) < length:
+            data += read_exactly(self._source, length - len(data))
         if len(data) < length:
             raise Malformed("the file is shorter than it was")
         self._buffer = data

@@ -26,6 +26,7 @@ class safe_open:
     framework: "np" or "numpy", "pt" or "torch".
     device: where PyTorch's tensors go.
     threads: segments decoded at a time for one tensor; 0 means one for each core.
+    base: as in `llmzip.LlmzFile`.
 
     Has the methods of `safetensors.safe_open`. The formats are those that `llmzip compress` cuts
     along tensors. A tensor is decoded when it is asked for, straight into its own memory, and
@@ -44,11 +45,12 @@ class safe_open:
         *,
         threads: int = 0,
         limits: Limits | None = None,
+        base: str | None = None,
     ) -> None:
         self._framework: Framework = framework_of(framework)
         self._device = device
         self._threads = threads
-        self._content: Content | None = Content(filename, limits)
+        self._content: Content | None = Content(filename, limits, base)
         self._table: Table = read_table(self._content.reader(), self._content.size)
 
     def __enter__(self) -> safe_open:

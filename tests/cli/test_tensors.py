@@ -155,6 +155,28 @@ def test_cat_reads_its_segments_alone(llmzip: Shell) -> None:
     assert not (llmzip.folder / "out").exists()
 
 
+def test_tensors_that_are_changes_of_a_base(llmzip: Shell) -> None:
+    content = model(llmzip)
+    (llmzip.folder / "m.llmz").unlink()
+    llmzip.write("bases/m", content)
+    begin = content.index(WEIGHTS)
+    # Every hundredth weight moves.
+    new = bytearray(content)
+    new[begin : begin + 120_000 : 200] = (b ^ 1 for b in WEIGHTS[::200])
+    llmzip.write("m", bytes(new))
+    llmzip("--rm", "--base", "bases", "m")
+    assert (llmzip.folder / "m.llmz").stat().st_size < 10_000
+    told = json.loads(llmzip("list", "--json", "m.llmz").stdout)
+    assert told["archives"][0]["tensors"][0]["kind"] == "bf16"
+    assert llmzip("cat", "m.llmz", "zeros").stdout == bytes(1000)
+    assert "m" in llmzip.fails("cat", "m.llmz", "layer.weight", code=3)
+    changed = bytes(new[begin : begin + 120_000])
+    assert llmzip("cat", "--base", "bases", "m.llmz", "layer.weight").stdout == changed
+    llmzip.write("other/m", content)
+    (llmzip.folder / "m.llmz").rename(llmzip.folder / "other/m.llmz")
+    assert llmzip("cat", "other/m.llmz", "tied").stdout == changed
+
+
 def test_cat_in_json_and_verbose(llmzip: Shell) -> None:
     model(llmzip)
     told = json.loads(llmzip("cat", "--json", "m.llmz", "zeros", "-o", "out").stdout)
