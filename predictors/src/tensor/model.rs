@@ -4,6 +4,7 @@ use llmzip_coders::rans::{DecodeTable, EncodeTable, Table};
 
 use super::classes::{CLASSES, Columns};
 use super::kind::Kind;
+use super::plane::looks_flat;
 use super::train::{Found, look, look_given};
 use crate::segment::PredictorError;
 
@@ -73,6 +74,9 @@ impl Model {
             } else {
                 0
             };
+            if given.is_empty() && looks_flat(plane) {
+                return None;
+            }
             let histogram = llmzip_coders::rans::histogram(plane);
             let found = if given.is_empty() {
                 look(plane, &histogram, row)?

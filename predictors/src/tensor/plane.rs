@@ -8,7 +8,7 @@ use super::model::{
 };
 use super::train::entropy;
 use crate::segment::PredictorError;
-use crate::simd::Level;
+use crate::simd::{self, Job, Kernels, Level};
 
 const RAW: u8 = 0;
 const CONSTANT: u8 = 1;
@@ -48,23 +48,56 @@ pub struct Place<'a> {
     pub given: &'a [u8],
 }
 
+/// Finds the table that suits each piece of a row best; gives the sum of code lengths.
+struct RowClasses<'a> {
+    symbols: &'a [u8],
+    place: Place<'a>,
+    lengths: &'a [[u32; CLASSES]],
+    classes: &'a mut Vec<u8>,
+}
+
+impl Job for RowClasses<'_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run<K: Kernels>(self) -> u64 {
+        let mut rest = self.symbols;
+        let mut sum = 0;
+        for piece in pieces(self.place.row, self.place.column, rest.len()) {
+            let (row, after) = rest.split_at(piece);
+            let costs = costs(row, self.lengths);
+            let best = (0..).zip(costs).min_by_key(|&(_, cost)| cost);
+            let (class, cost) = best.unwrap_or((0, 0));
+            self.classes.push(class);
+            sum += u64::from(cost);
+            rest = after;
+        }
+        sum
+    }
+}
+
 /// Code length of symbols by each of 16 tables.
+#[inline(always)]
 fn costs(symbols: &[u8], lengths: &[[u32; CLASSES]]) -> [u32; CLASSES] {
-    symbols.iter().fold([0; CLASSES], |sums, &symbol| {
+    let mut sums = [0; CLASSES];
+    for &symbol in symbols {
         let add = &lengths[usize::from(symbol)];
-        std::array::from_fn(|class| sums[class] + add[class])
-    })
+        for (sum, length) in sums.iter_mut().zip(add) {
+            *sum += length;
+        }
+    }
+    sums
 }
 
 /// Whether a sample says that single symbols tell next to nothing.
-fn looks_flat(symbols: &[u8]) -> bool {
+pub fn looks_flat(symbols: &[u8]) -> bool {
     const SAMPLE: usize = 64;
     let sample: Vec<u8> = symbols
-        .chunks(8 * SAMPLE)
+        .chunks(32 * SAMPLE)
         .flat_map(|run| &run[..run.len().min(SAMPLE)])
         .copied()
         .collect();
-    sample.len() >= 128 * SAMPLE
+    sample.len() >= 32 * SAMPLE
         && entropy(&rans::histogram(&sample)) * 1000 > sample.len() as u64 * BYTE * 988
 }
 
@@ -75,24 +108,19 @@ fn shared_cost(
     place: Place<'_>,
     model: &PlaneModel,
     grouped: &mut Vec<u8>,
+    level: Level,
 ) -> (u64, Vec<u8>) {
     let mut classes = Vec::new();
     let cost = match &model.choice {
         Choice::One => model.tables[0].cost(counts),
         Choice::Rows => {
-            let mut at = 0;
-            let mut sum = 0_u64;
-            for piece in pieces(place.row, place.column, symbols.len()) {
-                let costs = costs(&symbols[at..at + piece], &model.lengths);
-                let (class, cost) = (0..)
-                    .zip(costs)
-                    .min_by_key(|&(_, cost)| cost)
-                    .unwrap_or((0, 0));
-                classes.push(class);
-                sum += u64::from(cost);
-                at += piece;
-            }
-            sum + classes.len() as u64 * BYTE / 2
+            let job = RowClasses {
+                symbols,
+                place,
+                lengths: &model.lengths,
+                classes: &mut classes,
+            };
+            simd::run(level, job) + classes.len() as u64 * BYTE / 2
         }
         Choice::Columns(columns) => {
             grouped.resize(symbols.len(), 0);
@@ -149,7 +177,7 @@ pub fn encode(
     let mut grouped = Vec::new();
     let (shared, classes) = match model {
         Some(model) if model.takes(&counts) => {
-            shared_cost(symbols, &counts, place, model, &mut grouped)
+            shared_cost(symbols, &counts, place, model, &mut grouped, effort.simd)
         }
         _ => (u64::MAX, Vec::new()),
     };
@@ -256,7 +284,7 @@ fn class_runs<'a>(
 
 /// Whether a sample says that strings repeat more than single symbols tell.
 fn repeats(symbols: &[u8], coded: usize) -> bool {
-    const SAMPLE: usize = 16 << 10;
+    const SAMPLE: usize = 8 << 10;
     let sample = &symbols[..symbols.len().min(SAMPLE)];
     let share = coded * sample.len() / symbols.len();
     compress(sample, 1).is_some_and(|frame| frame.len() < share - share / 32)

@@ -3,6 +3,13 @@
 use super::kind::{Kind, Split};
 use crate::simd::{self, Job, Kernels, Level};
 
+/// `n` more bytes at the end of a plane.
+fn room(plane: &mut Vec<u8>, n: usize) -> &mut [u8] {
+    let start = plane.len();
+    plane.resize(start + n, 0);
+    &mut plane[start..]
+}
+
 /// Adds the planes of whole units to `planes`, which are as many as the kind has.
 pub fn split(kind: &Kind, units: &[u8], planes: &mut [Vec<u8>]) {
     match (kind.split, kind.unit) {
@@ -12,18 +19,31 @@ pub fn split(kind: &Kind, units: &[u8], planes: &mut [Vec<u8>]) {
                 unreachable!("bf16 has two planes")
             };
             let words = units.as_chunks::<2>().0;
-            high.extend(words.iter().map(|w| (u16::from_le_bytes(*w) >> 7) as u8));
-            low.extend(words.iter().map(|w| w[0] & 0x7f | w[1] & 0x80));
+            let (high, low) = (room(high, words.len()), room(low, words.len()));
+            for ((word, high), low) in words.iter().zip(high).zip(low) {
+                let word = u16::from_le_bytes(*word);
+                *high = (word >> 7) as u8;
+                *low = (word & 0x7f | word >> 8 & 0x80) as u8;
+            }
         }
         (Split::Float, 4) => {
             let [high, next, second, lowest] = planes else {
                 unreachable!("f32 has four planes")
             };
             let words = units.as_chunks::<4>().0;
-            high.extend(words.iter().map(|w| w[3] << 1 | w[2] >> 7));
-            next.extend(words.iter().map(|w| w[2] & 0x7f | w[3] & 0x80));
-            second.extend(words.iter().map(|w| w[1]));
-            lowest.extend(words.iter().map(|w| w[0]));
+            let n = words.len();
+            let (high, next) = (room(high, n), room(next, n));
+            for ((word, high), next) in words.iter().zip(high).zip(next) {
+                let word = u32::from_le_bytes(*word);
+                *high = (word >> 23) as u8;
+                *next = (word >> 16 & 0x7f | word >> 24 & 0x80) as u8;
+            }
+            let (second, lowest) = (room(second, n), room(lowest, n));
+            for ((word, second), lowest) in words.iter().zip(second).zip(lowest) {
+                let word = u32::from_le_bytes(*word);
+                *second = (word >> 8) as u8;
+                *lowest = word as u8;
+            }
         }
         (Split::Float, unit) => {
             for (i, plane) in planes.iter_mut().enumerate() {
