@@ -92,7 +92,7 @@ class Bases(Record):
                     raise UsageError(f"--base {file}: there is no such file")
                 paths = [file]
             for path in paths if name or file is not None else ():
-                if not os.path.isfile(path):
+                if not os.path.isfile(path) or _is_change_of(path, wanted):
                     continue
                 base = Base(path)
                 if (base.ref.sha256, base.ref.length) == (wanted.sha256, wanted.length):
@@ -104,6 +104,17 @@ class Bases(Record):
             f"the archive holds changes of {name or 'a file'!r} ({wanted.length:,} bytes, sha256 "
             f"{wanted.sha256.hex()}){other}: put it beside the archive or name it with --base"
         )
+
+
+def _is_change_of(path: str, wanted: ModelRef) -> bool:
+    """Whether `path` is an archive that needs `wanted` itself, as the one in question does."""
+    from llmzip.directory import read_directory
+
+    with open(path, "rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return False
+        models = [ref for found in read_directory(file) for ref in found.header.metadata.models]
+    return any((ref.kind, ref.sha256) == (BASE, wanted.sha256) for ref in models)
 
 
 def base_for(given: str, name: str) -> Base:

@@ -111,3 +111,33 @@ def table(rows: int, seed: int = 1) -> bytes:
         kind = ("red", "green", "blue", "grey")[min(next(source) % 7, 3)]
         lines.append(f"{1000 + row},{kind},{next(source) % 500},{'yn'[next(source) % 5 == 0]}")
     return ("\n".join(lines) + "\n").encode()
+
+
+def weights(length: int, unit: int, row: int, seed: int = 1) -> bytes:
+    """Units of `unit` bytes whose top byte is a small number around one that the column gives."""
+    source = randoms(seed)
+    out = bytearray()
+    column = 0
+    while len(out) < length:
+        unit_bytes = bytearray(next(source) >> 24 for _ in range(unit))
+        unit_bytes[-1] = 50 + column % 3 * 5 + min(next(source) >> 30, next(source) >> 30)
+        out += unit_bytes
+        column = (column + 1) % (row or 7)
+    return bytes(out[:length])
+
+
+def safetensors() -> bytes:
+    """A file of four tensors, one of them of unknown elements."""
+    parts = {
+        "layers.0.weight": ("BF16", [100, 30], weights(6000, 2, 30)),
+        "layers.0.bias": ("F32", [250], weights(1000, 4, 0)),
+        "zeros": ("F16", [700], bytes(1400)),
+        "other": ("X1", [9], random(9)),
+    }
+    entries, data = [], b""
+    for name, (dtype, shape, raw) in parts.items():
+        offsets = [len(data), len(data) + len(raw)]
+        entries.append(f'"{name}":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}')
+        data += raw
+    table = ("{" + ",".join(entries) + "}").encode()
+    return len(table).to_bytes(8, "little") + table + data

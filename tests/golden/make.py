@@ -50,9 +50,10 @@ CONTENTS = {
 LEVEL = 3
 
 # Predictors whose bytes may still change: no golden archives before FORMAT.md has them.
-NOT_DESCRIBED = {"tensor"}
+NOT_DESCRIBED: set[str] = set()
 
 CM = ("cm", 1, 1)
+TENSOR = ("tensor", 1, 3)
 # The classes of cm in the order of their numbers, each with content and a stride.
 CLASSES = {
     "text": (inputs.text(2500), 0),
@@ -85,6 +86,7 @@ def cases() -> Iterator[Good]:
     yield from forced()
     yield from split()
     yield from mixing()
+    yield from tensors()
     yield from by_hand()
 
 
@@ -138,6 +140,30 @@ def mixing() -> Iterator[Good]:
             archive = Archive([CM], [coded_segment(CM, settings, raws)], level=level)
             intent = f"level {level} of cm for content of class {number}"
             yield Good(f"cm-{level}-{name}", intent, archive.build(), archive.content())
+
+
+def tensors() -> Iterator[Good]:
+    """`tensor` for kinds of each way to fall into planes; a file that llmzip cuts along tensors."""
+    for kind, unit, row in [
+        *(("bf16", 2, 60), ("f32", 4, 25), ("f64", 8, 0), ("f16", 2, 0), ("f8e4m3", 1, 100)),
+        *(("i32", 4, 10), ("u4", 1, 64), ("q4_1", 20, 64), ("q6_k", 210, 512), ("q8_0", 34, 0)),
+    ]:
+        content = inputs.weights(12_000 // unit * unit, unit, row)
+        for level in (1, 6):
+            settings = _native.tensor_settings(level, kind, row, None)
+            raws = [
+                (CODED, content[:5001]),
+                (CODED, content[5001:5003]),
+                (CODED, inputs.random(300)),
+                (CODED, content[5003:]),
+            ]
+            archive = Archive([TENSOR], [coded_segment(TENSOR, settings, raws)], level=level)
+            intent = f"{kind} in rows of {row} with tensor at level {level}"
+            yield Good(f"tensor-{level}-{kind}", intent, archive.build(), archive.content())
+    file = inputs.safetensors()
+    for level in (1, 3, 6, 9):
+        intent = f"a safetensors file at level {level}"
+        yield Good(f"level-{level}-safetensors", intent, written(file, level=level), file)
 
 
 def by_hand() -> Iterator[Good]:

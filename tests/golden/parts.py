@@ -190,6 +190,7 @@ def coded_segment(
     STORED_AFTER_CODING where the coded bytes are not shorter, as a writer must do.
     """
     encoder = _native.Encoder(*predictor[:2], settings, sum(len(raw) for _, raw in raws))
+    encoder.look_ahead(b"".join(raw for _, raw in raws))
     chunks = []
     for wanted, raw in raws:
         if wanted == CODED:
