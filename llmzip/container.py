@@ -152,20 +152,22 @@ class _Fields:
         return int.from_bytes(self.take(length), "little")
 
     def varint(self) -> int:
-        at = self.at
-        if at < len(self._data) and self._data[at] < 0x80:
-            self.at = at + 1
-            return self._data[at]
-        value = 0
-        for shift in range(0, 70, 7):
-            byte = self.uint(1)
+        data, at = self._data, self.at
+        value = shift = 0
+        for byte in data[at : at + 10]:
             value |= (byte & 0x7F) << shift
+            shift += 7
             if byte < 0x80:
-                if byte == 0 and shift:
+                self.at = at + shift // 7
+                if byte == 0 and shift > 7:
                     self.bad("a number is not in its shortest form")
                 if value >> 63:
                     self.bad("a number is too large")
                 return value
+        if len(data) - at < 10:
+            self.at = len(data)
+            self.bad("a field goes past its end")
+        self.at = at + 10
         self.bad("a number is too long")
 
     def text(self, length: int) -> str:
