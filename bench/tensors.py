@@ -19,7 +19,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import llmzip
 from llmzip.tensors import decompress_into
@@ -76,22 +78,22 @@ def _llmzip_fresh(level: int) -> Tool:
 
 
 def _zipnn(kind: str) -> Tool:
-    import zipnn
+    zipnn: Any = import_module("zipnn")
 
-    def make() -> object:
+    def make() -> Any:
         return zipnn.ZipNN(input_format="byte", bytearray_dtype=kind, threads=1)
 
     # A copy: zipnn changes its input in place.
     return Tool(
         "zipnn",
-        lambda data: make().compress(bytearray(data)),  # type: ignore[attr-defined]
-        lambda coded: make().decompress(coded),  # type: ignore[attr-defined]
+        lambda data: make().compress(bytearray(data)),
+        lambda coded: make().decompress(coded),
         _length,
     )
 
 
 def _lmz(folder: Path, suffix: str) -> Tool:
-    import lmz
+    lmz: Any = import_module("lmz")
 
     raw, coded, back = (folder / name for name in ("raw" + suffix, "coded.lmz", "back"))
 
@@ -111,7 +113,7 @@ def _lmz(folder: Path, suffix: str) -> Tool:
 
 
 def _zstd(level: int) -> Tool:
-    import zstandard
+    zstandard: Any = import_module("zstandard")
 
     packer = zstandard.ZstdCompressor(level)
     return Tool(

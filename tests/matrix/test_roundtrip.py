@@ -66,7 +66,8 @@ def test_the_newest_version_is_the_one_forced_by_name(predictor, mixed):
     assert newest is not None
     archive = llmzip.compress(mixed, options=llmzip.Options(predictor=predictor.id, level=3))
     written = llmzip.info(io.BytesIO(archive)).archives[0].predictors
-    assert [(ref.id, ref.version, ref.coder) for ref in written] == [(newest.id, newest.version, newest.coder)]
+    found = [(ref.id, ref.version, ref.coder) for ref in written]
+    assert found == [(newest.id, newest.version, newest.coder)]
 
 
 @pytest.mark.parametrize("level", range(1, 10))
