@@ -160,6 +160,11 @@ def _sampled(choice: Choice, sample: bytes, base: bytes | None) -> int:
     return len(encoder.finish_chunk())
 
 
+def counts(ref: PredictorRef) -> bool:
+    """Whether `ref` codes by the position in the segment, so that every chunk goes through it."""
+    return ref.id == _TENSOR
+
+
 def base_offset(ref: PredictorRef, settings: bytes) -> int | None:
     """Where in its base a segment's content is; None for one that has no base."""
     if ref.id != _TENSOR or len(settings) != _CHANGE_SETTINGS:

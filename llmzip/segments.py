@@ -154,7 +154,9 @@ def encode(
     for start in range(0, len(data), container.MAX_CHUNK):
         raw = data[start : start + container.MAX_CHUNK]
         told = 0
-        if not raw.lstrip(raw[:1]):
+        # A predictor of tensors has to know where it is: it passes over no chunk but the only one.
+        constant = not raw.lstrip(raw[:1]) and (len(raw) == len(data) or not route.counts(ref))
+        if constant:
             kind, payload = container.CONSTANT, raw[:1]
             tick(len(raw), 0)
         elif ref.id == "store":
