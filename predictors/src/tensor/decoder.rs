@@ -131,6 +131,11 @@ impl Decoder {
             0 => {}
             HAS_MODEL if self.blocks.model.is_none() => {
                 let model = Model::read(kind, row, delta, data)?;
+                // The memory that low levels say has no room for mixing.
+                let mix = self.blocks.settings.effort().mix;
+                if !mix && model.mixed.iter().any(Option::is_some) {
+                    return Err(BAD);
+                }
                 self.blocks.mixes = mixes_of(&model, self.blocks.settings);
                 self.blocks.model = Some(model);
             }
