@@ -25,6 +25,7 @@ pub struct Rate {
 }
 
 /// The learning rates of a layer's weight vectors.
+#[derive(Clone)]
 struct Rates {
     /// How often each vector was used, as far as it matters.
     uses: Vec<u32>,
@@ -73,6 +74,7 @@ pub struct External {
 }
 
 /// One table of the second layer.
+#[derive(Clone)]
 struct Final<const S: usize> {
     weights: Vec<[i32; S]>,
     rates: Rates,
@@ -110,6 +112,7 @@ impl<const S: usize> Final<S> {
 }
 
 /// A mixer with `S` tables of weight vectors in its first layer and two in its second.
+#[derive(Clone)]
 pub(crate) struct Mixer<const S: usize> {
     /// Input values to fill before [`Mixer::mix`], each in `-32767..=32767`.
     pub inputs: Vec<i32>,

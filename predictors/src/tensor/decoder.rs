@@ -2,8 +2,9 @@
 
 use super::delta;
 use super::kind::MAX_PLANES;
+use super::mix::Mix;
 use super::model::{Model, byte, read_varint, take};
-use super::plane::{self, model_of};
+use super::plane::{self, MIX, mixes_of, model_of};
 use super::settings::{BAD, BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, checked_base, place};
 use super::split::merge;
 use crate::segment::{PredictorError, SegmentDecoder};
@@ -13,6 +14,7 @@ struct Blocks {
     settings: Settings,
     position: u64,
     model: Option<Model>,
+    mixes: Vec<Option<Mix>>,
     buffers: [Vec<u8>; MAX_PLANES],
     grouped: Vec<u8>,
     base: Vec<u8>,
@@ -36,17 +38,30 @@ impl Blocks {
         let model = self.model.as_ref().unwrap_or(&none);
         let mut rest = *data;
         let mut planes: [&[u8]; MAX_PLANES] = [&[]; MAX_PLANES];
+        let mut exponents: &[u8] = &[];
         let parts = planes.iter_mut().zip(&mut self.buffers);
         for (number, (plane, buffer)) in parts.take(kind.planes()).enumerate() {
-            *plane = plane::decode(
-                &mut rest,
-                units * kind.width(number),
-                place(settings, number, first, &self.given),
-                model_of(model, number),
-                buffer,
-                &mut self.grouped,
-                settings.simd,
-            )?;
+            let place = place(settings, number, first, &self.given);
+            *plane = match (self.mixes.get_mut(number), rest.first()) {
+                (Some(Some(mix)), Some(&MIX)) => {
+                    rest = &rest[1..];
+                    buffer.resize(units * kind.width(number), 0);
+                    mix.decode(&mut rest, exponents, place.column, settings.simd, buffer)?;
+                    buffer
+                }
+                _ => plane::decode(
+                    &mut rest,
+                    units * kind.width(number),
+                    place,
+                    model_of(model, number),
+                    buffer,
+                    &mut self.grouped,
+                    settings.simd,
+                )?,
+            };
+            if number == 0 {
+                exponents = *plane;
+            }
         }
         merge(kind, &planes[..kind.planes()], out, settings.simd);
         if settings.delta {
@@ -88,6 +103,7 @@ impl Decoder {
                 settings,
                 position: 0,
                 model: None,
+                mixes: Vec::new(),
                 buffers: Default::default(),
                 grouped: Vec::new(),
                 base: Vec::new(),
@@ -114,7 +130,14 @@ impl Decoder {
         match byte(data)? {
             0 => {}
             HAS_MODEL if self.blocks.model.is_none() => {
-                self.blocks.model = Some(Model::read(kind, row, delta, data)?);
+                let model = Model::read(kind, row, delta, data)?;
+                // The memory that low levels say has no room for mixing.
+                let mix = self.blocks.settings.effort().mix;
+                if !mix && model.mixed.iter().any(Option::is_some) {
+                    return Err(BAD);
+                }
+                self.blocks.mixes = mixes_of(&model, self.blocks.settings);
+                self.blocks.model = Some(model);
             }
             _ => return Err(BAD),
         }

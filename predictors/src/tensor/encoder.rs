@@ -1,8 +1,9 @@
 //! Encodes tensors: chunks of blocks of planes.
 
 use super::delta;
-use super::model::{Model, write_varint};
-use super::plane::{self, model_of};
+use super::mix::{Mix, try_plane};
+use super::model::{Model, row_symbols, write_varint};
+use super::plane::{self, Place, mixes_of, model_of};
 use super::settings::{BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, checked_base, place};
 use super::split::split;
 use crate::segment::{PredictorError, SegmentEncoder};
@@ -15,6 +16,8 @@ pub struct Encoder {
     model: Option<Model>,
     /// The model as it is sent, until a chunk that has it was kept.
     unsent: Vec<u8>,
+    /// Of the planes that are mixed, as after the last chunk that was kept.
+    mixes: Vec<Option<Mix>>,
     base: Vec<u8>,
 }
 
@@ -27,6 +30,7 @@ impl Encoder {
             chunk: Vec::new(),
             model: None,
             unsent: Vec::new(),
+            mixes: Vec::new(),
             base: Vec::new(),
         }
     }
@@ -55,7 +59,27 @@ impl SegmentEncoder for Encoder {
         } else {
             split(&kind, &segment[..whole], &mut planes);
         }
-        let model = Model::train(&kind, &planes, settings.row, settings.effort().rows, &given);
+        let mut model = Model::train(&kind, &planes, settings.row, settings.effort().rows, &given);
+        if settings.effort().mix && !settings.delta {
+            for number in 0..kind.planes() {
+                let row = row_symbols(&kind, number, settings.row);
+                let other = |symbols: &[u8], column: usize| {
+                    let place = Place {
+                        row,
+                        column,
+                        given: &[],
+                    };
+                    let mut out = Vec::new();
+                    let table = model_of(&model, number);
+                    for block in symbols.chunks(BLOCK / kind.unit) {
+                        plane::encode(block, place, table, settings.effort(), &mut out);
+                    }
+                    out.len()
+                };
+                model.mixed[number] = try_plane(&kind, number, &planes, row, settings.simd, other);
+            }
+        }
+        self.mixes = mixes_of(&model, settings);
         self.unsent.clear();
         model.write(&mut self.unsent);
         self.model = Some(model);
@@ -77,6 +101,8 @@ impl SegmentEncoder for Encoder {
         }
         let chunk = std::mem::take(&mut self.chunk);
         let cut = Cut::new(kind, self.position, chunk.len());
+        // What a chunk taught is lost with a chunk that is not kept: a decoder never sees it.
+        let mut mixes = self.mixes.clone();
         let none = Model::default();
         let model = self.model.as_ref().unwrap_or(&none);
         let mut out = Vec::with_capacity(chunk.len());
@@ -106,6 +132,10 @@ impl SegmentEncoder for Encoder {
             split(kind, coded, &mut planes);
             for (number, symbols) in planes.iter().enumerate() {
                 let place = place(settings, number, unit, &given);
+                if let Some(Some(mix)) = mixes.get_mut(number) {
+                    plane::encode_mixed(symbols, &planes[0], place, mix, settings.simd, &mut out);
+                    continue;
+                }
                 let model = model_of(model, number);
                 plane::encode(symbols, place, model, settings.effort(), &mut out);
             }
@@ -115,6 +145,7 @@ impl SegmentEncoder for Encoder {
         self.position += chunk.len() as u64;
         if out.len() < chunk.len() {
             self.unsent.clear();
+            self.mixes = mixes;
         }
         Ok(out)
     }

@@ -8,6 +8,7 @@ mod decoder;
 mod delta;
 mod encoder;
 mod kind;
+mod mix;
 mod model;
 mod plane;
 mod settings;
@@ -41,9 +42,15 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     version: 1,
     coder: 3,
     memory: |settings, raw_len| {
-        Settings::parse(settings)?;
+        let settings = Settings::parse(settings)?;
         // The planes of a segment while it is trained, its base, tables, a chunk with its planes.
-        Ok(raw_len.saturating_mul(4).saturating_add(48 << 20))
+        let tables = raw_len.saturating_mul(4).saturating_add(48 << 20);
+        let mixed = if settings.effort().mix {
+            mix::memory(settings.row)
+        } else {
+            0
+        };
+        Ok(tables.saturating_add(mixed))
     },
     encoder: |settings, raw_len| Ok(Box::new(Encoder::new(Settings::parse(settings)?, raw_len))),
     decoder: |settings, raw_len| Ok(Box::new(Decoder::new(Settings::parse(settings)?, raw_len))),

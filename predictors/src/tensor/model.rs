@@ -4,11 +4,15 @@ use llmzip_coders::rans::{DecodeTable, EncodeTable, Table};
 
 use super::classes::{CLASSES, Columns};
 use super::kind::Kind;
+use super::mix::Start;
 use super::plane::looks_flat;
 use super::train::{Found, look, look_given};
 use crate::segment::PredictorError;
 
 const BAD: PredictorError = PredictorError::Corrupt("tables of a tensor are damaged");
+
+/// Form of a plane without tables that is mixed.
+const MIXED: u8 = 5;
 
 /// How a plane's tables are chosen.
 pub enum Choice {
@@ -46,6 +50,8 @@ impl PlaneModel {
 #[derive(Default)]
 pub struct Model {
     pub planes: Vec<Option<PlaneModel>>,
+    /// What the planes that are mixed start from.
+    pub mixed: Vec<Option<Start>>,
 }
 
 /// Symbols of a plane in a row of `row` elements; 0 where rows do not hold whole units.
@@ -62,6 +68,7 @@ impl Model {
     pub fn empty(kind: &Kind) -> Self {
         Self {
             planes: (0..kind.planes()).map(|_| None).collect(),
+            mixed: vec![None; kind.planes()],
         }
     }
 
@@ -102,14 +109,20 @@ impl Model {
         };
         Self {
             planes: planes.iter().enumerate().map(train).collect(),
+            mixed: vec![None; kind.planes()],
         }
     }
 
     /// For each plane: 0 for none, or 1, 2, 3, 4 for one table, tables by row, by column, by what is
     /// given; then the number of tables, the classes (four bits each) of all columns or of the
-    /// 256 values that can be given, and the tables.
+    /// 256 values that can be given, and the tables. Or 5 and what mixing starts from.
     pub fn write(&self, out: &mut Vec<u8>) {
-        for plane in &self.planes {
+        for (plane, mixed) in self.planes.iter().zip(&self.mixed) {
+            if let Some(start) = mixed {
+                out.push(MIXED);
+                start.write(out);
+                continue;
+            }
             let Some(plane) = plane else {
                 out.push(0);
                 continue;
@@ -142,6 +155,13 @@ impl Model {
         for (number, plane) in model.planes.iter_mut().enumerate() {
             let form = byte(data)?;
             if form == 0 {
+                continue;
+            }
+            if form == MIXED {
+                if given {
+                    return Err(BAD);
+                }
+                model.mixed[number] = Some(Start::read(kind, number, data)?);
                 continue;
             }
             let count = usize::from(byte(data)?);

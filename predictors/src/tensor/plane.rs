@@ -3,9 +3,11 @@
 use llmzip_coders::rans::{self, DecodeTable, EncodeTable, Run, Table};
 
 use super::classes::{CLASSES, group_by, pieces, runs_by, ungroup_by};
+use super::mix::{Mix, Start};
 use super::model::{
-    Choice, Model, PlaneModel, byte, pack, read_varint, take, unpack, write_varint,
+    Choice, Model, PlaneModel, byte, pack, read_varint, row_symbols, take, unpack, write_varint,
 };
+use super::settings::Settings;
 use super::train::entropy;
 use crate::segment::PredictorError;
 use crate::simd::{self, Job, Kernels, Level};
@@ -17,6 +19,8 @@ const OWN: u8 = 2;
 /// The segment's tables, as the plane's model chooses them.
 const SHARED: u8 = 3;
 const ZSTD: u8 = 4;
+/// The segment's adaptive model.
+pub const MIX: u8 = 5;
 
 /// Bits in units of `2^-8` of a byte.
 const BYTE: u64 = 8 << 8;
@@ -34,6 +38,8 @@ pub struct Effort {
     pub rows: bool,
     /// zstd's level for planes that repeat, 0 to leave it out.
     pub zstd: i32,
+    /// Whether planes may be mixed.
+    pub mix: bool,
     pub simd: Level,
 }
 
@@ -397,6 +403,33 @@ fn decode_runs(
     }
     decoder.finish()?;
     Ok(())
+}
+
+/// Codes `symbols`, at least one, with an adaptive model that learns from them; `first` has the
+/// symbols of plane 0.
+pub fn encode_mixed(
+    symbols: &[u8],
+    first: &[u8],
+    place: Place<'_>,
+    mix: &mut Mix,
+    simd: Level,
+    out: &mut Vec<u8>,
+) {
+    if symbols.iter().all(|&symbol| symbol == symbols[0]) {
+        out.extend_from_slice(&[CONSTANT, symbols[0]]);
+    } else {
+        out.push(MIX);
+        mix.encode(symbols, first, place.column, simd, out);
+    }
+}
+
+/// The models of the planes that are mixed, as new.
+pub fn mixes_of(model: &Model, settings: Settings) -> Vec<Option<Mix>> {
+    let mix = |(number, start): (usize, &Option<Start>)| {
+        let row = row_symbols(settings.kind, number, settings.row);
+        start.as_ref().map(|start| Mix::new(start, row))
+    };
+    model.mixed.iter().enumerate().map(mix).collect()
 }
 
 /// The model of plane `number`.

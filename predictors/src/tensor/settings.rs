@@ -83,24 +83,28 @@ impl Settings {
                 worth: 64,
                 rows: false,
                 zstd: 0,
+                mix: false,
                 simd: self.simd,
             },
             3 => Effort {
                 worth: 400,
                 rows: true,
                 zstd: 0,
+                mix: false,
                 simd: self.simd,
             },
             4..=6 => Effort {
                 worth: 400,
                 rows: true,
                 zstd: 3,
+                mix: false,
                 simd: self.simd,
             },
             _ => Effort {
                 worth: 4096,
                 rows: true,
                 zstd: 12,
+                mix: self.level >= 8,
                 simd: self.simd,
             },
         }
