@@ -9,6 +9,8 @@ from reference.cm import CLASSES, LEVELS, Cm
 from reference.errors import CorruptError, UnsupportedError
 
 TEXT, BINARY, BILEVEL, EXECUTABLE = CLASSES
+# Bytes that nothing predicts: in decoding them, small errors of what was before grow.
+END = inputs.random(20, seed=99)
 
 
 def settings_of(level, class_, stride):
@@ -100,7 +102,7 @@ def test_structured_and_random_inputs(level, class_):
             if before and next(draw) % 3 == 0:
                 at = next(draw) % len(before)
                 chunk = before[at : at + 300] + chunk[:5] + before[at + 300 : at + 500]
-            chunks.append(chunk or b"?")
+            chunks.append((chunk or b"?") + END * (next(draw) % 2))
         stride = (0, 1, 2, 4, 8, 12, 20, 40, 65535)[next(draw) % 9]
         types += check(settings_of(level, class_, stride), chunks)
     assert len(types) > 24
@@ -128,11 +130,18 @@ def test_structured_and_random_inputs(level, class_):
         [inputs.text(20_000), inputs.text(9000), b"?" + inputs.text(3000, seed=2)],
         [b"".join(inputs.text(i) + b"\n" for i in range(0, 400, 9))],
         [inputs.random(700) + inputs.random(400) + b"-" + inputs.random(700)[401:]],
+        # A match that fails gives way to a longer one, whose length is counted up to 400.
+        [(w := inputs.random(700)) + w[:450] + b"~" + w[451:] + w + END],
     ],
     ids=lambda chunks: "-".join(str(len(chunk)) for chunk in chunks),
 )
 def test_chunks_of_every_kind(settings, chunks):
     check(settings, chunks)
+
+
+@pytest.mark.parametrize("level", [6, 8])
+def test_counters_of_pixels_grow_old(level):
+    check(settings_of(level, BILEVEL, 40), [inputs.bilevel(40, 150)])
 
 
 @pytest.mark.parametrize("raw_len", [2000, 50_000, 100_000_000])
