@@ -17,24 +17,29 @@ if TYPE_CHECKING:
     from llmzip.tensors.region import Region
 
 _READ = 1 << 20
+# Archives that need archives that need archives: hostile ones may go round in a circle.
+_MOST_DEPTH = 16
 
 
 class Base:
     """An open base: a file of tensors, or an archive of one. To be closed.
 
     ref: what an archive's metadata says of it: sha256 and length of its content, its name.
+    bases: where an archive's own base is looked for; beside it by default.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, bases: Bases | None = None) -> None:
         from hashlib import sha256
 
         self._file: BinaryIO = open(path, "rb")
         try:
             if self._file.read(len(MAGIC)) == MAGIC:
-                from llmzip.file import LlmzFile
+                from llmzip.file import open_content
 
                 self._file.close()
-                self._file = LlmzFile(path)  # type: ignore[assignment]
+                bases = bases or Bases()
+                beside = os.path.dirname(path) or "."
+                self._file = open_content(path, bases.replace(beside=beside))
             self._file.seek(0)
             found, length = sha256(), 0
             while data := self._file.read(_READ):
@@ -70,10 +75,18 @@ class Bases(Record):
     """Where bases are looked for: beside an archive in folder `beside`, then at `given`.
 
     given: a file, or a folder that has a file of the base's name.
+    depth: how many archives need each other to get here.
     """
 
     beside: str | None = None
     given: str | None = None
+    depth: int = 0
+
+    def deeper(self) -> Bases:
+        """The same for what is found here; `ModelError` where too many archives need each other."""
+        if self.depth == _MOST_DEPTH:
+            raise ModelError(f"more than {_MOST_DEPTH} archives need each other: that cannot be")
+        return self.replace(depth=self.depth + 1)
 
     def resolve(self, header: Header) -> Base | None:
         """The base that an archive needs, or None; `ModelError` where it is not found."""
@@ -94,7 +107,7 @@ class Bases(Record):
             for path in paths if name or file is not None else ():
                 if not os.path.isfile(path) or _is_change_of(path, wanted):
                     continue
-                base = Base(path)
+                base = Base(path, self.deeper().replace(given=None))
                 if (base.ref.sha256, base.ref.length) == (wanted.sha256, wanted.length):
                     return base
                 base.close()

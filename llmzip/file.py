@@ -36,7 +36,7 @@ class _Content(io.RawIOBase):
         self._position = 0
         self._rest = memoryview(b"")
         self._events = pull(source, walk_file(self._begin))
-        self._guard = Guard(limits, bases)
+        self._guard = Guard(limits, bases, source)
         self._decoder = EventDecoder(self._guard)
         self._broken = Broken()
         self._random: RandomAccess | None = None
@@ -95,6 +95,23 @@ class _Content(io.RawIOBase):
             self._random = RandomAccess(self._source, self._begin, self._limits, self._bases)
             self._rest = memoryview(b"")
         return self._random
+
+
+class _File(io.BufferedReader):
+    """The content of an archive at a path."""
+
+    def __init__(self, path: str, bases: Bases) -> None:
+        self._archive = builtins.open(path, "rb")
+        super().__init__(_Content(self._archive, Limits(), bases), _BUFFER)
+
+    def close(self) -> None:
+        super().close()
+        self._archive.close()
+
+
+def open_content(path: str, bases: Bases) -> BinaryIO:
+    """The content of the archives at `path`, whose bases are looked for as `bases` says."""
+    return _File(path, bases)
 
 
 class LlmzFile(io.BufferedIOBase):

@@ -8,17 +8,30 @@ from functools import partial
 from typing import BinaryIO
 
 from llmzip import _native, container
-from llmzip.container import Header, IndexEntry, PredictorRef
-from llmzip.errors import LimitError, LlmzError, NotAnArchiveError, UnsupportedError
+from llmzip.base import Bases
+from llmzip.container import Header, IndexEntry, PredictorRef, SegmentHeader
+from llmzip.errors import (
+    CorruptError,
+    LimitError,
+    LlmzError,
+    ModelError,
+    NotAnArchiveError,
+    UnsupportedError,
+)
 from llmzip.inorder import InOrder
 from llmzip.limits import Limits
 from llmzip.record import Record
 from llmzip.report import Report
 from llmzip.salvage import FoundHeader, FoundIndex, FoundSegment, scan
-from llmzip.segments import SegmentDecoder, Tick, check_memory, segment_memory
+from llmzip.segments import SegmentDecoder, Tick, check_memory, no_tick, segment_memory
+from llmzip.sources import Joined, Needs, Sources, check_original
 from llmzip.streams import From, write_all
 from llmzip.walk import ANY_BOUNDS, Chunk, Event, SegmentStart, foreign, pull, walk_alone
 from llmzip.workers import Meter, cores
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmzip.streams import Readable
 
 # Larger segments are decoded one at a time, straight to the output.
 _MOST_HELD = 64 << 20
@@ -69,6 +82,12 @@ class _Part:
         self.header = header
         self.segments: list[FoundSegment] = []
         self.entries: tuple[IndexEntry, ...] | None = None
+        self.needs: Needs | None = None
+
+    def find(self, limits: Limits, bases: Bases | None) -> None:
+        """Says where to look for what segments need besides the archive."""
+        if self.header is not None:
+            self.needs = Needs(self.header, limits, bases)
 
 
 class _Job(Record):
@@ -76,6 +95,7 @@ class _Job(Record):
 
     found: FoundSegment
     predictors: Sequence[PredictorRef]
+    part: _Part
 
     @property
     def raw_len(self) -> int:
@@ -108,12 +128,15 @@ def recover(
     threads: int = 0,
     limits: Limits | None = None,
     progress: Report | None = None,
+    bases: Bases | None = None,
 ) -> RecoverReport:
     """Writes the content of every undamaged segment in `source`, which must be able to seek.
 
     Of a damaged segment, the chunks in front of the damage are written. What is lost leaves no
     hole: the rest moves up. Where an archive's header is lost, every predictor is tried. Content
     that is itself an archive, stored uncompressed, may be taken for one where bytes are missing.
+    Segments that repeat a lost one are lost with it, and so are those that need what `bases` does
+    not find.
 
     Raises `NotAnArchiveError` where nothing of an archive is found, `LimitError` where a segment
     takes more than `limits` allow.
@@ -123,7 +146,11 @@ def recover(
     if not parts:
         source.seek(0)
         raise NotAnArchiveError(f"no segment of an archive is in it: this is {_kind(source)}")
-    jobs = [_Job(found, _predictors(part, found)) for part in parts for found in part.segments]
+    for part in parts:
+        part.find(limits, bases)
+    jobs = [
+        _Job(found, _predictors(part, found), part) for part in parts for found in part.segments
+    ]
     meter = Meter(progress, sum(job.found.header.raw_len for job in jobs))
     outcomes = list(_decode_all(source, sink, jobs, threads or cores(), limits, meter))
     meter.report(last=True)
@@ -217,6 +244,9 @@ def _decode_all(
         yield from write(pool.finish())
     finally:
         pool.abort()
+        for job in jobs:
+            if job.part.needs is not None:
+                job.part.needs.close()
 
 
 def _memory(job: _Job) -> int:
@@ -225,11 +255,42 @@ def _memory(job: _Job) -> int:
 
 def _decode(source: BinaryIO, job: _Job, limits: Limits, tick: Tick) -> Iterator[bytes]:
     start = _start(source, job, limits)
-    decoder = SegmentDecoder(start, tick)
+    decoder = SegmentDecoder(start, tick, _sources(source, job, limits))
     for event in _events(source, start):
         if isinstance(event, Chunk):
             yield decoder.decode(event)[0]
     decoder.finish()
+
+
+class _Sources:
+    """What a segment of an archive without a header takes from elsewhere: earlier segments."""
+
+    def __init__(self, own: Callable[[SegmentHeader], Readable]) -> None:
+        self._own = own
+
+    def read_base(self, offset: int, length: int) -> bytes:
+        """Raises `ModelError`."""
+        raise ModelError("which file it is a change of stood in the header, which is lost")
+
+    def copied(self, header: SegmentHeader) -> Readable:
+        """Reads the earlier segment that the one with this header repeats."""
+        if header.copy_of.source:
+            raise ModelError("which archive it is a copy of stood in the header, which is lost")
+        return self._own(header)
+
+
+def _sources(source: BinaryIO, job: _Job, limits: Limits) -> Sources | _Sources:
+    def own(header: SegmentHeader) -> Readable:
+        place = header.copy_of.place
+        original = next((s for s in job.part.segments if s.header.seq == place), None)
+        if original is None:
+            raise CorruptError(f"a copy of segment {place}, which is lost")
+        check_original(header, original.header)
+        again = _Job(original, _predictors(job.part, original), job.part)
+        return Joined(_decode(source, again, limits, no_tick))
+
+    needs = job.part.needs
+    return _Sources(own) if needs is None else Sources(needs, own)
 
 
 def _start(source: BinaryIO, job: _Job, limits: Limits) -> SegmentStart:

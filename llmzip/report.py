@@ -34,7 +34,8 @@ Notice: TypeAlias = Callable[[str], None]
 class Summary(Record):
     """What was written or read: bytes of content and of archives, and what they are made of.
 
-    `predictors` are the ids of those that segments use, in order of first use.
+    `predictors` are the ids of those that segments use, in order of first use, and "copy" where one
+    repeats another. `needs` are the names of other files whose archives have some of the content.
     """
 
     raw_bytes: int
@@ -42,6 +43,7 @@ class Summary(Record):
     segments: int
     archives: int
     predictors: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
     @property
     def bits_per_byte(self) -> float:
@@ -57,6 +59,7 @@ class Tally:
         self.archive_bytes = 0
         self.segments = 0
         self.archives = 0
+        self.needs: tuple[str, ...] = ()
         self._predictors: dict[str, None] = {}
 
     def segment(self, raw_len: int, predictor: str) -> None:
@@ -73,4 +76,5 @@ class Tally:
             self.segments,
             self.archives,
             tuple(self._predictors),
+            self.needs,
         )

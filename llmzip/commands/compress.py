@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.commands.transfer import sizes, transfer
-from llmzip.fileio import Source
+from llmzip.fileio import SUFFIX, Source
 from llmzip.options import DEFAULT_LEVEL, Options
 from llmzip.output import Output
 from llmzip.progress import Meter
@@ -19,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmzip.base import Base
     from llmzip.estimate import Estimate
+    from llmzip.siblings import Folder
 
 # Jobs that are expected to take longer say so before they start.
 LONG_SECONDS = 60.0
@@ -34,12 +36,15 @@ def run(job: Job, report: Report) -> None:
         memory=job.memory,
     )
 
+    folders = _Folders(job.base) if job.recursive and not job.standalone else None
+
     def work(source: Source, output: Output, meter: Meter) -> Summary:
         if source.size is not None:
             _announce(source.name, source.size, options, report, job.verbose > 0)
         base = _base(job, source)
+        folder = folders.of(output.name) if folders and output.atomic else None
         try:
-            return write_archive(
+            summary = write_archive(
                 source.stream,
                 output.stream,
                 options,
@@ -47,12 +52,39 @@ def run(job: Job, report: Report) -> None:
                 progress=meter,
                 notice=partial(report.note, source.name),
                 base=base,
+                folder=folder,
             )
         finally:
             if base is not None:
                 base.close()
+        if summary.needs:
+            names = ", ".join(f"{name}{SUFFIX}" for name in summary.needs)
+            report.say(
+                source.name,
+                f"has tensors of {names}: its archive cannot be decompressed without; "
+                "--standalone makes one that can",
+            )
+        return summary
 
-    transfer(job, report, work, sizes)
+    transfer(job, report, work, sizes, folders.add if folders else lambda path: None)
+
+
+class _Folders:
+    """What the call has written, by folder."""
+
+    def __init__(self, base: str | None) -> None:
+        self._base = base
+        self._folders: dict[str, Folder] = {}
+
+    def of(self, path: str) -> Folder:
+        """The folder of the output `path`."""
+        from llmzip.siblings import Folder
+
+        return self._folders.setdefault(os.path.dirname(path), Folder(self._base))
+
+    def add(self, path: str) -> None:
+        """The output `path` is complete."""
+        self.of(path).add(path)
 
 
 def _base(job: Job, source: Source) -> Base | None:

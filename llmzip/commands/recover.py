@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmzip.commands.decompress import limits
+from llmzip.commands.decompress import bases, limits
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.errors import CorruptError, UsageError
@@ -69,6 +69,7 @@ def _recover(job: Job, report: Report, source: Source, output: Output) -> Recove
             threads=job.threads,
             limits=limits(job),
             progress=meter,
+            bases=bases(job, source.path),
         )
     finally:
         meter.close()

@@ -134,6 +134,26 @@ def safetensors() -> bytes:
         "zeros": ("F16", [700], bytes(1400)),
         "other": ("X1", [9], random(9)),
     }
+    return _safetensors(parts)
+
+
+def tied() -> bytes:
+    """A file of tensors of which one occurs three times, in three shapes, and another one twice."""
+    source = randoms(7)
+    embedding = bytes(1 << next(source) % 4 if not next(source) % 40 else 0 for _ in range(70_000))
+    other = embedding[::-1]
+    parts = {
+        "embedding": ("BF16", [350, 100], embedding),
+        "head": ("BF16", [100, 350], embedding),
+        "norm": ("F32", [25], weights(100, 4, 0)),
+        "other": ("I8", [70_000], other),
+        "flat": ("U8", [70_000], embedding),
+        "again": ("F32", [175, 100], other),
+    }
+    return _safetensors(parts)
+
+
+def _safetensors(parts: dict[str, tuple[str, list[int], bytes]]) -> bytes:
     entries, data = [], b""
     for name, (dtype, shape, raw) in parts.items():
         offsets = [len(data), len(data) + len(raw)]

@@ -2,12 +2,14 @@
 
 import hashlib
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import xxhash
 
 from .errors import (
     CorruptError,
+    ModelError,
     NotAnArchiveError,
     PredictionMismatch,
     TruncatedError,
@@ -24,7 +26,8 @@ MAX_CHUNK_RAW = 1_048_576
 MAX_LABEL = 4096
 CANARY_BYTES = 64
 
-STORED, CODED, CONSTANT, STORED_AFTER_CODING = range(4)
+STORED, CODED, CONSTANT, STORED_AFTER_CODING, COPIED = range(5)
+KEPT, COPY = 1, 2
 
 
 @dataclass(frozen=True)
@@ -34,32 +37,44 @@ class Metadata:
     max_segment_raw: int
     max_chunk_raw: int
     decoder_memory: int
+    # Content hash and length of every archive that segments are copies of.
+    archives: list[tuple[bytes, int]]
 
 
-def decode(data: bytes) -> bytes:
+def decode(data: bytes, others: Mapping[bytes, bytes] | None = None) -> bytes:
     """The contents of every archive in `data`, which is one archive or several in a row.
+
+    others: contents of archives that segments may be copies of, by their content hashes.
 
     Raises a child of ArchiveError, and gives nothing then.
     """
     file = Fields(data)
     content = bytearray()
     while True:
-        content += read_archive(file)
+        content += read_archive(file, others or {})
         if not file.left():
             return bytes(content)
 
 
-def read_archive(file: Fields) -> bytes:
+def read_archive(file: Fields, others: Mapping[bytes, bytes]) -> bytes:
     start = file.at
     metadata = read_header(file)
+    sources = []
+    for content_hash, length in metadata.archives:
+        if len(others.get(content_hash, b"")) != length:
+            raise ModelError("an archive that segments are copies of is not here")
+        sources.append(others[content_hash])
     content = bytearray()
     chunk_hashes = hashlib.sha256()
     seen: list[tuple[int, int]] = []  # length and raw length of each segment
+    kept: dict[int, bytes] = {}
     while True:
         sync = file.take(4)
         if sync == SEGMENT_SYNC:
             segment_start = file.at - 4
-            raw = read_segment(file, len(seen), metadata, chunk_hashes)
+            raw, flags = read_segment(file, len(seen), metadata, sources, kept, chunk_hashes)
+            if flags == KEPT:
+                kept[len(seen)] = raw
             seen.append((file.at - segment_start, len(raw)))
             content += raw
         elif sync == INDEX_SYNC:
@@ -123,8 +138,14 @@ def read_metadata(meta: Fields) -> Metadata:
         records[tag] = meta.part(meta.varint())
         if tag % 2 and tag not in (1, 3, 5, 7):
             raise UnsupportedError(f"metadata tag {tag}")
-    if 5 in records:
-        raise UnsupportedError("no predictor of this reader takes a model")
+    archives = []
+    while 5 in records and records[5].left():
+        record = records[5]
+        kind = record.u(1)
+        if kind != 4:
+            raise UnsupportedError("no predictor of this reader takes a model")
+        archives.append((record.take(32), record.varint()))
+        record.utf8(record.u(1))
     if not {1, 3, 7} <= records.keys():
         raise CorruptError("metadata lack a required record")
 
@@ -153,20 +174,31 @@ def read_metadata(meta: Fields) -> Metadata:
             if records[tag].left() > longest:
                 raise CorruptError(f"metadata tag {tag} is too long")
             records[tag].utf8(records[tag].left())
-    return Metadata(predictors, level, max_segment_raw, max_chunk_raw, decoder_memory)
+    return Metadata(predictors, level, max_segment_raw, max_chunk_raw, decoder_memory, archives)
 
 
 def read_segment(
-    file: Fields, number: int, metadata: Metadata, chunk_hashes: "hashlib._Hash"
-) -> bytes:
-    """One segment, whose sync has just been read; feeds each chunk's hash to `chunk_hashes`."""
+    file: Fields,
+    number: int,
+    metadata: Metadata,
+    sources: Sequence[bytes],
+    kept: Mapping[int, bytes],
+    chunk_hashes: "hashlib._Hash",
+) -> tuple[bytes, int]:
+    """The content and flags of one segment, whose sync has just been read.
+
+    sources: contents of the archives that the metadata names. kept: content of earlier segments
+    that copies may have, by their numbers. Feeds each chunk's hash to `chunk_hashes`.
+    """
     start = file.at - 4
     body = file.part(file.u(1))
     if file.u(4) != zlib.crc32(covered(file, start, 4)):
         raise CorruptError(f"segment {number}: the header's check differs")
     seq, index, flags = (body.varint() for _ in range(3))
-    if flags:
+    if flags & ~(KEPT | COPY):
         raise UnsupportedError(f"segment flags {flags:#x}")
+    if flags == KEPT | COPY:
+        raise CorruptError(f"segment {number}: a copy that is kept")
     raw_len, coded_len = body.varint(), body.varint()
     canary = body.u(4)
     settings = body.take(body.left())
@@ -177,9 +209,15 @@ def read_segment(
     if not 1 <= raw_len <= metadata.max_segment_raw:
         raise CorruptError(f"segment {number}: its raw length is out of bounds")
     kind = metadata.predictors[index]
-    if kind not in PREDICTORS:
+    predictor: Predictor
+    if flags == COPY:
+        if index or canary:
+            raise CorruptError(f"segment {number}: a copy has no predictor and no canary")
+        predictor = Copy(copied(Fields(settings, whole=True), number, raw_len, sources, kept))
+    elif kind not in PREDICTORS:
         raise UnsupportedError(f"predictor {kind[0]} version {kind[1]} with coder {kind[2]}")
-    predictor = PREDICTORS[kind](settings, raw_len)
+    else:
+        predictor = PREDICTORS[kind](settings, raw_len)
 
     # Chunks are read off the file, not off a part of it: that there is enough left is for each
     # chunk's check to say, and a file that ends here is truncated.
@@ -189,6 +227,8 @@ def read_segment(
     while file.at < end:
         longest = min(metadata.max_chunk_raw, raw_len - len(raw))
         chunk = Chunk.read(file, end, longest)
+        if (chunk.type == COPIED) != (flags == COPY):
+            raise CorruptError(f"segment {number}: a chunk of another sort")
         piece = chunk.decode(predictor)
         last = len(raw) + chunk.raw_len == raw_len
         if not checked and (predictor.seen >= CANARY_BYTES or last):
@@ -202,7 +242,43 @@ def read_segment(
         raw += piece
     if len(raw) != raw_len:
         raise CorruptError(f"segment {number}: its chunks do not add up")
-    return bytes(raw)
+    return bytes(raw), flags
+
+
+def copied(
+    settings: Fields,
+    number: int,
+    raw_len: int,
+    sources: Sequence[bytes],
+    kept: Mapping[int, bytes],
+) -> bytes:
+    """What segment `number` is a copy of."""
+    source, place = settings.varint(), settings.varint()
+    settings.end()
+    if source > len(sources):
+        raise CorruptError(f"segment {number}: a copy of what the header does not name")
+    original = sources[source - 1][place : place + raw_len] if source else kept.get(place, b"")
+    if len(original) != raw_len:
+        raise CorruptError(f"segment {number}: a copy of what is not there, or not as long")
+    return original
+
+
+class Copy:
+    """Stands where a predictor does: gives out what a copy repeats."""
+
+    def __init__(self, original: bytes) -> None:
+        self.original = original
+        self.seen = 0
+
+    def decode(self, payload: bytes, raw_len: int) -> bytes:
+        self.seen += raw_len
+        return self.original[self.seen - raw_len : self.seen]
+
+    def train(self, raw: bytes) -> None:
+        raise AssertionError("no chunk of a copy is of another type")
+
+    def canary(self) -> int:
+        return 0
 
 
 @dataclass(frozen=True)
@@ -223,7 +299,7 @@ class Chunk:
         raw_check = file.take(8)
         if file.u(2) != crc16(covered(file, start, 2)):
             raise CorruptError("a chunk head's check differs")
-        if type_ > STORED_AFTER_CODING:
+        if type_ > COPIED:
             raise UnsupportedError(f"chunk type {type_}")
         if not 1 <= raw_len <= longest:
             raise CorruptError("a chunk's raw length is out of bounds")
@@ -232,6 +308,7 @@ class Chunk:
             CODED: coded_len < raw_len,
             CONSTANT: coded_len == 1,
             STORED_AFTER_CODING: coded_len == raw_len,
+            COPIED: coded_len == 0,
         }
         if not fits[type_] or file.at + coded_len > segment_end:
             raise CorruptError("a chunk's coded length is out of bounds")
@@ -246,7 +323,7 @@ class Chunk:
             return self.payload
         if self.type == CONSTANT:
             return self.payload * self.raw_len
-        if self.type == CODED:
+        if self.type in (CODED, COPIED):
             return predictor.decode(self.payload, self.raw_len)
         predictor.train(self.payload)
         return self.payload

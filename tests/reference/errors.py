@@ -23,3 +23,7 @@ class UnsupportedError(ArchiveError):
 
 class PredictionMismatch(ArchiveError):
     """The canary differs: this reader predicts differently from the writer."""
+
+
+class ModelError(ArchiveError):
+    """Something that the archive needs besides itself is not here."""
