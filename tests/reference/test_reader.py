@@ -119,9 +119,9 @@ def test_copies_of_another_archive(tmp_path):
     from llmzip.siblings import Folder
 
     folder = Folder()
-    path = tmp_path / "first.llmz"
     made = []
     for level in (1, 3):
+        path = tmp_path / f"{level}.llmz"
         with path.open("wb") as sink:
             content = inputs.tied()
             write_archive(io.BytesIO(content), sink, Options(level=level), folder=folder)
