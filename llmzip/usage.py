@@ -44,8 +44,9 @@ Levels:
   -6        the default     -7 to -9  smallest, slowest, most memory
 """
 _EXIT_CODES = """
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 something is missing here (a predictor, a
-newer version, memory over a limit); 130 interrupted. With several files, the worst.
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 something is missing here (a predictor, a base
+or another archive, a newer version, memory over a limit); 130 interrupted. With several
+files, the worst.
 """
 _VERBS = {
     "compress": """\
@@ -58,7 +59,8 @@ compared before it gets its name.
 Usage: llmzip decompress [OPTIONS] [FILE]...
 
 Decompress each FILE.llmz to FILE and keep FILE.llmz. Nothing is kept of an archive that is
-damaged; 'llmzip recover' saves its good parts.
+damaged; 'llmzip recover' saves its good parts. Other archives that one needs, as 'llmzip
+list' shows, must be in the same folder, or what they were made from.
 """,
     "test": """\
 Usage: llmzip test [OPTIONS] [FILE]...
