@@ -95,6 +95,7 @@ class Guard:
         self.close()
         self._header = event.header
         if event.header.metadata.models:
+            self.tally.need(event.header.metadata.models)
             self._find(event.header).needs.find_all()
         self._hash = hashlib.sha256()
         self._start = event.offset
@@ -524,6 +525,7 @@ def check_coded(source: BinaryIO) -> Summary:
     for event in pull(source, walk_file()):
         if isinstance(event, ArchiveStart):
             start = event.offset
+            tally.need(event.header.metadata.models)
         elif isinstance(event, SegmentStart):
             name = "copy" if event.header.is_copy else event.predictor.id
             tally.segment(event.header.raw_len, name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from llmzip.container import ARCHIVE
 from llmzip.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
+
+    from llmzip.container import ModelRef
 
     Phase: TypeAlias = Literal["compress", "verify", "decompress"]
 
@@ -59,7 +62,7 @@ class Tally:
         self.archive_bytes = 0
         self.segments = 0
         self.archives = 0
-        self.needs: tuple[str, ...] = ()
+        self._needs: dict[str, None] = {}
         self._predictors: dict[str, None] = {}
 
     def segment(self, raw_len: int, predictor: str) -> None:
@@ -67,6 +70,10 @@ class Tally:
         self.segments += 1
         self.raw_bytes += raw_len
         self._predictors[predictor] = None
+
+    def need(self, models: Iterable[ModelRef]) -> None:
+        """Notes the archives that are among `models`."""
+        self._needs.update((ref.name, None) for ref in models if ref.kind == ARCHIVE)
 
     def summary(self) -> Summary:
         """The sums so far."""
@@ -76,5 +83,5 @@ class Tally:
             self.segments,
             self.archives,
             tuple(self._predictors),
-            self.needs,
+            tuple(self._needs),
         )

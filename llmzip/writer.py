@@ -186,7 +186,7 @@ class ArchiveEncoder:
         self._whole = _AllOrNothing()
         self.tally = Tally()
         self.tally.archives = 1
-        self.tally.needs = tuple([ref.name for ref in others])
+        self.tally.need(others)
 
     @property
     def wants(self) -> int:

@@ -71,6 +71,9 @@ def test_json_tells_what_is_needed(llmzip):
     assert done.stderr == b""
     reports = [json.loads(line) for line in done.stdout.splitlines()]
     assert {r["file"]: r["needs"] for r in reports if r["needs"]} == {f"model/{THIRD}": [FIRST]}
+    for arguments in (["-t"], ["-t", "--quick"], ["-d", "-o", "back"]):
+        done = llmzip(*arguments, "--json", f"model/{THIRD}.llmz")
+        assert json.loads(done.stdout)["needs"] == [FIRST]
     done = llmzip("list", "--json", f"model/{THIRD}.llmz")
     (model,) = json.loads(done.stdout)["archives"][0]["models"]
     assert (model["kind"], model["name"]) == ("archive", FIRST)
