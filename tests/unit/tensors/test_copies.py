@@ -9,6 +9,7 @@ import struct
 import pytest
 
 import llmzip
+from golden import bad
 from golden.parts import COPIED, COPY, KEPT, STORED, Archive, Chunk, Segment, coded_segment, varint
 from llmzip import Limits, LlmzFile, Options
 from llmzip.archive import check_coded, read_archive, write_archive
@@ -396,3 +397,11 @@ def test_bases_that_need_each_other_are_refused(tmp_path):
         (tmp_path / f"{name}.llmz").write_bytes(archive)
     with pytest.raises(ModelError, match="need each other"):
         unpack((tmp_path / "a.llmz").read_bytes(), 1, Bases(str(tmp_path)))
+
+
+@pytest.mark.parametrize("broken", bad.copies(), ids=lambda broken: broken.name)
+def test_broken_copies_are_refused_at_any_place(broken):
+    with LlmzFile(io.BytesIO(broken.data)) as file, pytest.raises(llmzip.LlmzError):
+        file.seek(1)
+        while file.read(100):
+            pass
