@@ -399,7 +399,7 @@ def test_bases_that_need_each_other_are_refused(tmp_path):
         unpack((tmp_path / "a.llmz").read_bytes(), 1, Bases(str(tmp_path)))
 
 
-@pytest.mark.parametrize("broken", bad.copies(), ids=lambda broken: broken.name)
+@pytest.mark.parametrize("broken", list(bad.copies()), ids=lambda broken: broken.name)
 def test_broken_copies_are_refused_at_any_place(broken):
     with LlmzFile(io.BytesIO(broken.data)) as file, pytest.raises(llmzip.LlmzError):
         file.seek(1)
