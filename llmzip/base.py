@@ -6,7 +6,7 @@ import os
 from threading import Lock
 
 from llmzip.container import BASE, MAGIC, Header, ModelRef
-from llmzip.errors import ModelError, UsageError
+from llmzip.errors import CorruptError, LlmzError, ModelError, UsageError
 from llmzip.record import Record
 
 TYPE_CHECKING = False
@@ -14,38 +14,53 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import BinaryIO
 
+    from llmzip.seeking import RandomAccess
     from llmzip.tensors.region import Region
 
 _READ = 1 << 20
+# Archives that are changes of one another, in a row.
+_MOST_WITHIN = 16
 
 
 class Base:
     """An open base: a file of tensors, or an archive of one. To be closed.
 
     ref: what an archive's metadata says of it: sha256 and length of its content, its name.
+    within: the archives whose bases lead to this one.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, within: tuple[str, ...] = ()) -> None:
         from hashlib import sha256
 
-        self._file: BinaryIO = open(path, "rb")
+        self._opened = open(path, "rb")
+        self._file: BinaryIO = self._opened
+        self._archive: RandomAccess | None = None
         try:
             if self._file.read(len(MAGIC)) == MAGIC:
-                from llmzip.file import LlmzFile
-
-                self._file.close()
-                self._file = LlmzFile(path)  # type: ignore[assignment]
+                self._file = self._unpacked(path, within)
             self._file.seek(0)
             found, length = sha256(), 0
             while data := self._file.read(_READ):
                 found.update(data)
                 length += len(data)
         except BaseException:
-            self._file.close()
+            self.close()
             raise
         name = os.path.basename(path).removesuffix(".llmz")
+        if any("\ud800" <= c <= "\udfff" for c in name):
+            # Bytes that are no UTF-8 cannot stand in an archive: --base alone finds such a file.
+            name = ""
         self.ref = ModelRef(BASE, found.digest(), length, name)
         self._lock = Lock()
+
+    def _unpacked(self, path: str, within: tuple[str, ...]) -> BinaryIO:
+        from llmzip.limits import Limits
+        from llmzip.seeking import RandomAccess
+        from llmzip.tensors.view import ContentReader
+
+        bases = Bases(os.path.dirname(path), within=(*within, os.path.realpath(path)))
+        self._archive = RandomAccess(self._opened, 0, Limits(), bases)
+        return ContentReader(self._archive)  # type: ignore[return-value]
 
     def tensors(self) -> Mapping[str, Region]:
         """Every tensor that has a name, by its name."""
@@ -62,25 +77,45 @@ class Base:
             return self._file.read(length)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, and its own base if it is an archive that has one."""
+        if self._archive is not None:
+            self._archive.close()
+        self._opened.close()
 
 
 class Bases(Record):
     """Where bases are looked for: beside an archive in folder `beside`, then at `given`.
 
     given: a file, or a folder that has a file of the base's name.
+    within: archives whose base is looked for, which itself is not the base of one of them.
     """
 
     beside: str | None = None
     given: str | None = None
+    within: tuple[str, ...] = ()
 
-    def resolve(self, header: Header) -> Base | None:
-        """The base that an archive needs, or None; `ModelError` where it is not found."""
+    def resolve(self, header: Header) -> Base:
+        """The base that an archive names. Raises `ModelError` where it is not found.
+
+        Raises `UsageError` where `given` is not there.
+        """
         wanted = next((ref for ref in header.metadata.models if ref.kind == BASE), None)
-        return None if wanted is None else self._find(wanted)
+        if wanted is None:
+            raise ModelError("the archive names no file that it could hold changes of")
+        return self._find(wanted)
+
+    def unnamed(self) -> Base:
+        """What is given, for an archive whose header is lost: only decoding tells if it fits."""
+        if self.given is None or os.path.isdir(self.given):
+            raise ModelError(
+                "with the archive's header it is lost what file it holds changes of: "
+                "name that file with --base"
+            )
+        return base_for(self.given, "")
 
     def _find(self, wanted: ModelRef) -> Base:
+        if len(self.within) > _MOST_WITHIN:
+            raise ModelError(f"more than {_MOST_WITHIN} archives need one another as bases")
         name = os.path.basename(wanted.name)
         others = []
         for folder, file in ((self.beside, None), (self.given, self.given)):
@@ -92,28 +127,75 @@ class Bases(Record):
                     raise UsageError(f"--base {file}: there is no such file")
                 paths = [file]
             for path in paths if name or file is not None else ():
-                if not os.path.isfile(path) or _is_change_of(path, wanted):
+                if not os.path.isfile(path) or os.path.realpath(path) in self.within:
                     continue
-                base = Base(path)
+                try:
+                    if _is_change_of(path, wanted):
+                        continue
+                    base = Base(path, self.within)
+                except LlmzError as error:
+                    others.append(f"{path} cannot be read: {error}")
+                    continue
                 if (base.ref.sha256, base.ref.length) == (wanted.sha256, wanted.length):
                     return base
                 base.close()
-                others.append(path)
-        other = f"; {others[-1]} is another" if others else ""
+                others.append(f"{path} is another")
+        other = f"; {others[-1]}" if others else ""
         raise ModelError(
             f"the archive holds changes of {name or 'a file'!r} ({wanted.length:,} bytes, sha256 "
             f"{wanted.sha256.hex()}){other}: put it beside the archive or name it with --base"
         )
 
 
+class ArchiveBase:
+    """The base of one archive, looked for when something needs it first. To be closed.
+
+    For threads. What was not found is not looked for again. header: None where it is lost.
+    """
+
+    def __init__(self, header: Header | None, bases: Bases) -> None:
+        self._header = header
+        self._bases = bases
+        self._lock = Lock()
+        self._found: Base | None = None
+        self._error: LlmzError | None = None
+
+    def read(self, offset: int, length: int) -> bytes:
+        """As of `Base`, after what `Bases` does to find it, errors included."""
+        with self._lock:
+            if self._error is not None:
+                raise type(self._error)(str(self._error))
+            try:
+                found = self._found = self._found or self._find()
+            except LlmzError as error:
+                self._error = error
+                raise
+        return found.read(offset, length)
+
+    def _find(self) -> Base:
+        if self._header is None:
+            return self._bases.unnamed()
+        return self._bases.resolve(self._header)
+
+    def close(self) -> None:
+        """Close the base, if it was needed."""
+        if self._found is not None:
+            self._found.close()
+
+
 def _is_change_of(path: str, wanted: ModelRef) -> bool:
     """Whether `path` is an archive that needs `wanted` itself, as the one in question does."""
-    from llmzip.directory import read_directory
+    from llmzip.directory import read_directory, read_header
 
     with open(path, "rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             return False
-        models = [ref for found in read_directory(file) for ref in found.header.metadata.models]
+        try:
+            headers = [found.header for found in read_directory(file)]
+        except CorruptError:
+            # As the archive in question may be, and beside itself.
+            headers = [read_header(file, 0)]
+        models = [ref for header in headers for ref in header.metadata.models]
     return any((ref.kind, ref.sha256) == (BASE, wanted.sha256) for ref in models)
 
 

@@ -112,7 +112,7 @@ _FIELDS = {
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
     "recover": frozenset(
-        {"stdout", "output", "force", "threads", "memory"}
+        {"stdout", "output", "force", "threads", "memory", "base"}
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
 }

@@ -38,7 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO, Literal
 
-    from llmzip.base import Base, Bases
+    from llmzip.base import ArchiveBase, Bases
 
 # Coded bytes and, apart from them, raw bytes that a segment may hold while others are decoded.
 _MOST_HELD = 64 << 20
@@ -58,13 +58,13 @@ def check_header(header: Header) -> None:
         )
 
 
-def find_base(header: Header, bases: Bases | None) -> Base | None:
-    """The file that tensors of the archive are changes of; `ModelError` where it is missing."""
+def base_of(header: Header, bases: Bases | None) -> ArchiveBase | None:
+    """The file that tensors of the archive may be changes of; None where it names none."""
     if not header.metadata.models:
         return None
-    from llmzip.base import Bases
+    from llmzip.base import ArchiveBase, Bases
 
-    return (bases or Bases()).resolve(header)
+    return ArchiveBase(header, bases or Bases())
 
 
 class Guard:
@@ -73,7 +73,7 @@ class Guard:
     def __init__(self, limits: Limits, bases: Bases | None = None) -> None:
         self._limits = limits
         self._bases = bases
-        self.base: Base | None = None
+        self.base: ArchiveBase | None = None
         self._hash = hashlib.sha256()
         self._start = 0
         self.tally = Tally()
@@ -81,14 +81,13 @@ class Guard:
     def header(self, event: ArchiveStart) -> None:
         """To be called at every archive's start."""
         check_header(event.header)
-        if event.header.metadata.models:
-            self.close()
-            self.base = find_base(event.header, self._bases)
+        self.close()
+        self.base = base_of(event.header, self._bases)
         self._hash = hashlib.sha256()
         self._start = event.offset
 
     def close(self) -> None:
-        """Closes the base of the archive, if it has one."""
+        """Closes the base of the archive, if something needed it."""
         if self.base is not None:
             self.base.close()
             self.base = None
@@ -171,7 +170,9 @@ class _Task:
     input: whether chunks may follow; "cut" where they end too early.
     """
 
-    def __init__(self, start: SegmentStart, memory: int, held: int, base: Base | None) -> None:
+    def __init__(
+        self, start: SegmentStart, memory: int, held: int, base: ArchiveBase | None
+    ) -> None:
         self.start = start
         self.base = base
         self.memory = memory

@@ -8,8 +8,16 @@ from functools import partial
 from typing import BinaryIO
 
 from llmzip import _native, container
+from llmzip.base import ArchiveBase, Bases
 from llmzip.container import Header, IndexEntry, PredictorRef
-from llmzip.errors import LimitError, LlmzError, NotAnArchiveError, UnsupportedError
+from llmzip.errors import (
+    LimitError,
+    LlmzError,
+    ModelError,
+    NotAnArchiveError,
+    UnsupportedError,
+    UsageError,
+)
 from llmzip.inorder import InOrder
 from llmzip.limits import Limits
 from llmzip.record import Record
@@ -28,7 +36,8 @@ class Gap(Record):
     """Content that is lost: segments `first` to `last` of an archive, or a part of one.
 
     archive: which of the file's archives, from 0. last: None where it is not known how many
-    segments there were. bytes: of content, None where that is not known.
+    segments there were. bytes: of content, None where that is not known. needs_base: whether it
+    is a change of a file that was not found, rather than damaged.
     """
 
     archive: int
@@ -36,6 +45,7 @@ class Gap(Record):
     last: int | None
     bytes: int | None
     reason: str
+    needs_base: bool = False
 
     def __str__(self) -> str:
         many = self.last is None or self.last > self.first
@@ -65,8 +75,9 @@ class RecoverReport(Record):
 class _Part:
     """What was found of one archive."""
 
-    def __init__(self, header: Header | None = None) -> None:
+    def __init__(self, bases: Bases, header: Header | None = None) -> None:
         self.header = header
+        self.base = ArchiveBase(header, bases)
         self.segments: list[FoundSegment] = []
         self.entries: tuple[IndexEntry, ...] | None = None
 
@@ -76,6 +87,7 @@ class _Job(Record):
 
     found: FoundSegment
     predictors: Sequence[PredictorRef]
+    base: ArchiveBase
 
     @property
     def raw_len(self) -> int:
@@ -108,24 +120,36 @@ def recover(
     threads: int = 0,
     limits: Limits | None = None,
     progress: Report | None = None,
+    bases: Bases | None = None,
 ) -> RecoverReport:
     """Writes the content of every undamaged segment in `source`, which must be able to seek.
+
+    bases: where the bases of changes are looked for. Without its base a change is lost; where an
+    archive's header is lost, `bases.given` is taken for what it named.
 
     Of a damaged segment, the chunks in front of the damage are written. What is lost leaves no
     hole: the rest moves up. Where an archive's header is lost, every predictor is tried. Content
     that is itself an archive, stored uncompressed, may be taken for one where bytes are missing.
 
     Raises `NotAnArchiveError` where nothing of an archive is found, `LimitError` where a segment
-    takes more than `limits` allow.
+    takes more than `limits` allow, `UsageError` where `bases.given` is needed and not there.
     """
     limits = limits or Limits()
-    parts = _parts(source)
+    parts = _parts(source, bases or Bases())
     if not parts:
         source.seek(0)
         raise NotAnArchiveError(f"no segment of an archive is in it: this is {_kind(source)}")
-    jobs = [_Job(found, _predictors(part, found)) for part in parts for found in part.segments]
+    jobs = [
+        _Job(found, _predictors(part, found), part.base)
+        for part in parts
+        for found in part.segments
+    ]
     meter = Meter(progress, sum(job.found.header.raw_len for job in jobs))
-    outcomes = list(_decode_all(source, sink, jobs, threads or cores(), limits, meter))
+    try:
+        outcomes = list(_decode_all(source, sink, jobs, threads or cores(), limits, meter))
+    finally:
+        for part in parts:
+            part.base.close()
     meter.report(last=True)
     rest = iter(outcomes)
     lost: list[Gap] = []
@@ -148,20 +172,20 @@ def _kind(source: BinaryIO) -> str:
     return foreign(source.read(262))
 
 
-def _parts(source: BinaryIO) -> list[_Part]:
+def _parts(source: BinaryIO, bases: Bases) -> list[_Part]:
     parts: list[_Part] = []
     for found in scan(source):
         part = parts[-1] if parts else None
         if isinstance(found, FoundHeader):
-            parts.append(_Part(found.header))
+            parts.append(_Part(bases, found.header))
         elif isinstance(found, FoundIndex):
             if part is None or part.entries is not None:
-                parts.append(part := _Part())
+                parts.append(part := _Part(bases))
             part.entries = found.entries
         else:
             last = part.segments[-1].header.seq if part and part.segments else -1
             if part is None or part.entries is not None or found.header.seq <= last:
-                parts.append(part := _Part())
+                parts.append(part := _Part(bases))
             part.segments.append(found)
     return parts
 
@@ -188,7 +212,7 @@ def _decode_all(
             for chunk in _decode(source, job, limits, tick):
                 take(chunk)
                 outcome.kept += len(chunk)
-        except LimitError:
+        except (LimitError, UsageError):
             raise
         except LlmzError as error:
             outcome.error = error
@@ -225,7 +249,7 @@ def _memory(job: _Job) -> int:
 
 def _decode(source: BinaryIO, job: _Job, limits: Limits, tick: Tick) -> Iterator[bytes]:
     start = _start(source, job, limits)
-    decoder = SegmentDecoder(start, tick)
+    decoder = SegmentDecoder(start, tick, job.base)
     for event in _events(source, start):
         if isinstance(event, Chunk):
             yield decoder.decode(event)[0]
@@ -241,7 +265,7 @@ def _start(source: BinaryIO, job: _Job, limits: Limits) -> SegmentStart:
         check_memory(segment_memory(start), limits)
     for start in starts[:-1]:
         try:
-            decoder = SegmentDecoder(start)
+            decoder = SegmentDecoder(start, base=job.base)
             for event in _events(source, start):
                 if isinstance(event, Chunk):
                     decoder.decode(event)
@@ -275,7 +299,8 @@ def _gaps(
         yield from missing(following, seq)
         if outcome.error is not None:
             left = found.header.raw_len - outcome.kept
-            yield Gap(number, seq, seq, left, str(outcome.error))
+            needs_base = isinstance(outcome.error, ModelError)
+            yield Gap(number, seq, seq, left, str(outcome.error), needs_base)
         following = seq + 1
     if part.entries is not None:
         yield from missing(following, len(part.entries))

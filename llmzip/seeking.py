@@ -5,21 +5,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
-from threading import Lock
 from typing import BinaryIO
 
 from llmzip.directory import Archive, check_segment, read_directory, read_segment_header
 from llmzip.limits import Limits
-from llmzip.reader import check_header, find_base
+from llmzip.reader import base_of, check_header
 from llmzip.record import Record
-from llmzip.route import base_offset
 from llmzip.segments import SegmentDecoder, check_memory, segment_memory
 from llmzip.streams import From
 from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from llmzip.base import Base, Bases
+    from llmzip.base import ArchiveBase, Bases
 
 _CACHE_BYTES = 64 << 20
 
@@ -46,15 +44,14 @@ class RandomAccess:
         self, source: BinaryIO, begin: int, limits: Limits, bases: Bases | None = None
     ) -> None:
         self._source = source
-        self._bases = bases
-        self._found: dict[int, Base | None] = {}
-        self._lock = Lock()
+        self._bases: dict[int, ArchiveBase | None] = {}
         self._limits = limits
         self.places: list[Place] = []
         self.starts: list[int] = []
         self.size = 0
         for archive in read_directory(source, begin):
             check_header(archive.header)
+            self._bases[archive.offset] = base_of(archive.header, bases)
             for seq, (offset, entry) in enumerate(archive.segments()):
                 self.starts.append(self.size)
                 self.places.append(Place(archive, seq, offset, entry.raw_len))
@@ -97,17 +94,9 @@ class RandomAccess:
 
     def close(self) -> None:
         """Closes the bases that were needed."""
-        for base in self._found.values():
+        for base in self._bases.values():
             if base is not None:
                 base.close()
-        self._found.clear()
-
-    def _base(self, archive: Archive) -> Base | None:
-        # Looked for when content is asked for: headers can be read without it.
-        with self._lock:
-            if archive.offset not in self._found:
-                self._found[archive.offset] = find_base(archive.header, self._bases)
-            return self._found[archive.offset]
 
     def _keep(self, key: tuple[int, int], raw: bytes) -> None:
         if key not in self._cache:
@@ -132,8 +121,7 @@ class RandomAccess:
         for event in pull(source, walk_alone(offset, metadata.predictors, metadata.bounds, seq)):
             if isinstance(event, SegmentStart):
                 check_memory(segment_memory(event), self._limits)
-                changed = base_offset(event.predictor, event.header.settings) is not None
-                decoder = SegmentDecoder(event, base=self._base(archive) if changed else None)
+                decoder = SegmentDecoder(event, base=self._bases[archive.offset])
             elif isinstance(event, Chunk) and decoder:
                 yield decoder.decode(event)
             elif decoder:

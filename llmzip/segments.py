@@ -32,7 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from llmzip.base import Base
+    from llmzip.base import ArchiveBase, Base
 
 Tick: TypeAlias = Callable[[int, int], None]
 """Called with the raw and the coded bytes done since the last call; may raise to end the work."""
@@ -155,7 +155,7 @@ def encode(
         raw = data[start : start + container.MAX_CHUNK]
         told = 0
         # A predictor of tensors has to know where it is: it passes over no chunk but the only one.
-        constant = not raw.lstrip(raw[:1]) and (len(raw) == len(data) or not route.counts(ref))
+        constant = route.is_constant(raw) and (len(raw) == len(data) or not route.counts(ref))
         if constant:
             kind, payload = container.CONSTANT, raw[:1]
             tick(len(raw), 0)
@@ -196,7 +196,12 @@ def encode(
 class SegmentDecoder:
     """Decodes one segment, chunk by chunk, and checks everything before it hands bytes out."""
 
-    def __init__(self, start: SegmentStart, tick: Tick = no_tick, base: Base | None = None) -> None:
+    def __init__(
+        self,
+        start: SegmentStart,
+        tick: Tick = no_tick,
+        base: Base | ArchiveBase | None = None,
+    ) -> None:
         self._start = start
         self._base = base
         self._tick = tick
@@ -232,6 +237,7 @@ class SegmentDecoder:
         decoder = route.new_decoder(ref, header.settings, header.raw_len)
         offset = route.base_offset(ref, header.settings)
         if offset is not None:
+            # Asked for here, for a chunk that needs it: stored and constant ones do not.
             if self._base is None:
                 raise ModelError(f"segment {header.seq} is a change of a file that is not at hand")
             content = self._base.read(offset, header.raw_len)

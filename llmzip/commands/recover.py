@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from llmzip.commands.decompress import limits
+from llmzip.commands.decompress import bases, limits
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
-from llmzip.errors import CorruptError, UsageError
+from llmzip.errors import CorruptError, LlmzError, ModelError, UsageError
 from llmzip.fileio import Source, identities
 from llmzip.output import Output, open_output, open_stdout
 from llmzip.progress import Meter
@@ -48,9 +48,21 @@ def run(job: Job, report: Report) -> None:
         report.done(name, f"{line}, nothing lost; {kept}", output=kept, **facts)
         return
     for gap in found.lost:
-        report.say(name, f"lost: {gap}")
+        if not gap.needs_base:
+            report.say(name, f"lost: {gap}")
     what = f"{line}; {kept} holds them" if kept else "nothing could be recovered, nothing written"
-    report.error(name, LostError(what), output=kept, **facts)
+    report.error(name, _error(found, what), output=kept, **facts)
+
+
+def _error(found: RecoverReport, what: str) -> LlmzError:
+    """What ends the command where something is lost; a missing base is what can be helped."""
+    changes = [gap for gap in found.lost if gap.needs_base]
+    if not changes:
+        return LostError(what)
+    size = sum(gap.bytes or 0 for gap in changes)
+    reasons = "; ".join(dict.fromkeys(gap.reason for gap in changes))
+    many = f"{len(changes)} segments" if len(changes) > 1 else f"segment {changes[0].first}"
+    return ModelError(f"{what}; {many} ({size:,} bytes) cannot be decoded: {reasons}")
 
 
 def _open(job: Job, path: str) -> Output:
@@ -69,6 +81,7 @@ def _recover(job: Job, report: Report, source: Source, output: Output) -> Recove
             threads=job.threads,
             limits=limits(job),
             progress=meter,
+            bases=bases(job, source.path),
         )
     finally:
         meter.close()
