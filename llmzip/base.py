@@ -71,7 +71,10 @@ class Base:
         return {region.label: region for region in regions or () if region.label}
 
     def read(self, offset: int, length: int) -> bytes:
-        """Content of the base; less where it ends."""
+        """Content of the base; less where it ends, whatever is asked for."""
+        length = min(length, self.ref.length - offset)
+        if length <= 0:
+            return b""
         with self._lock:
             self._file.seek(offset)
             return self._file.read(length)

@@ -2,12 +2,14 @@
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import xxhash
 
 from .errors import (
     CorruptError,
+    ModelError,
     NotAnArchiveError,
     PredictionMismatch,
     TruncatedError,
@@ -15,6 +17,7 @@ from .errors import (
 )
 from .fields import Fields, crc16
 from .predictors import PREDICTORS, Predictor
+from .tensor import Tensor
 
 MAGIC = bytes.fromhex("F64C4D5A0D0A1A0A")
 SEGMENT_SYNC = bytes.fromhex("E7534547")
@@ -23,8 +26,16 @@ TAIL_MAGIC = bytes.fromhex("5A4D4CF6")
 MAX_CHUNK_RAW = 1_048_576
 MAX_LABEL = 4096
 CANARY_BYTES = 64
+BASE = 3  # a kind of model
 
 STORED, CODED, CONSTANT, STORED_AFTER_CODING = range(4)
+
+
+@dataclass(frozen=True)
+class Model:
+    kind: int
+    sha256: bytes
+    length: int
 
 
 @dataclass(frozen=True)
@@ -34,22 +45,25 @@ class Metadata:
     max_segment_raw: int
     max_chunk_raw: int
     decoder_memory: int
+    base: Model | None
 
 
-def decode(data: bytes) -> bytes:
+def decode(data: bytes, bases: Sequence[bytes] = ()) -> bytes:
     """The contents of every archive in `data`, which is one archive or several in a row.
+
+    bases: contents of files that tensors may be changes of; archives name them by their SHA-256.
 
     Raises a child of ArchiveError, and gives nothing then.
     """
     file = Fields(data)
     content = bytearray()
     while True:
-        content += read_archive(file)
+        content += read_archive(file, bases)
         if not file.left():
             return bytes(content)
 
 
-def read_archive(file: Fields) -> bytes:
+def read_archive(file: Fields, bases: Sequence[bytes] = ()) -> bytes:
     start = file.at
     metadata = read_header(file)
     content = bytearray()
@@ -59,7 +73,7 @@ def read_archive(file: Fields) -> bytes:
         sync = file.take(4)
         if sync == SEGMENT_SYNC:
             segment_start = file.at - 4
-            raw = read_segment(file, len(seen), metadata, chunk_hashes)
+            raw = read_segment(file, len(seen), metadata, chunk_hashes, bases)
             seen.append((file.at - segment_start, len(raw)))
             content += raw
         elif sync == INDEX_SYNC:
@@ -114,6 +128,7 @@ def read_header(file: Fields) -> Metadata:
 
 def read_metadata(meta: Fields) -> Metadata:
     records: dict[int, Fields] = {}
+    models: list[Model] = []
     last = -1
     while meta.left():
         tag = meta.varint()
@@ -123,8 +138,8 @@ def read_metadata(meta: Fields) -> Metadata:
         records[tag] = meta.part(meta.varint())
         if tag % 2 and tag not in (1, 3, 5, 7):
             raise UnsupportedError(f"metadata tag {tag}")
-    if 5 in records:
-        raise UnsupportedError("no predictor of this reader takes a model")
+        if tag == 5:
+            models = read_models(records[tag])
     if not {1, 3, 7} <= records.keys():
         raise CorruptError("metadata lack a required record")
 
@@ -153,11 +168,41 @@ def read_metadata(meta: Fields) -> Metadata:
             if records[tag].left() > longest:
                 raise CorruptError(f"metadata tag {tag} is too long")
             records[tag].utf8(records[tag].left())
-    return Metadata(predictors, level, max_segment_raw, max_chunk_raw, decoder_memory)
+    base = next((model for model in models if model.kind == BASE), None)
+    if any(model.kind != BASE for model in models):
+        raise ModelError("no predictor of this reader takes a model")
+    return Metadata(predictors, level, max_segment_raw, max_chunk_raw, decoder_memory, base)
+
+
+def read_models(record: Fields) -> list[Model]:
+    models: list[Model] = []
+    while record.left():
+        kind = record.u(1)
+        if kind not in (1, 2, BASE):
+            raise UnsupportedError(f"a model of kind {kind}")
+        models.append(Model(kind, record.take(32), record.varint()))
+        record.utf8(record.u(1))
+    if sum(model.kind == BASE for model in models) > 1:
+        raise CorruptError("two files that tensors are changes of")
+    return models
+
+
+def counterpart(base: Model | None, bases: Sequence[bytes], offset: int, length: int) -> bytes:
+    """What a segment is a change of: `length` bytes of the base."""
+    for content in bases if base else ():
+        if (hashlib.sha256(content).digest(), len(content)) == (base.sha256, base.length):
+            if offset + length > len(content):
+                raise CorruptError("the base ends before what a segment is a change of")
+            return content[offset : offset + length]
+    raise ModelError("what a segment is a change of is not here")
 
 
 def read_segment(
-    file: Fields, number: int, metadata: Metadata, chunk_hashes: "hashlib._Hash"
+    file: Fields,
+    number: int,
+    metadata: Metadata,
+    chunk_hashes: "hashlib._Hash",
+    bases: Sequence[bytes],
 ) -> bytes:
     """One segment, whose sync has just been read; feeds each chunk's hash to `chunk_hashes`."""
     start = file.at - 4
@@ -189,6 +234,9 @@ def read_segment(
     while file.at < end:
         longest = min(metadata.max_chunk_raw, raw_len - len(raw))
         chunk = Chunk.read(file, end, longest)
+        needs_base = isinstance(predictor, Tensor) and predictor.change and not predictor.base
+        if needs_base and chunk.type in (CODED, STORED_AFTER_CODING):
+            predictor.base = counterpart(metadata.base, bases, predictor.offset, raw_len)
         piece = chunk.decode(predictor)
         last = len(raw) + chunk.raw_len == raw_len
         if not checked and (predictor.seen >= CANARY_BYTES or last):

@@ -134,6 +134,7 @@ class Tensor:
         if self.change and self.elements > 1:
             raise UnsupportedError("changes of such a kind")
         self.row = int.from_bytes(settings[3:7], "little")
+        self.offset = int.from_bytes(settings[7:], "little")
         self.base = base
         self.model: list[PlaneModel] | None = None
         self.seen = 0

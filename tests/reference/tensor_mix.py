@@ -51,10 +51,12 @@ class Vectors:
         rate = floor + extra // (1 + min(uses >> shift, 255))
         error = (bit << 16) - (squash(estimate) >> 16)
         error = clamp((error * rate) >> 10, -65535, 65535)
-        self.weights[chosen] = [
-            clamp(w + ((x * error + 8) >> 4), -WEIGHT_LIMIT, WEIGHT_LIMIT)
-            for x, w in zip(inputs, self.weights[chosen], strict=True)
+        weights = [
+            w + ((x * error + 8) >> 4) for x, w in zip(inputs, self.weights[chosen], strict=True)
         ]
+        if max(weights) > WEIGHT_LIMIT or min(weights) < -WEIGHT_LIMIT:
+            weights = [clamp(w, -WEIGHT_LIMIT, WEIGHT_LIMIT) for w in weights]
+        self.weights[chosen] = weights
         self.uses[chosen] = uses + 1
 
 

@@ -109,3 +109,21 @@ def test_command(tmp_path):
     assert refused.stderr.count(b"\n") == 1
     assert b"ends too early" in refused.stderr
     assert run().returncode == 2
+
+
+def test_command_with_a_base(tmp_path):
+    golden = Path(__file__).parents[1] / "golden" / "good" / "level-1-change.llmz"
+    base = tmp_path / "base.safetensors"
+    base.write_bytes(inputs.mixed())
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "reference", golden, *arguments],
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+        )
+
+    assert run(base).stdout == inputs.tuned()
+    missing = run()
+    assert (missing.returncode, missing.stdout) == (1, b"")
+    assert b"is not here" in missing.stderr
