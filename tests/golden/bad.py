@@ -224,6 +224,10 @@ def chunks() -> Iterator[Bad]:
     yield variant(
         "extended", "a payload that goes on", replace(coded, payload=coded.payload + b"\x2a\0\0!")
     )
+    # What zstd keeps for later, as the start of the next block.
+    for count in (1, 2):
+        longer = replace(coded, payload=coded.payload + bytes(count))
+        yield variant(f"surplus-{count}", f"{count} bytes of a block behind the last", longer)
     yield variant("empty-payload", "a coded chunk without a payload", replace(coded, payload=b""))
     yield variant("raw-zero", "a raw length of 0", coded, Chunk(STORED, b"", b""))
     yield variant(
