@@ -6,7 +6,7 @@ import os
 from threading import Lock
 
 from llmzip.container import BASE, MAGIC, Header, ModelRef
-from llmzip.errors import ModelError, UsageError
+from llmzip.errors import CorruptError, LlmzError, ModelError, UsageError
 from llmzip.record import Record
 
 TYPE_CHECKING = False
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import BinaryIO
 
+    from llmzip.seeking import RandomAccess
     from llmzip.tensors.region import Region
 
 _READ = 1 << 20
-# Archives that need archives that need archives: hostile ones may go round in a circle.
-_MOST_DEPTH = 16
+# Archives that need one another, in a row: hostile ones may go on without end.
+_MOST_WITHIN = 16
 
 
 class Base:
@@ -31,26 +32,35 @@ class Base:
     def __init__(self, path: str, bases: Bases | None = None) -> None:
         from hashlib import sha256
 
-        self._file: BinaryIO = open(path, "rb")
+        self._opened = open(path, "rb")
+        self._file: BinaryIO = self._opened
+        self._archive: RandomAccess | None = None
         try:
             if self._file.read(len(MAGIC)) == MAGIC:
-                from llmzip.file import open_content
-
-                self._file.close()
-                bases = bases or Bases()
-                beside = os.path.dirname(path) or "."
-                self._file = open_content(path, bases.replace(beside=beside))
+                self._file = self._unpacked(path, bases or Bases())
             self._file.seek(0)
             found, length = sha256(), 0
             while data := self._file.read(_READ):
                 found.update(data)
                 length += len(data)
         except BaseException:
-            self._file.close()
+            self.close()
             raise
         name = os.path.basename(path).removesuffix(".llmz")
+        if any("\ud800" <= c <= "\udfff" for c in name):
+            # Bytes that are no UTF-8 cannot stand in an archive: --base alone finds such a file.
+            name = ""
         self.ref = ModelRef(BASE, found.digest(), length, name)
         self._lock = Lock()
+
+    def _unpacked(self, path: str, bases: Bases) -> BinaryIO:
+        from llmzip.limits import Limits
+        from llmzip.seeking import RandomAccess
+        from llmzip.tensors.view import ContentReader
+
+        bases = bases.inside(path).replace(beside=os.path.dirname(path) or ".")
+        self._archive = RandomAccess(self._opened, 0, Limits(), bases)
+        return ContentReader(self._archive)  # type: ignore[return-value]
 
     def tensors(self) -> Mapping[str, Region]:
         """Every tensor that has a name, by its name."""
@@ -61,37 +71,63 @@ class Base:
         return {region.label: region for region in regions or () if region.label}
 
     def read(self, offset: int, length: int) -> bytes:
-        """Content of the base; less where it ends."""
+        """Content of the base; less where it ends, whatever is asked for."""
+        length = min(length, self.ref.length - offset)
+        if length <= 0:
+            return b""
         with self._lock:
             self._file.seek(offset)
             return self._file.read(length)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, and its own base if it is an archive that has one."""
+        if self._archive is not None:
+            self._archive.close()
+        self._opened.close()
 
 
 class Bases(Record):
     """Where bases are looked for: beside an archive in folder `beside`, then at `given`.
 
     given: a file, or a folder that has a file of the base's name.
-    depth: how many archives need each other to get here.
+    within: archives that need what is looked for, which none of them can be.
     """
 
     beside: str | None = None
     given: str | None = None
-    depth: int = 0
+    within: tuple[str, ...] = ()
 
-    def deeper(self) -> Bases:
-        """The same for what is found here; `ModelError` where too many archives need each other."""
-        if self.depth == _MOST_DEPTH:
-            raise ModelError(f"more than {_MOST_DEPTH} archives need each other: that cannot be")
-        return self.replace(depth=self.depth + 1)
+    def inside(self, path: str) -> Bases:
+        """Where to look for what the archive at `path` needs, which is needed here itself.
 
-    def resolve(self, header: Header) -> Base | None:
-        """The base that an archive needs, or None; `ModelError` where it is not found."""
+        Raises `ModelError` where too many archives need one another.
+        """
+        if len(self.within) == _MOST_WITHIN:
+            raise ModelError(f"more than {_MOST_WITHIN} archives need one another: that cannot be")
+        return self.replace(within=(*self.within, os.path.realpath(path)))
+
+    def leads_here(self, path: str) -> bool:
+        """Whether the archive at `path` is one of those that need what is looked for."""
+        return os.path.realpath(path) in self.within
+
+    def resolve(self, header: Header) -> Base:
+        """The base that an archive names. Raises `ModelError` where it is not found.
+
+        Raises `UsageError` where `given` is not there.
+        """
         wanted = next((ref for ref in header.metadata.models if ref.kind == BASE), None)
-        return None if wanted is None else self._find(wanted)
+        if wanted is None:
+            raise ModelError("the archive names no file that it could hold changes of")
+        return self._find(wanted)
+
+    def unnamed(self) -> Base:
+        """What is given, for an archive whose header is lost: only decoding tells if it fits."""
+        if self.given is None or os.path.isdir(self.given):
+            raise ModelError(
+                "with the archive's header it is lost what file it holds changes of: "
+                "name that file with --base"
+            )
+        return base_for(self.given, "")
 
     def _find(self, wanted: ModelRef) -> Base:
         name = os.path.basename(wanted.name)
@@ -105,14 +141,20 @@ class Bases(Record):
                     raise UsageError(f"--base {file}: there is no such file")
                 paths = [file]
             for path in paths if name or file is not None else ():
-                if not os.path.isfile(path) or _is_change_of(path, wanted):
+                if not os.path.isfile(path) or self.leads_here(path):
                     continue
-                base = Base(path, self.deeper().replace(given=None))
+                try:
+                    if _is_change_of(path, wanted):
+                        continue
+                    base = Base(path, self.replace(given=None))
+                except LlmzError as error:
+                    others.append(f"{path} cannot be read: {error}")
+                    continue
                 if (base.ref.sha256, base.ref.length) == (wanted.sha256, wanted.length):
                     return base
                 base.close()
-                others.append(path)
-        other = f"; {others[-1]} is another" if others else ""
+                others.append(f"{path} is another")
+        other = f"; {others[-1]}" if others else ""
         raise ModelError(
             f"the archive holds changes of {name or 'a file'!r} ({wanted.length:,} bytes, sha256 "
             f"{wanted.sha256.hex()}){other}: put it beside the archive or name it with --base"
@@ -121,12 +163,17 @@ class Bases(Record):
 
 def _is_change_of(path: str, wanted: ModelRef) -> bool:
     """Whether `path` is an archive that needs `wanted` itself, as the one in question does."""
-    from llmzip.directory import read_directory
+    from llmzip.directory import read_directory, read_header
 
     with open(path, "rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             return False
-        models = [ref for found in read_directory(file) for ref in found.header.metadata.models]
+        try:
+            headers = [found.header for found in read_directory(file)]
+        except CorruptError:
+            # As the archive in question may be, and beside itself.
+            headers = [read_header(file, 0)]
+        models = [ref for header in headers for ref in header.metadata.models]
     return any((ref.kind, ref.sha256) == (BASE, wanted.sha256) for ref in models)
 
 

@@ -370,6 +370,8 @@ def _parse_models(value: _Fields) -> tuple[ModelRef, ...]:
         if kind not in (MODEL, EMBEDDED, BASE, ARCHIVE):
             raise UnsupportedError(f"the archive {_NO_FLAGS} (model of kind {kind})")
         found.append(ModelRef(kind, value.take(32), value.varint(), value.text(value.uint(1))))
+    if sum(ref.kind == BASE for ref in found) > 1:
+        value.bad("more than one file that tensors are changes of")
     return tuple(found)
 
 

@@ -97,23 +97,6 @@ class _Content(io.RawIOBase):
         return self._random
 
 
-class _File(io.BufferedReader):
-    """The content of an archive at a path."""
-
-    def __init__(self, path: str, bases: Bases) -> None:
-        self._archive = builtins.open(path, "rb")
-        super().__init__(_Content(self._archive, Limits(), bases), _BUFFER)
-
-    def close(self) -> None:
-        super().close()
-        self._archive.close()
-
-
-def open_content(path: str, bases: Bases) -> BinaryIO:
-    """The content of the archives at `path`, whose bases are looked for as `bases` says."""
-    return _File(path, bases)
-
-
 class LlmzFile(io.BufferedIOBase):
     """A `.llmz` file, read or written as its content.
 

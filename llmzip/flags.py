@@ -75,7 +75,7 @@ FLAGS = (
     ),
     Flag(
         *("standalone", "", ("standalone",)),
-        "With -r: let no archive need another one that has the same tensors.",
+        "With -r: let no archive refer to another one that has the same tensors.",
     ),
     Flag(
         *("verify", "", ("no-verify",)),

@@ -96,7 +96,8 @@ class Guard:
         self._header = event.header
         if event.header.metadata.models:
             self.tally.need(event.header.metadata.models)
-            self._find(event.header).needs.find_all()
+            # Said before anything is decoded. A base is looked for when a change needs it.
+            self._find(event.header).needs.find_origins()
         self._hash = hashlib.sha256()
         self._start = event.offset
 

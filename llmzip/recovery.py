@@ -17,6 +17,7 @@ from llmzip.errors import (
     ModelError,
     NotAnArchiveError,
     UnsupportedError,
+    UsageError,
 )
 from llmzip.inorder import InOrder
 from llmzip.limits import Limits
@@ -41,7 +42,8 @@ class Gap(Record):
     """Content that is lost: segments `first` to `last` of an archive, or a part of one.
 
     archive: which of the file's archives, from 0. last: None where it is not known how many
-    segments there were. bytes: of content, None where that is not known.
+    segments there were. bytes: of content, None where that is not known. needs_file: whether it
+    is not damaged, but takes from a base or another archive that was not found.
     """
 
     archive: int
@@ -49,6 +51,7 @@ class Gap(Record):
     last: int | None
     bytes: int | None
     reason: str
+    needs_file: bool = False
 
     def __str__(self) -> str:
         many = self.last is None or self.last > self.first
@@ -78,16 +81,11 @@ class RecoverReport(Record):
 class _Part:
     """What was found of one archive."""
 
-    def __init__(self, header: Header | None = None) -> None:
+    def __init__(self, limits: Limits, bases: Bases | None, header: Header | None = None) -> None:
         self.header = header
+        self.needs = Needs(header, limits, bases)
         self.segments: list[FoundSegment] = []
         self.entries: tuple[IndexEntry, ...] | None = None
-        self.needs: Needs | None = None
-
-    def find(self, limits: Limits, bases: Bases | None) -> None:
-        """Says where to look for what segments need besides the archive."""
-        if self.header is not None:
-            self.needs = Needs(self.header, limits, bases)
 
 
 class _Job(Record):
@@ -132,27 +130,32 @@ def recover(
 ) -> RecoverReport:
     """Writes the content of every undamaged segment in `source`, which must be able to seek.
 
+    bases: where the bases of changes, and archives that segments are copies of, are looked for.
+    What needs one that is not found is lost. Where an archive's header is lost, `bases.given` is
+    taken for the base that it named.
+
     Of a damaged segment, the chunks in front of the damage are written. What is lost leaves no
     hole: the rest moves up. Where an archive's header is lost, every predictor is tried. Content
     that is itself an archive, stored uncompressed, may be taken for one where bytes are missing.
-    Segments that repeat a lost one are lost with it, and so are those that need what `bases` does
-    not find.
+    Segments that repeat a lost one are lost with it.
 
     Raises `NotAnArchiveError` where nothing of an archive is found, `LimitError` where a segment
-    takes more than `limits` allow.
+    takes more than `limits` allow, `UsageError` where `bases.given` is needed and not there.
     """
     limits = limits or Limits()
-    parts = _parts(source)
+    parts = _parts(source, limits, bases)
     if not parts:
         source.seek(0)
         raise NotAnArchiveError(f"no segment of an archive is in it: this is {_kind(source)}")
-    for part in parts:
-        part.find(limits, bases)
     jobs = [
         _Job(found, _predictors(part, found), part) for part in parts for found in part.segments
     ]
     meter = Meter(progress, sum(job.found.header.raw_len for job in jobs))
-    outcomes = list(_decode_all(source, sink, jobs, threads or cores(), limits, meter))
+    try:
+        outcomes = list(_decode_all(source, sink, jobs, threads or cores(), limits, meter))
+    finally:
+        for part in parts:
+            part.needs.close()
     meter.report(last=True)
     rest = iter(outcomes)
     lost: list[Gap] = []
@@ -175,20 +178,20 @@ def _kind(source: BinaryIO) -> str:
     return foreign(source.read(262))
 
 
-def _parts(source: BinaryIO) -> list[_Part]:
+def _parts(source: BinaryIO, limits: Limits, bases: Bases | None) -> list[_Part]:
     parts: list[_Part] = []
     for found in scan(source):
         part = parts[-1] if parts else None
         if isinstance(found, FoundHeader):
-            parts.append(_Part(found.header))
+            parts.append(_Part(limits, bases, found.header))
         elif isinstance(found, FoundIndex):
             if part is None or part.entries is not None:
-                parts.append(part := _Part())
+                parts.append(part := _Part(limits, bases))
             part.entries = found.entries
         else:
             last = part.segments[-1].header.seq if part and part.segments else -1
             if part is None or part.entries is not None or found.header.seq <= last:
-                parts.append(part := _Part())
+                parts.append(part := _Part(limits, bases))
             part.segments.append(found)
     return parts
 
@@ -215,7 +218,7 @@ def _decode_all(
             for chunk in _decode(source, job, limits, tick):
                 take(chunk)
                 outcome.kept += len(chunk)
-        except LimitError:
+        except (LimitError, UsageError):
             raise
         except LlmzError as error:
             outcome.error = error
@@ -244,9 +247,6 @@ def _decode_all(
         yield from write(pool.finish())
     finally:
         pool.abort()
-        for job in jobs:
-            if job.part.needs is not None:
-                job.part.needs.close()
 
 
 def _memory(job: _Job) -> int:
@@ -254,32 +254,16 @@ def _memory(job: _Job) -> int:
 
 
 def _decode(source: BinaryIO, job: _Job, limits: Limits, tick: Tick) -> Iterator[bytes]:
-    start = _start(source, job, limits)
-    decoder = SegmentDecoder(start, tick, _sources(source, job, limits))
+    sources = _sources(source, job, limits)
+    start = _start(source, job, limits, sources)
+    decoder = SegmentDecoder(start, tick, sources)
     for event in _events(source, start):
         if isinstance(event, Chunk):
             yield decoder.decode(event)[0]
     decoder.finish()
 
 
-class _Sources:
-    """What a segment of an archive without a header takes from elsewhere: earlier segments."""
-
-    def __init__(self, own: Callable[[SegmentHeader], Readable]) -> None:
-        self._own = own
-
-    def read_base(self, offset: int, length: int) -> bytes:
-        """Raises `ModelError`."""
-        raise ModelError("which file it is a change of stood in the header, which is lost")
-
-    def copied(self, header: SegmentHeader) -> Readable:
-        """Reads the earlier segment that the one with this header repeats."""
-        if header.copy_of.source:
-            raise ModelError("which archive it is a copy of stood in the header, which is lost")
-        return self._own(header)
-
-
-def _sources(source: BinaryIO, job: _Job, limits: Limits) -> Sources | _Sources:
+def _sources(source: BinaryIO, job: _Job, limits: Limits) -> Sources:
     def own(header: SegmentHeader) -> Readable:
         place = header.copy_of.place
         original = next((s for s in job.part.segments if s.header.seq == place), None)
@@ -289,20 +273,22 @@ def _sources(source: BinaryIO, job: _Job, limits: Limits) -> Sources | _Sources:
         again = _Job(original, _predictors(job.part, original), job.part)
         return Joined(_decode(source, again, limits, no_tick))
 
-    needs = job.part.needs
-    return _Sources(own) if needs is None else Sources(needs, own)
+    return Sources(job.part.needs, own)
 
 
-def _start(source: BinaryIO, job: _Job, limits: Limits) -> SegmentStart:
+def _start(source: BinaryIO, job: _Job, limits: Limits, sources: Sources) -> SegmentStart:
     """The start with the predictor that decodes the segment's first coded chunk."""
     starts = list(job.starts())
     if not starts:
         raise UnsupportedError("no predictor here has these settings: install a newer llmzip")
     for start in starts:
         check_memory(segment_memory(start), limits)
+    if job.found.header.is_copy:
+        # No predictor coded it.
+        return starts[0]
     for start in starts[:-1]:
         try:
-            decoder = SegmentDecoder(start)
+            decoder = SegmentDecoder(start, sources=sources)
             for event in _events(source, start):
                 if isinstance(event, Chunk):
                     decoder.decode(event)
@@ -336,7 +322,8 @@ def _gaps(
         yield from missing(following, seq)
         if outcome.error is not None:
             left = found.header.raw_len - outcome.kept
-            yield Gap(number, seq, seq, left, str(outcome.error))
+            needs_file = isinstance(outcome.error, ModelError)
+            yield Gap(number, seq, seq, left, str(outcome.error), needs_file)
         following = seq + 1
     if part.entries is not None:
         yield from missing(following, len(part.entries))

@@ -138,8 +138,11 @@ def for_tensor(level: int, kind: str, row: int) -> Choice:
 def as_change(own: Choice, kind: str, data: bytes, base: bytes, offset: int) -> Choice | None:
     """The choice for coding `data` as a change of `base`, where a sample says that it is smaller.
 
-    own: the choice without a base. offset: where in the base file `base` is.
+    own: the choice without a base. offset: where in the base file `base` is. What is one byte over
+    and over is as small without a base, and can then be read without it.
     """
+    if is_constant(data[:_ANCHOR]) and is_constant(data):
+        return None
     try:
         row = int.from_bytes(own.settings[3:7], "little")
         settings = _native.tensor_settings(own.settings[0], kind, row, offset)
@@ -158,6 +161,11 @@ def _sampled(choice: Choice, sample: bytes, base: bytes | None) -> int:
     encoder.look_ahead(sample)
     encoder.write(sample)
     return len(encoder.finish_chunk())
+
+
+def is_constant(data: bytes) -> bool:
+    """Whether all bytes, of which there is at least one, are the same."""
+    return not data.lstrip(data[:1])
 
 
 def counts(ref: PredictorRef) -> bool:

@@ -172,7 +172,7 @@ def encode(
         raw = data[start : start + container.MAX_CHUNK]
         told = 0
         # A predictor of tensors has to know where it is: it passes over no chunk but the only one.
-        constant = not raw.lstrip(raw[:1]) and (len(raw) == len(data) or not route.counts(ref))
+        constant = route.is_constant(raw) and (len(raw) == len(data) or not route.counts(ref))
         if constant:
             kind, payload = container.CONSTANT, raw[:1]
             tick(len(raw), 0)
@@ -286,6 +286,7 @@ class SegmentDecoder:
         decoder = route.new_decoder(ref, header.settings, header.raw_len)
         offset = route.base_offset(ref, header.settings)
         if offset is not None:
+            # Asked for here, for a chunk that needs it: stored and constant ones do not.
             if self._sources is None:
                 raise ModelError(f"segment {header.seq} is a change of a file that is not at hand")
             content = self._sources.read_base(offset, header.raw_len)

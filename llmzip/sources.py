@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 
 from llmzip.base import Bases
-from llmzip.container import ARCHIVE, BASE, KEPT, Header, ModelRef, SegmentHeader
+from llmzip.container import ARCHIVE, KEPT, Header, ModelRef, SegmentHeader
 from llmzip.directory import Archive, read_directory
 from llmzip.errors import CorruptError, LlmzError, ModelError
 from llmzip.fileio import SUFFIX
@@ -18,7 +18,7 @@ from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, BinaryIO, TypeAlias
+    from typing import Any, BinaryIO, TypeAlias, TypeVar
 
     from llmzip.base import Base
     from llmzip.limits import Limits
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from llmzip.streams import Readable
 
     Own: TypeAlias = Callable[[SegmentHeader], Readable]
+    _Found = TypeVar("_Found")
 
 
 class Joined:
@@ -94,41 +95,45 @@ def _archives(path: str) -> list[Archive]:
 
 
 class Needs:
-    """What an archive with the given header needs besides itself; found when it is asked for.
+    """What an archive needs besides itself; found when it is asked for. To be closed.
 
+    For threads. What was not found is not looked for again. header: None where it is lost.
     bases: where it is looked for.
     """
 
-    def __init__(self, header: Header, limits: Limits, bases: Bases | None) -> None:
+    def __init__(self, header: Header | None, limits: Limits, bases: Bases | None) -> None:
         self._header = header
         self._limits = limits
         self._bases = bases or Bases()
-        self._origins = [ref for ref in header.metadata.models if ref.kind == ARCHIVE]
+        models = header.metadata.models if header else ()
+        self._origins = [ref for ref in models if ref.kind == ARCHIVE]
         self._lock = Lock()
         self._base: Base | None = None
         self._found: dict[int, Origin] = {}
+        self._missing: dict[int, LlmzError] = {}
 
-    def find_all(self) -> None:
-        """Raises `ModelError` where anything is missing."""
-        if any(ref.kind == BASE for ref in self._header.metadata.models):
-            self.base()
+    def find_origins(self) -> None:
+        """Raises `ModelError` where an archive that segments are copies of is missing."""
         for number in range(len(self._origins)):
             self.origin(number + 1)
 
-    def base(self) -> Base | None:
-        """The file that tensors are changes of; None where the archive names none."""
+    def base(self) -> Base:
+        """The file that tensors are changes of; raises as `Bases` does where it is missing."""
         with self._lock:
             if self._base is None:
-                self._base = self._bases.resolve(self._header)
+                self._base = self._once(0, self._find_base)
             return self._base
 
     def origin(self, number: int) -> Origin:
         """What has the content of the archive's `number`-th record of kind `ARCHIVE`, from 1."""
         with self._lock:
             if number not in self._found:
+                if self._header is None:
+                    raise CorruptError("of which archive it is a copy is lost with the header")
                 if number > len(self._origins):
                     raise CorruptError("a copy of what the header does not name")
-                self._found[number] = self._find(self._origins[number - 1])
+                wanted = self._origins[number - 1]
+                self._found[number] = self._once(number, lambda: self._find_origin(wanted))
             return self._found[number]
 
     def close(self) -> None:
@@ -140,20 +145,35 @@ class Needs:
             origin.close()
         self._found.clear()
 
-    def _find(self, wanted: ModelRef) -> Origin:
+    def _once(self, number: int, find: Callable[[], _Found]) -> _Found:
+        """What `find` returns; where it raised once, that error again."""
+        if number in self._missing:
+            raise self._missing[number].with_traceback(None)
+        try:
+            return find()
+        except LlmzError as error:
+            self._missing[number] = error
+            raise
+
+    def _find_base(self) -> Base:
+        return self._bases.unnamed() if self._header is None else self._bases.resolve(self._header)
+
+    def _find_origin(self, wanted: ModelRef) -> Origin:
         name = os.path.basename(wanted.name)
-        bases = self._bases.deeper()
+        bases = self._bases
         folders = [bases.beside]
         if bases.given is not None and os.path.isdir(bases.given):
             folders.append(bases.given)
         for folder in folders:
             for path in () if folder is None else _candidates(folder, name):
+                if bases.leads_here(path):
+                    continue
                 for archive in _archives(path):
                     if (archive.footer.content_hash, archive.raw_len) == (
                         wanted.sha256,
                         wanted.length,
                     ):
-                        return Origin(path, archive, self._limits, bases)
+                        return Origin(path, archive, self._limits, bases.inside(path))
             plain = os.path.join(folder, name) if folder is not None and name else ""
             # Every chunk that is copied has a check of its own, so that the length will do here.
             if os.path.isfile(plain) and os.path.getsize(plain) == wanted.length:
@@ -192,10 +212,7 @@ class Sources(Record):
 
     def read_base(self, offset: int, length: int) -> bytes:
         """Content of the base file; less where it ends."""
-        base = self.needs.base()
-        if base is None:
-            raise CorruptError("a segment is a change of a file that the header does not name")
-        return base.read(offset, length)
+        return self.needs.base().read(offset, length)
 
     def copied(self, header: SegmentHeader) -> Readable:
         """Reads what the segment with this header is a copy of, from its start on."""

@@ -54,6 +54,10 @@ Usage: llmzip compress [OPTIONS] [FILE]...
 
 Compress each FILE to FILE.llmz and keep FILE. What was written is decoded again and
 compared before it gets its name.
+
+With -r, tensors that an earlier file of the same folder has are stored in its archive alone:
+later archives refer to it, say so at the end, and do not decompress without it, so keep it.
+--standalone switches such references off.
 """,
     "decompress": """\
 Usage: llmzip decompress [OPTIONS] [FILE]...

@@ -375,13 +375,30 @@ class ArchiveEncoder:
             raise VerifyError(_NOT_READABLE)
 
 
-def _raw_plan(source: BinaryIO, size: int) -> tuple[Region, ...] | None:
-    if size < _RAW_FROM:
-        return None
+def _regions(source: BinaryIO, size: int) -> tuple[Region, ...] | None:
+    """What the file `source` of `size` bytes consists of; None where it has no tensors."""
+    from llmzip.tensors.layout import plan
+
+    regions = plan(source, size)
+    if regions or size < _RAW_FROM:
+        return regions
     from llmzip.tensors.detect import plan_raw
 
     source.seek(0)
     return plan_raw(read_exactly(source, _READ), size)
+
+
+def planned(source: BinaryIO, size: int, options: Options) -> tuple[Piece, ...]:
+    """What a file of `size` bytes will be cut into along its tensors; nothing where it has none.
+
+    The position of `source` is left as it was. Tensors that occur again are not looked for.
+    """
+    if options.predictor not in (None, _TENSOR) or not seekable(source) or source.tell():
+        return ()
+    regions = _regions(source, size)
+    source.seek(0)
+    segment = options.segment_size or route.segment_size(options.level)
+    return tuple(cut(regions, segment)) if regions else ()
 
 
 class _Planned(Record):
@@ -400,7 +417,7 @@ class _Planned(Record):
 def _plan(source: BinaryIO, options: Options, base: Base | None, folder: Folder | None) -> _Planned:
     if options.predictor not in (None, _TENSOR):
         return _Planned()
-    from llmzip.tensors.layout import has_front_table, plan, plan_prefix
+    from llmzip.tensors.layout import has_front_table, plan_prefix
 
     start = b""
     regions = found = read = None
@@ -409,7 +426,7 @@ def _plan(source: BinaryIO, options: Options, base: Base | None, folder: Folder 
         position = source.tell()
         size = source.seek(0, os.SEEK_END) - position
         if position == 0:
-            regions = plan(source, size) or _raw_plan(source, size)
+            regions = _regions(source, size)
         if regions and size >= _TWICE:
             read, found = _duplicates(source, regions, bases, folder)
         source.seek(position)
@@ -462,19 +479,19 @@ def write_archive(
     options = options or Options()
     meter = Meter(progress, total)
     threads = options.threads or cores()
-    planned = _plan(source, options, base, folder)
+    plan = _plan(source, options, base, folder)
     with ArchiveEncoder(
         options,
         meter,
         threads=threads,
         notice=notice,
-        plan=planned.pieces,
+        plan=plan.pieces,
         base=base,
         folder=folder,
-        found=planned.found,
-        read=planned.read,
+        found=plan.found,
+        read=plan.read,
     ) as encoder:
-        for part in encoder.feed(planned.start):
+        for part in encoder.feed(plan.start):
             write_all(sink, part)
         while data := read_some(source, min(encoder.wants, _READ)):
             for part in encoder.feed(data):

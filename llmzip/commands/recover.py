@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmzip.commands.decompress import bases, limits
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
-from llmzip.errors import CorruptError, UsageError
+from llmzip.errors import CorruptError, LlmzError, ModelError, UsageError
 from llmzip.fileio import Source, identities
 from llmzip.output import Output, open_output, open_stdout
 from llmzip.progress import Meter
@@ -48,9 +48,21 @@ def run(job: Job, report: Report) -> None:
         report.done(name, f"{line}, nothing lost; {kept}", output=kept, **facts)
         return
     for gap in found.lost:
-        report.say(name, f"lost: {gap}")
+        if not gap.needs_file:
+            report.say(name, f"lost: {gap}")
     what = f"{line}; {kept} holds them" if kept else "nothing could be recovered, nothing written"
-    report.error(name, LostError(what), output=kept, **facts)
+    report.error(name, _error(found, what), output=kept, **facts)
+
+
+def _error(found: RecoverReport, what: str) -> LlmzError:
+    """What ends the command where something is lost; a missing file is what can be helped."""
+    gaps = [gap for gap in found.lost if gap.needs_file]
+    if not gaps:
+        return LostError(what)
+    size = sum(gap.bytes or 0 for gap in gaps)
+    reasons = "; ".join(dict.fromkeys(gap.reason for gap in gaps))
+    many = f"{len(gaps)} segments" if len(gaps) > 1 else f"segment {gaps[0].first}"
+    return ModelError(f"{what}; {many} ({size:,} bytes) cannot be decoded: {reasons}")
 
 
 def _open(job: Job, path: str) -> Output:

@@ -36,6 +36,9 @@ fn encoder_memory(level: i32) -> u64 {
     if level < 10 { 20 << 20 } else { 96 << 20 }
 }
 
+/// What zstd wants between two blocks.
+const BLOCK_HEADER: usize = 3;
+
 const NO_CONTEXT: PredictorError = PredictorError::Setup("not enough memory for zstd");
 
 struct Encoder {
@@ -110,7 +113,9 @@ impl Decoder {
     }
 
     /// Decodes into what is left of `out`, from where the payload was left.
-    fn decompress(&mut self, out: &mut OutBuffer<'_, [u8]>) -> Result<(), PredictorError> {
+    ///
+    /// Returns how many coded bytes zstd would go on with.
+    fn decompress(&mut self, out: &mut OutBuffer<'_, [u8]>) -> Result<usize, PredictorError> {
         let mut input = InBuffer {
             src: &self.payload,
             pos: self.used,
@@ -120,7 +125,7 @@ impl Decoder {
         match wanted {
             // zstd would go on with another frame, and pass over one that holds no content.
             Ok(0) => Err(PredictorError::Corrupt("zstd frame has an end")),
-            Ok(_) => Ok(()),
+            Ok(wanted) => Ok(wanted),
             Err(_) => Err(PredictorError::Corrupt("zstd data is damaged")),
         }
     }
@@ -149,9 +154,10 @@ impl SegmentDecoder for Decoder {
     fn end_chunk(&mut self) -> Result<(), PredictorError> {
         let mut probe = [0_u8; 1];
         let mut output = OutBuffer::around(&mut probe[..]);
-        self.decompress(&mut output)?;
-        // Nothing may be left over, neither coded bytes nor content that they hold.
-        if output.pos() == 0 && self.used == self.payload.len() {
+        let wanted = self.decompress(&mut output)?;
+        // Nothing may be left over, neither coded bytes nor content that they hold. zstd takes the
+        // start of a block's header in, and wants less than all of one then.
+        if output.pos() == 0 && self.used == self.payload.len() && wanted == BLOCK_HEADER {
             Ok(())
         } else {
             Err(PredictorError::Corrupt("zstd data is left over"))
@@ -209,6 +215,31 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_chunk_ends_where_a_block_does() {
+        let frame = b"\x28\xb5\x2f\xfd\0\x58".as_slice();
+        let open = block(100, false);
+        let raw_block = b"\x18\0\0abc".as_slice();
+        let empty_block = b"\0\0\0".as_slice();
+        for end in [&[][..], raw_block, empty_block] {
+            let payload = [frame, &open, end].concat();
+            let len = if end == raw_block { 103 } else { 100 };
+            assert_eq!(decode(&payload, len).map(|out| out.len()), Ok(len));
+            for surplus in [&open[..], raw_block] {
+                for count in 1..surplus.len() {
+                    let longer = [&payload, &surplus[..count]].concat();
+                    let refused = Err(PredictorError::Corrupt("zstd data is left over"));
+                    assert_eq!(
+                        decode(&longer, len),
+                        refused,
+                        "{count} bytes of {surplus:?}"
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn every_level_writes_what_a_reader_takes() {
         let raw = b"a window that no reader takes, a frame that no reader takes".repeat(9);

@@ -31,6 +31,7 @@ NOT_AN_ARCHIVE = "NotAnArchiveError"
 CORRUPT = "CorruptError"
 TRUNCATED = "TruncatedError"
 UNSUPPORTED = "UnsupportedError"
+MODEL = "ModelError"
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,14 @@ def metadata() -> Iterator[Bad]:
     yield variant("comment-not-utf8", "a comment that is not UTF-8", CORRUPT, t8=b"\xff\xfe")
     yield variant("comment-long", "a comment of 10,001 bytes", CORRUPT, t8=b"c" * 10_001)
     yield variant("writer-long", "a writer's name of 256 bytes", CORRUPT, t2=b"w" * 256)
+    base = b"\x03" + bytes(32) + b"\x05\x01n"
+    other = b"\x01" + base[1:]
+    yield variant("model", "a model that no predictor takes", MODEL, t5=other)
+    yield variant("model-kind", "a kind of model nobody knows", UNSUPPORTED, t5=b"\x05" + base[1:])
+    yield variant("no-archive", "an archive that is not here", MODEL, t5=b"\x04" + base[1:])
+    yield variant("model-cut", "a model that is cut", CORRUPT, t5=base[:-1])
+    yield variant("model-not-utf8", "a name that is not UTF-8", CORRUPT, t5=base[:-1] + b"\xff")
+    yield variant("two-bases", "two files that tensors are changes of", CORRUPT, t5=base * 2)
     order = replace(good(), record_order=[3, 1, 7]).build()
     yield Bad("metadata-order", "tags that do not ascend", CORRUPT, order)
     twice = replace(good(), record_order=[1, 3, 3, 7]).build()
@@ -221,6 +230,10 @@ def chunks() -> Iterator[Bad]:
     yield variant(
         "extended", "a payload that goes on", replace(coded, payload=coded.payload + b"\x2a\0\0!")
     )
+    # What zstd keeps for later, as the start of the next block.
+    for count in (1, 2):
+        longer = replace(coded, payload=coded.payload + bytes(count))
+        yield variant(f"surplus-{count}", f"{count} bytes of a block behind the last", longer)
     yield variant("empty-payload", "a coded chunk without a payload", replace(coded, payload=b""))
     yield variant("raw-zero", "a raw length of 0", coded, Chunk(STORED, b"", b""))
     yield variant(

@@ -11,6 +11,17 @@ WORDS = (  # noqa: SIM905 (a hundred quoted words are harder to read)
 ).split()
 
 
+# Bits of exponent and mantissa.
+FLOATS = {
+    "bf16": (8, 7),
+    "f32": (8, 23),
+    "f64": (11, 52),
+    "f16": (5, 10),
+    "f8e4m3": (4, 3),
+    "f8e5m2": (5, 2),
+}
+
+
 def randoms(seed: int) -> Iterator[int]:
     """32-bit integers: the upper half of Knuth's MMIX generator."""
     state = seed
@@ -126,15 +137,46 @@ def weights(length: int, unit: int, row: int, seed: int = 1) -> bytes:
     return bytes(out[:length])
 
 
+def floats(count: int, kind: str, row: int, *, noise: bool = False) -> bytes:
+    """Floats whose exponent is about what row and column give.
+
+    The sign seldom changes and small mantissas are frequent, unless both are `noise`.
+    """
+    exponent_bits, mantissa_bits = FLOATS[kind]
+    source = randoms(1)
+    sign, out = 0, bytearray()
+    for i in range(count):
+        below = i % row % 5 // 2 + (i // row * 7 % 3 == 0) + (next(source) % 32 == 0)
+        sign ^= next(source) % (2 if noise else 16) == 0
+        word = sign << exponent_bits | (1 << (exponent_bits - 1)) - below
+        mantissa = next(source) << 32 | next(source)
+        mantissa = mantissa if noise else min(mantissa, next(source) << 32)
+        word = word << mantissa_bits | mantissa >> (64 - mantissa_bits)
+        out += word.to_bytes((1 + exponent_bits + mantissa_bits) // 8, "little")
+    return bytes(out)
+
+
+def step(data: bytes, unit: int, seed: int = 1) -> bytes:
+    """`data` with little numbers added to a third of its units."""
+    source = randoms(seed)
+    out = bytearray()
+    for at in range(0, len(data), unit):
+        value = int.from_bytes(data[at : at + unit], "little")
+        value += next(source) % 3 if next(source) % 3 == 0 else 0
+        out += (value % 256**unit).to_bytes(unit, "little")
+    return bytes(out)
+
+
 def safetensors() -> bytes:
     """A file of four tensors, one of them of unknown elements."""
-    parts = {
-        "layers.0.weight": ("BF16", [100, 30], weights(6000, 2, 30)),
-        "layers.0.bias": ("F32", [250], weights(1000, 4, 0)),
-        "zeros": ("F16", [700], bytes(1400)),
-        "other": ("X1", [9], random(9)),
-    }
-    return _safetensors(parts)
+    return with_table(
+        {
+            "layers.0.weight": ("BF16", [100, 30], weights(6000, 2, 30)),
+            "layers.0.bias": ("F32", [250], weights(1000, 4, 0)),
+            "zeros": ("F16", [700], bytes(1400)),
+            "other": ("X1", [9], random(9)),
+        }
+    )
 
 
 def tied() -> bytes:
@@ -142,18 +184,51 @@ def tied() -> bytes:
     source = randoms(7)
     embedding = bytes(1 << next(source) % 4 if not next(source) % 40 else 0 for _ in range(70_000))
     other = embedding[::-1]
-    parts = {
-        "embedding": ("BF16", [350, 100], embedding),
-        "head": ("BF16", [100, 350], embedding),
-        "norm": ("F32", [25], weights(100, 4, 0)),
-        "other": ("I8", [70_000], other),
-        "flat": ("U8", [70_000], embedding),
-        "again": ("F32", [175, 100], other),
-    }
-    return _safetensors(parts)
+    return with_table(
+        {
+            "embedding": ("BF16", [350, 100], embedding),
+            "head": ("BF16", [100, 350], embedding),
+            "norm": ("F32", [25], weights(100, 4, 0)),
+            "other": ("I8", [70_000], other),
+            "flat": ("U8", [70_000], embedding),
+            "again": ("F32", [175, 100], other),
+        }
+    )
 
 
-def _safetensors(parts: dict[str, tuple[str, list[int], bytes]]) -> bytes:
+def mixed() -> bytes:
+    """A file with a tensor that is long enough to be mixed (FORMAT.md, 9.5)."""
+    return with_table(
+        {
+            "layers.0.bias": ("F32", [250], weights(1000, 4, 0)),
+            "layers.0.weight": (
+                "BF16",
+                [128, 129],
+                floats(128 * 129, "bf16", 129, noise=True),
+            ),
+            "zeros": ("BF16", [700], bytes(1400)),
+        }
+    )
+
+
+def tuned() -> bytes:
+    """What became of `mixed()`: two tensors a little different, one the same, one new."""
+    return with_table(
+        {
+            "layers.0.bias": ("F32", [250], step(weights(1000, 4, 0), 4)),
+            "layers.0.weight": (
+                "BF16",
+                [128, 129],
+                step(floats(128 * 129, "bf16", 129, noise=True), 2),
+            ),
+            "layers.1.bias": ("F32", [250], weights(1000, 4, 0, 2)),
+            "zeros": ("BF16", [700], bytes(1400)),
+        }
+    )
+
+
+def with_table(parts: dict[str, tuple[str, list[int], bytes]]) -> bytes:
+    """A safetensors file of these tensors: type, shape and bytes of each."""
     entries, data = [], b""
     for name, (dtype, shape, raw) in parts.items():
         offsets = [len(data), len(data) + len(raw)]

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ from golden.parts import (  # noqa: E402
 )
 from llmzip import _native  # noqa: E402
 from llmzip.archive import write_archive  # noqa: E402
+from llmzip.base import Base  # noqa: E402
 from llmzip.options import Options  # noqa: E402
 
 
@@ -43,6 +45,7 @@ class Good:
     intent: str
     data: bytes
     content: bytes
+    base: str = ""  # another golden archive, whose content it is a change of
 
 
 CONTENTS = {
@@ -74,11 +77,10 @@ CLASSES = {
 }
 
 
-def written(content: bytes, **options: object) -> bytes:
+def written(content: bytes, base: Base | None = None, **options: object) -> bytes:
     sink = io.BytesIO()
-    write_archive(
-        io.BytesIO(content), sink, Options(threads=1, verify=False, **options), total=len(content)
-    )
+    chosen = Options(threads=1, verify=False, **options)
+    write_archive(io.BytesIO(content), sink, chosen, total=len(content), base=base)
     return sink.getvalue()
 
 
@@ -99,6 +101,8 @@ def cases() -> Iterator[Good]:
     yield from mixing()
     yield from tensors()
     yield from copies()
+    yield from mixed_tensors()
+    yield from changes()
     yield from by_hand()
 
 
@@ -201,6 +205,43 @@ def copies() -> Iterator[Good]:
     yield Good("hand-copies", intent, archive.build(), archive.content())
 
 
+def mixed_tensors() -> Iterator[Good]:
+    """Planes that are mixed: of each kind that has some, and in a file."""
+    for kind, row in (
+        *(("bf16", 60), ("f32", 0), ("f64", 25), ("f16", 4097), ("f8e4m3", 64), ("f8e5m2", 7)),
+    ):
+        # llmzip mixes no shorter plane; the reference would take long for all of it.
+        content = inputs.floats(17_000, kind, row or 30)
+        unit = len(content) // 17_000
+        settings = _native.tensor_settings(8, kind, row, None)
+        first, second = 700 * unit + unit // 2, 1000 * unit
+        raws = [
+            (CODED, content[:first]),
+            (CODED, inputs.random(40 * unit)),
+            (CODED, content[first:second]),
+        ]
+        segment = coded_segment(TENSOR, settings, raws, ahead=content[second:])
+        archive = Archive([TENSOR], [segment], level=8)
+        intent = f"{kind} in rows of {row} with mixed planes"
+        yield Good(f"tensor-8-{kind}", intent, archive.build(), archive.content())
+
+
+def changes() -> Iterator[Good]:
+    """A file with a mixed tensor, and one that is a change of it, which needs it to be read."""
+    file, other = inputs.mixed(), inputs.tuned()
+    name = "level-8-mixed"
+    yield Good(name, "a file with a mixed tensor at level 8", written(file, level=8), file)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.llmz"
+        path.write_bytes(written(file, level=8))
+        base = Base(str(path))
+        for level in (1, 6, 8):
+            data = written(other, base=base, level=level)
+            intent = f"a change of what {name} holds, at level {level}"
+            yield Good(f"level-{level}-change", intent, data, other, name)
+        base.close()
+
+
 def by_hand() -> Iterator[Good]:
     """What the format allows and llmzip's writer may not choose."""
     text, more = inputs.text(1500), inputs.text(1500, 2)
@@ -264,6 +305,7 @@ def files() -> dict[str, bytes]:
                 "content_sha256": hashlib.sha256(case.content).hexdigest(),
                 "content_bytes": len(case.content),
             }
+            | ({"base": case.base} if case.base else {})
         )
         made[f"good/{case.name}.llmz"] = case.data
     for broken in bad.cases():

@@ -185,14 +185,20 @@ def coded_segment(
     settings: bytes,
     raws: Sequence[tuple[int, bytes]],
     index: int = 0,
+    ahead: bytes = b"",
+    base: bytes = b"",
 ) -> Segment:
     """A segment of chunks coded by llmzip's predictor.
 
     `raws` gives each chunk's type and raw bytes. CODED asks the predictor, and becomes
-    STORED_AFTER_CODING where the coded bytes are not shorter, as a writer must do.
+    STORED_AFTER_CODING where the coded bytes are not shorter, as a writer must do. A predictor that
+    looks ahead sees `ahead` behind them, which is not coded. `base` is what they are a change of.
     """
-    encoder = _native.Encoder(*predictor[:2], settings, sum(len(raw) for _, raw in raws))
-    encoder.look_ahead(b"".join(raw for _, raw in raws))
+    whole = b"".join(raw for _, raw in raws) + ahead
+    encoder = _native.Encoder(*predictor[:2], settings, len(whole))
+    if base:
+        encoder.set_base(base)
+    encoder.look_ahead(whole)
     chunks = []
     for wanted, raw in raws:
         if wanted == CODED:

@@ -5,31 +5,35 @@ get past it and must judge the field itself.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 import reference
-from golden import bad
+from golden import bad, inputs
 from golden.inputs import randoms
-from golden.parts import STORED, Archive, coded_segment, crc
-from llmzip import errors
+from golden.make import TENSOR
+from golden.parts import CODED, CONSTANT, STORED, Archive, Segment, coded_segment, crc, varint
+from llmzip import _native, errors
 from llmzip.archive import read_archive
+from llmzip.base import Bases
 from reference.errors import ArchiveError
 
 
-def verdict_of_llmzip(data: bytes) -> bytes | str:
+def verdict_of_llmzip(data: bytes, bases: Bases | None = None) -> bytes | str:
     sink = io.BytesIO()
     try:
-        read_archive(io.BytesIO(data), sink, threads=1)
+        read_archive(io.BytesIO(data), sink, threads=1, bases=bases)
     except errors.LlmzError as error:
         return type(error).__name__
     return sink.getvalue()
 
 
-def verdict_of_reference(data: bytes) -> bytes | str:
+def verdict_of_reference(data: bytes, bases: Sequence[bytes] = ()) -> bytes | str:
     try:
-        return reference.decode(data)
+        return reference.decode(data, bases)
     except ArchiveError as error:
         return type(error).__name__
 
@@ -53,7 +57,7 @@ def spans(archive: Archive) -> Iterator[tuple[str, int, int, int]]:
     yield "footer", end - 52, end - 8, 4
 
 
-def changed(archive: Archive, part: str) -> Iterator[tuple[int, bytes]]:
+def changed_fields(archive: Archive, part: str) -> Iterator[tuple[int, bytes]]:
     """The archive with one byte of `part` changed and its check right: where, and the bytes."""
     data = archive.build()
     source = randoms(len(part))
@@ -88,7 +92,7 @@ def archive() -> Archive:
 def test_same_verdict_on_each_changed_field(archive, part):
     seen = set()
     differing = []
-    for at, data in changed(archive, part):
+    for at, data in changed_fields(archive, part):
         ours, theirs = verdict_of_llmzip(data), verdict_of_reference(data)
         seen.add(ours)
         if ours != theirs:
@@ -96,3 +100,34 @@ def test_same_verdict_on_each_changed_field(archive, part):
     assert differing == []
     assert archive.content() in seen
     assert len(seen) > 1
+
+
+@pytest.mark.parametrize("part", ["metadata", "segment"])
+def test_same_verdict_on_each_changed_field_of_a_change(part: str, tmp_path: Path) -> None:
+    base = inputs.weights(900, 4, 0)
+    path = tmp_path / "base"
+    path.write_bytes(base)
+
+    def segment(offset: int, *raws: tuple[int, bytes]) -> Segment:
+        settings = _native.tensor_settings(6, "f32", 0, offset)
+        length = sum(len(raw) for _, raw in raws)
+        return coded_segment(TENSOR, settings, raws, base=base[offset : offset + length])
+
+    changed = inputs.step(base, 4)
+    archive = Archive(
+        [TENSOR],
+        [
+            segment(0, (STORED, changed[:99]), (CODED, changed[99:400])),
+            segment(260, (CONSTANT, b"\2" * 300)),
+            segment(400, (CODED, changed[400:])),
+        ],
+        records={5: b"\3" + sha256(base).digest() + varint(len(base)) + b"\4name"},
+    )
+    seen = set()
+    for at, data in changed_fields(archive, part):
+        ours = verdict_of_llmzip(data, Bases(given=str(path)))
+        assert verdict_of_reference(data, [inputs.random(50), base]) == ours, at
+        seen.add(ours)
+    assert archive.content() in seen
+    assert seen >= {"CorruptError", "UnsupportedError"}
+    assert ("ModelError" in seen) == (part == "metadata")

@@ -13,9 +13,12 @@ from golden import make
 from golden.parts import CODED, CONSTANT, STORED, STORED_AFTER_CODING
 from llmzip import _native, errors
 from llmzip.archive import read_archive
+from llmzip.base import Bases
 from reference import container
 from reference.cm import CLASSES, LEVELS, Cm
+from reference.errors import ModelError
 from reference.predictors import PREDICTORS
+from reference.tensor import MIXED, Tensor
 
 FOLDER = Path(__file__).parent
 MANIFEST = json.loads((FOLDER / "manifest.json").read_bytes())
@@ -50,15 +53,53 @@ def test_llmzip_makes_the_same_files_again():
 @good(MANIFEST["good"])
 def test_llmzip_reads(entry):
     sink = io.BytesIO()
-    summary = read_archive(io.BytesIO(load("good", entry)), sink)
+    bases = Bases(str(FOLDER / "good"))
+    summary = read_archive(io.BytesIO(load("good", entry)), sink, bases=bases)
     assert sha256(sink.getvalue()) == entry["content_sha256"]
     assert summary.raw_bytes == entry["content_bytes"]
     assert summary.archive_bytes == entry["archive_bytes"]
 
 
 @good(MANIFEST["good"])
-def test_reference_reads(entry):
-    assert sha256(reference.decode(load("good", entry))) == entry["content_sha256"]
+def test_reference_reads(entry, mixed):
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tensor, "plane", watching(Tensor.plane, seen))
+        bases = [mixed] if "base" in entry else []
+        assert sha256(reference.decode(load("good", entry), bases)) == entry["content_sha256"]
+    assert (MIXED in seen) == (entry["name"] in MIXING)
+
+
+# Archives with planes that are mixed; which one is a base.
+KINDS = ("bf16", "f32", "f64", "f16", "f8e4m3", "f8e5m2")
+MIXING = {f"tensor-8-{kind}" for kind in KINDS} | {"level-8-mixed"}
+
+
+def watching(plane, seen):
+    def watched(self, fields, *rest):
+        seen.append(fields.data[0])
+        return plane(self, fields, *rest)
+
+    return watched
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """The content of the archive that is the base of others."""
+    return make.inputs.mixed()
+
+
+@good([entry for entry in MANIFEST["good"] if "base" in entry])
+def test_a_change_names_its_base(entry, mixed):
+    (base,) = (other for other in MANIFEST["good"] if other["name"] == entry["base"])
+    assert sha256(mixed) == base["content_sha256"]
+    data = load("good", entry)
+    assert bytes.fromhex(base["content_sha256"]) in data
+    with pytest.raises(errors.ModelError):
+        read_archive(io.BytesIO(data), None)
+    for bases in ([], [mixed[:-1] + b"x"]):
+        with pytest.raises(ModelError):
+            reference.decode(data, bases)
 
 
 @good(MANIFEST["bad"])

@@ -1,4 +1,7 @@
-"""`python -m reference FILE`: writes the contents of an archive to standard output."""
+"""`python -m reference FILE [BASE]...`: writes the contents of an archive to standard output.
+
+A BASE is a file that its tensors may be changes of.
+"""
 
 import sys
 from pathlib import Path
@@ -8,11 +11,12 @@ from .errors import ArchiveError
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        print("usage: python -m reference FILE >CONTENT", file=sys.stderr)
+    if len(sys.argv) < 2:
+        print("usage: python -m reference FILE [BASE]... >CONTENT", file=sys.stderr)
         return 2
     try:
-        content = decode(Path(sys.argv[1]).read_bytes())
+        archive, *bases = (Path(name).read_bytes() for name in sys.argv[1:])
+        content = decode(archive, bases)
     except (ArchiveError, OSError) as error:
         print(f"reference: {sys.argv[1]}: {error}", file=sys.stderr)
         return 1

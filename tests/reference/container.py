@@ -17,6 +17,7 @@ from .errors import (
 )
 from .fields import Fields, crc16
 from .predictors import PREDICTORS, Predictor
+from .tensor import Tensor
 
 MAGIC = bytes.fromhex("F64C4D5A0D0A1A0A")
 SEGMENT_SYNC = bytes.fromhex("E7534547")
@@ -25,9 +26,19 @@ TAIL_MAGIC = bytes.fromhex("5A4D4CF6")
 MAX_CHUNK_RAW = 1_048_576
 MAX_LABEL = 4096
 CANARY_BYTES = 64
+BASE, ARCHIVE = 3, 4  # kinds of models
 
 STORED, CODED, CONSTANT, STORED_AFTER_CODING, COPIED = range(5)
 KEPT, COPY = 1, 2
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the archive needs; `sha256` is the content hash of an archive."""
+
+    kind: int
+    sha256: bytes
+    length: int
 
 
 @dataclass(frozen=True)
@@ -37,44 +48,57 @@ class Metadata:
     max_segment_raw: int
     max_chunk_raw: int
     decoder_memory: int
-    # Content hash and length of every archive that segments are copies of.
-    archives: list[tuple[bytes, int]]
+    base: Model | None
+    archives: list[Model]
 
 
-def decode(data: bytes, others: Mapping[bytes, bytes] | None = None) -> bytes:
+@dataclass(frozen=True)
+class Others:
+    """Contents that segments may take theirs from.
+
+    bases: of files that tensors may be changes of. archives: of those that the metadata name, in
+    order. kept: of earlier segments, by their numbers.
+    """
+
+    bases: Sequence[bytes]
+    archives: Sequence[bytes]
+    kept: dict[int, bytes]
+
+
+def decode(
+    data: bytes, bases: Sequence[bytes] = (), archives: Mapping[bytes, bytes] | None = None
+) -> bytes:
     """The contents of every archive in `data`, which is one archive or several in a row.
 
-    others: contents of archives that segments may be copies of, by their content hashes.
+    bases: contents of files that tensors may be changes of; archives name them by their SHA-256.
+    archives: contents of archives that segments may be copies of, by their content hashes.
 
     Raises a child of ArchiveError, and gives nothing then.
     """
     file = Fields(data)
     content = bytearray()
     while True:
-        content += read_archive(file, others or {})
+        content += read_archive(file, bases, archives or {})
         if not file.left():
             return bytes(content)
 
 
-def read_archive(file: Fields, others: Mapping[bytes, bytes]) -> bytes:
+def read_archive(
+    file: Fields, bases: Sequence[bytes] = (), archives: Mapping[bytes, bytes] | None = None
+) -> bytes:
     start = file.at
     metadata = read_header(file)
-    sources = []
-    for content_hash, length in metadata.archives:
-        if len(others.get(content_hash, b"")) != length:
-            raise ModelError("an archive that segments are copies of is not here")
-        sources.append(others[content_hash])
+    others = Others(bases, contents(metadata.archives, archives or {}), {})
     content = bytearray()
     chunk_hashes = hashlib.sha256()
     seen: list[tuple[int, int]] = []  # length and raw length of each segment
-    kept: dict[int, bytes] = {}
     while True:
         sync = file.take(4)
         if sync == SEGMENT_SYNC:
             segment_start = file.at - 4
-            raw, flags = read_segment(file, len(seen), metadata, sources, kept, chunk_hashes)
+            raw, flags = read_segment(file, len(seen), metadata, others, chunk_hashes)
             if flags == KEPT:
-                kept[len(seen)] = raw
+                others.kept[len(seen)] = raw
             seen.append((file.at - segment_start, len(raw)))
             content += raw
         elif sync == INDEX_SYNC:
@@ -129,6 +153,7 @@ def read_header(file: Fields) -> Metadata:
 
 def read_metadata(meta: Fields) -> Metadata:
     records: dict[int, Fields] = {}
+    models: list[Model] = []
     last = -1
     while meta.left():
         tag = meta.varint()
@@ -138,14 +163,8 @@ def read_metadata(meta: Fields) -> Metadata:
         records[tag] = meta.part(meta.varint())
         if tag % 2 and tag not in (1, 3, 5, 7):
             raise UnsupportedError(f"metadata tag {tag}")
-    archives = []
-    while 5 in records and records[5].left():
-        record = records[5]
-        kind = record.u(1)
-        if kind != 4:
-            raise UnsupportedError("no predictor of this reader takes a model")
-        archives.append((record.take(32), record.varint()))
-        record.utf8(record.u(1))
+        if tag == 5:
+            models = read_models(records[tag])
     if not {1, 3, 7} <= records.keys():
         raise CorruptError("metadata lack a required record")
 
@@ -174,21 +193,55 @@ def read_metadata(meta: Fields) -> Metadata:
             if records[tag].left() > longest:
                 raise CorruptError(f"metadata tag {tag} is too long")
             records[tag].utf8(records[tag].left())
-    return Metadata(predictors, level, max_segment_raw, max_chunk_raw, decoder_memory, archives)
+    base = next((model for model in models if model.kind == BASE), None)
+    archives = [model for model in models if model.kind == ARCHIVE]
+    if any(model.kind not in (BASE, ARCHIVE) for model in models):
+        raise ModelError("no predictor of this reader takes a model")
+    bounds = (max_segment_raw, max_chunk_raw, decoder_memory)
+    return Metadata(predictors, level, *bounds, base, archives)
+
+
+def read_models(record: Fields) -> list[Model]:
+    models: list[Model] = []
+    while record.left():
+        kind = record.u(1)
+        if kind not in (1, 2, BASE, ARCHIVE):
+            raise UnsupportedError(f"a model of kind {kind}")
+        models.append(Model(kind, record.take(32), record.varint()))
+        record.utf8(record.u(1))
+    if sum(model.kind == BASE for model in models) > 1:
+        raise CorruptError("two files that tensors are changes of")
+    return models
+
+
+def contents(models: Sequence[Model], archives: Mapping[bytes, bytes]) -> list[bytes]:
+    """What the archives that segments are copies of hold, in the order of the metadata."""
+    found = [archives.get(model.sha256, b"") for model in models]
+    if any(len(content) != model.length for content, model in zip(found, models, strict=True)):
+        raise ModelError("an archive that segments are copies of is not here")
+    return found
+
+
+def counterpart(base: Model | None, bases: Sequence[bytes], offset: int, length: int) -> bytes:
+    """What a segment is a change of: `length` bytes of the base."""
+    for content in bases if base else ():
+        if (hashlib.sha256(content).digest(), len(content)) == (base.sha256, base.length):
+            if offset + length > len(content):
+                raise CorruptError("the base ends before what a segment is a change of")
+            return content[offset : offset + length]
+    raise ModelError("what a segment is a change of is not here")
 
 
 def read_segment(
     file: Fields,
     number: int,
     metadata: Metadata,
-    sources: Sequence[bytes],
-    kept: Mapping[int, bytes],
+    others: Others,
     chunk_hashes: "hashlib._Hash",
 ) -> tuple[bytes, int]:
     """The content and flags of one segment, whose sync has just been read.
 
-    sources: contents of the archives that the metadata names. kept: content of earlier segments
-    that copies may have, by their numbers. Feeds each chunk's hash to `chunk_hashes`.
+    Feeds each chunk's hash to `chunk_hashes`.
     """
     start = file.at - 4
     body = file.part(file.u(1))
@@ -213,7 +266,7 @@ def read_segment(
     if flags == COPY:
         if index or canary:
             raise CorruptError(f"segment {number}: a copy has no predictor and no canary")
-        predictor = Copy(copied(Fields(settings, whole=True), number, raw_len, sources, kept))
+        predictor = Copy(copied(Fields(settings, whole=True), number, raw_len, others))
     elif kind not in PREDICTORS:
         raise UnsupportedError(f"predictor {kind[0]} version {kind[1]} with coder {kind[2]}")
     else:
@@ -229,6 +282,10 @@ def read_segment(
         chunk = Chunk.read(file, end, longest)
         if (chunk.type == COPIED) != (flags == COPY):
             raise CorruptError(f"segment {number}: a chunk of another sort")
+        needs_base = isinstance(predictor, Tensor) and predictor.change and not predictor.base
+        if needs_base and chunk.type in (CODED, STORED_AFTER_CODING):
+            base = counterpart(metadata.base, others.bases, predictor.offset, raw_len)
+            predictor.base = base
         piece = chunk.decode(predictor)
         last = len(raw) + chunk.raw_len == raw_len
         if not checked and (predictor.seen >= CANARY_BYTES or last):
@@ -245,19 +302,15 @@ def read_segment(
     return bytes(raw), flags
 
 
-def copied(
-    settings: Fields,
-    number: int,
-    raw_len: int,
-    sources: Sequence[bytes],
-    kept: Mapping[int, bytes],
-) -> bytes:
+def copied(settings: Fields, number: int, raw_len: int, others: Others) -> bytes:
     """What segment `number` is a copy of."""
     source, place = settings.varint(), settings.varint()
     settings.end()
-    if source > len(sources):
+    if source > len(others.archives):
         raise CorruptError(f"segment {number}: a copy of what the header does not name")
-    original = sources[source - 1][place : place + raw_len] if source else kept.get(place, b"")
+    original = others.kept.get(place, b"")
+    if source:
+        original = others.archives[source - 1][place : place + raw_len]
     if len(original) != raw_len:
         raise CorruptError(f"segment {number}: a copy of what is not there, or not as long")
     return original

@@ -60,7 +60,17 @@ class Zstd:
         self.seen = 0
         self._new_frame()
 
+    def header(self, payload: bytes) -> int:
+        """The length of the frame's header, if it is in this payload (RFC 8878, 3.1.1.1)."""
+        if self.started or len(payload) < 5:
+            return 0
+        descriptor = payload[4]
+        single = descriptor >> 5 & 1
+        content_size = [single, 2, 4, 8][descriptor >> 6]
+        return 6 - single + [0, 1, 2, 4][descriptor & 3] + content_size
+
     def _new_frame(self) -> None:
+        self.started = False
         self.frame = zstandard.ZstdDecompressor(max_window_size=2**24).decompressobj()
 
     def decode(self, payload: bytes, raw_len: int) -> bytes:
@@ -74,6 +84,8 @@ class Zstd:
             raise CorruptError(f"zstd: {error}") from error
         if self.frame.eof:
             raise CorruptError("the zstd frame of a segment has an end")
+        check_blocks(payload[self.header(payload) :])
+        self.started = True
         self.seen += len(raw)
         return bytes(raw)
 
@@ -83,6 +95,17 @@ class Zstd:
 
     def canary(self) -> int:
         return 0
+
+
+def check_blocks(data: bytes) -> None:
+    """Whether `data` is whole blocks (RFC 8878, 3.1.1.2)."""
+    at = 0
+    while at < len(data):
+        header = int.from_bytes(data[at : at + 3], "little")
+        repeated = header >> 1 & 3 == 1
+        at += 3 + (1 if repeated else header >> 3)
+    if at > len(data):
+        raise CorruptError("a coded chunk ends inside a block of zstd")
 
 
 # (id, version, coder id) -> made from a segment's settings and raw length

@@ -1,11 +1,14 @@
 """`tensor`: FORMAT.md, section 9."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 
 import zstandard
 
 from .errors import CorruptError, TruncatedError, UnsupportedError
 from .rans import Table, decode
+from .tensor_mix import Fine, Scale
 
 KINDS: list[tuple[str, int, int, str | list[int]]] = [
     ("u8", 1, 1, "bytes"),
@@ -37,6 +40,14 @@ KINDS: list[tuple[str, int, int, str | list[int]]] = [
     ("q8_k", 292, 256, [1, 1, 1, 1, 256, 32]),
 ]
 FLOATS = {"f64", "f32", "f16", "bf16", "f8e4m3", "f8e5m2"}
+
+MIXED = 5  # a form and a method
+# 9.5: mask and octave of plane 0 where that is a scale; plane 1 of "float" planes is fine.
+SCALES = {
+    **dict.fromkeys(("bf16", "f32", "f64"), (255, 0)),
+    **dict.fromkeys(("f16", "f8e5m2"), (127, 2)),
+    "f8e4m3": (127, 3),
+}
 
 
 def check(holds: bool, what: str = "a chunk of tensor is damaged") -> None:
@@ -83,11 +94,17 @@ class Fields:
 
 
 class PlaneModel:
-    def __init__(self, fields: Fields, row: int, change: bool) -> None:
+    def __init__(
+        self, fields: Fields, row: int, change: bool, mix: Callable[[Fields], Scale | Fine]
+    ) -> None:
         self.form = fields.byte()
         self.tables: list[Table] = []
         self.classes: list[int] = []
+        self.mix: Scale | Fine | None = None
         if not self.form:
+            return
+        if self.form == MIXED:
+            self.mix = mix(fields)
             return
         count = fields.byte()
         check(1 <= count <= 16)
@@ -109,6 +126,7 @@ class Tensor:
     def __init__(self, settings: bytes, raw_len: int, base: bytes = b"") -> None:
         if len(settings) < 7 or not 1 <= settings[0] <= 9 or settings[1] >= len(KINDS):
             raise UnsupportedError("settings of tensor")
+        self.level = settings[0]
         self.name, self.unit, self.elements, self.planes = KINDS[settings[1]]
         self.change = settings[2] == 1
         if settings[2] > 1 or len(settings) != (15 if self.change else 7):
@@ -116,6 +134,7 @@ class Tensor:
         if self.change and self.elements > 1:
             raise UnsupportedError("changes of such a kind")
         self.row = int.from_bytes(settings[3:7], "little")
+        self.offset = int.from_bytes(settings[7:], "little")
         self.base = base
         self.model: list[PlaneModel] | None = None
         self.seen = 0
@@ -139,8 +158,10 @@ class Tensor:
         flags = fields.byte()
         check(flags == 0 or (flags == 1 and self.model is None))
         if flags:
-            widths = self.widths()
-            self.model = [PlaneModel(fields, self.rows(w), self.change) for w in widths]
+            self.model = [
+                PlaneModel(fields, self.rows(w), self.change, partial(self.mix, number, w))
+                for number, w in enumerate(self.widths())
+            ]
         length = fields.length()
         check(length <= self.left)
         head = fields.take(min(-self.seen % self.unit, length))
@@ -158,14 +179,23 @@ class Tensor:
         self.left -= len(raw)
         return bytes(raw)
 
+    def mix(self, number: int, width: int, fields: Fields) -> Scale | Fine:
+        """What a plane of form 5 starts from."""
+        check(self.level >= 8 and not self.change and self.name in SCALES)
+        if number == 0:
+            return Scale(fields.classes(256), *SCALES[self.name], self.rows(width))
+        check(number == 1 and self.planes == "float")
+        return Fine(fields.byte(), fields.byte(), self.rows(width))
+
     def block(self, fields: Fields, units: int, at: int) -> bytes:
         base = self.base[at : at + units * self.unit]
         given = [self.exponent(unit) for unit in pieces(base, self.unit)] if self.change else []
-        planes = []
+        planes: list[bytes] = []
         for number, width in enumerate(self.widths()):
             row = self.rows(width)
             column = at // self.unit * width % row if row else 0
-            planes.append(self.plane(fields, number, units * width, row, column, given))
+            n, first = units * width, planes[0] if planes else b""
+            planes.append(self.plane(fields, number, n, row, column, given or first))
         cut = [pieces(plane, w) for plane, w in zip(planes, self.widths(), strict=True)]
         raw = [self.whole(list(parts)) for parts in zip(*cut, strict=True)]
         if self.change:
@@ -184,8 +214,15 @@ class Tensor:
         return unit[:-2] + top.to_bytes(2, "little")
 
     def plane(
-        self, fields: Fields, number: int, n: int, row: int, column: int, given: list[int]
+        self,
+        fields: Fields,
+        number: int,
+        n: int,
+        row: int,
+        column: int,
+        given: Sequence[int],
     ) -> bytes:
+        """`given`: what the base has in each unit, else what plane 0 has, if this is another."""
         method = fields.byte()
         if method == 0:
             return fields.take(n)
@@ -202,10 +239,14 @@ class Tensor:
                 raise CorruptError(f"zstd: {error}") from error
             check(len(raw) == n)
             return raw
-        check(method == 3 and self.model is not None)
+        check(method in (3, MIXED) and self.model is not None)
         assert self.model is not None
         model = self.model[number]
-        check(model.form > 0)
+        if method == MIXED:
+            check(model.mix is not None)
+            assert model.mix is not None
+            return model.mix.decode(fields.stream(), n, column, bytes(given))
+        check(model.form in (1, 2, 3, 4))
         if model.form == 1:
             return decode(fields.stream(), [(n, model.tables[0])])[0]
         if model.form == 2:

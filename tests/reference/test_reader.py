@@ -130,8 +130,26 @@ def test_copies_of_another_archive(tmp_path):
     first, second = made
     assert len(second) < len(first) / 2
     content_hash = read_directory(io.BytesIO(first))[0].footer.content_hash
-    assert reference.decode(second, {content_hash: reference.decode(first)}) == content
+    assert reference.decode(second, archives={content_hash: reference.decode(first)}) == content
     with pytest.raises(errors.ModelError):
         reference.decode(second)
     with pytest.raises(errors.CorruptError):
-        reference.decode(second, {content_hash: content[::-1]})
+        reference.decode(second, archives={content_hash: content[::-1]})
+
+
+def test_command_with_a_base(tmp_path):
+    golden = Path(__file__).parents[1] / "golden" / "good" / "level-1-change.llmz"
+    base = tmp_path / "base.safetensors"
+    base.write_bytes(inputs.mixed())
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "reference", golden, *arguments],
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+        )
+
+    assert run(base).stdout == inputs.tuned()
+    missing = run()
+    assert (missing.returncode, missing.stdout) == (1, b"")
+    assert b"is not here" in missing.stderr

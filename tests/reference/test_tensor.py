@@ -54,7 +54,7 @@ def test_kinds_are_those_of_plans():
 
 
 @pytest.mark.parametrize("kind", [name for name, *_ in KINDS])
-@pytest.mark.parametrize("level", [1, 6])
+@pytest.mark.parametrize("level", [1, 6, 8])
 def test_every_kind(kind, level):
     elements, unit = ELEMENTS[kind]
     row = 4 * elements
@@ -118,7 +118,8 @@ def test_a_table_of_a_blocks_own():
 
 
 @pytest.mark.parametrize("kind", CHANGED)
-def test_changes(kind):
+@pytest.mark.parametrize("level", [6, 8])
+def test_changes(kind, level):
     _, unit = ELEMENTS[kind]
     random = Random(9)
     base = skewed(3000 * unit, 10)
@@ -126,7 +127,7 @@ def test_changes(kind):
     for at in random.sample(range(0, len(data), unit), 900):
         data[at] = (data[at] + random.choice([-2, -1, 1, 2])) % 256
     data[: 40 * unit] = random.randbytes(40 * unit)
-    check(6, kind, 0, cut(bytes(data), 1000), base)
+    check(level, kind, 0, cut(bytes(data), 1000), base)
 
 
 def test_chooses_by_the_base():

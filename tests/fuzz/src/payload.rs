@@ -6,7 +6,8 @@ use crate::segment::MEMORY;
 use crate::source::Source;
 
 /// Input: predictor, number of settings bytes and those, the segment's length (4 bytes, and one
-/// that shifts it left), then calls: which one (1 byte), its length (2) and for some its bytes.
+/// that shifts it left), then calls: which one (1 byte), its length (2) and for some its bytes, and
+/// for a chunk in one call the length (2) that it is to have.
 pub fn run(data: &[u8]) {
     let mut source = Source::new(data);
     let predictor = &registry()[usize::from(source.u8()) % registry().len()];
@@ -28,11 +29,16 @@ pub fn run(data: &[u8]) {
     while !source.is_empty() {
         let call = source.u8();
         let length = usize::from(source.u16());
-        let ended = match call % 4 {
+        let ended = match call % 6 {
             0 => decoder.begin_chunk(source.take(length).to_vec()),
             1 => decoder.read(&mut buffer[..length]),
             2 => decoder.end_chunk(),
-            _ => decoder.train(source.take(length)),
+            3 => decoder.train(source.take(length)),
+            4 => {
+                let raw_len = usize::from(source.u16());
+                decoder.decode_chunk(source.take(length), &mut buffer[..raw_len])
+            }
+            _ => decoder.set_base(source.take(length)),
         };
         if ended.is_err() {
             // The container stops at the first error.

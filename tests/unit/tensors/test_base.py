@@ -8,12 +8,15 @@ import struct
 
 import pytest
 
-from llmzip import LlmzFile
+from llmzip import LlmzFile, _native, route
 from llmzip.archive import read_archive, write_archive
 from llmzip.base import Base, Bases
 from llmzip.directory import read_directory
 from llmzip.errors import ModelError
+from llmzip.limits import Limits
 from llmzip.options import Options
+from llmzip.segments import decode, encode
+from llmzip.sources import Needs
 
 from .helpers import entry, safetensors
 
@@ -128,3 +131,28 @@ def test_files_find_their_base_beside_them(pair):
         assert file.read() == content[-COUNT:]
         file.seek(3 * COUNT)
         assert file.read(100) == content[3 * COUNT :][:100]
+
+
+def test_a_constant_segment_of_a_change_needs_no_base():
+    """llmzip writes none: what is constant is never coded as a change."""
+    data, base = bytes(4000), weights(5)[:4000]
+    own = route.for_tensor(6, "bf16", 0)
+    assert route.as_change(own, "bf16", data, base, 0) is None
+    settings = _native.tensor_settings(6, "bf16", 0, 7)
+    encoded = encode(data, route.Choice(own.predictor, settings), 0, 0, base=base)
+    predictors = (own.predictor,)
+    assert b"".join(decode(encoded.data, predictors, Limits(), 0)) == data
+    changed = encode(base, route.Choice(own.predictor, settings), 0, 0, base=base)
+    with pytest.raises(ModelError):
+        list(decode(changed.data, predictors, Limits(), 0))
+
+
+def test_what_was_not_found_is_not_looked_for_again(pair, tmp_path):
+    (header,) = (found.header for found in read_directory(io.BytesIO(pack(pair))))
+    searched = Needs(header, Limits(), Bases(str(tmp_path / "empty")))
+    for _ in range(2):
+        with pytest.raises(ModelError):
+            searched.base()
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        (tmp_path / "empty" / "base.st").write_bytes((pair / "base.st").read_bytes())
+    searched.close()

@@ -5,24 +5,39 @@ from __future__ import annotations
 import io
 import random
 import struct
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 import llmzip
 from golden import bad
-from golden.parts import COPIED, COPY, KEPT, STORED, Archive, Chunk, Segment, coded_segment, varint
-from llmzip import Limits, LlmzFile, Options
+from golden.parts import (
+    CODED,
+    COPIED,
+    COPY,
+    KEPT,
+    STORED,
+    Archive,
+    Chunk,
+    Segment,
+    coded_segment,
+    varint,
+)
+from llmzip import Limits, LlmzFile, Options, _native
 from llmzip.archive import check_coded, read_archive, write_archive
 from llmzip.base import Base, Bases
 from llmzip.directory import read_directory
 from llmzip.errors import CorruptError, LimitError, ModelError, VerifyError
 from llmzip.recovery import recover
+from llmzip.seeking import RandomAccess
 from llmzip.siblings import Folder
 from llmzip.tensors import decompress_into, safe_open
 
 from .helpers import entry, safetensors
 
 STORE = ("store", 1, 0)
+TENSOR = ("tensor", 1, 3)
 SIZE = 80_000
 
 
@@ -389,14 +404,63 @@ def test_a_segment_alone_does_not_tell_what_it_repeats():
         llmzip.decode_segment(archive[offset : offset + last.length], settings)
 
 
+def change_of(folder: Path, name: str, content: bytes, base: str, of: bytes) -> Archive:
+    """Writes the archive `name`, whose content is a change of `of`, the content of `base`."""
+    settings = _native.tensor_settings(6, "f32", 0, 0)
+    segment = coded_segment(TENSOR, settings, [(CODED, content)], base=of)
+    ref = b"\3" + sha256(of).digest() + varint(len(of)) + bytes([len(base)]) + base.encode()
+    archive = Archive([TENSOR], [segment], records={5: ref})
+    (folder / f"{name}.llmz").write_bytes(archive.build())
+    return archive
+
+
+def refused(folder: Path, name: str, bases: Bases) -> str:
+    """The reason why the archive `name` cannot be decoded, from front to back or at any place."""
+    data = (folder / f"{name}.llmz").read_bytes()
+    with pytest.raises(ModelError) as caught:
+        unpack(data, 1, bases)
+    content = RandomAccess(io.BytesIO(data), 0, Limits(), bases)
+    with pytest.raises(ModelError):
+        content.read(1)
+    content.close()
+    return str(caught.value)
+
+
 def test_bases_that_need_each_other_are_refused(tmp_path):
-    for name, wanted in (("a", "b"), ("b", "a")):
-        ref = bytes([3]) + wanted.encode() * 32 + varint(5) + b"\x01" + wanted.encode()
-        segment = coded_segment(STORE, b"", [(STORED, b"bytes")])
-        archive = Archive([STORE], [segment], records={5: ref}).build()
-        (tmp_path / f"{name}.llmz").write_bytes(archive)
-    with pytest.raises(ModelError, match="need each other"):
-        unpack((tmp_path / "a.llmz").read_bytes(), 1, Bases(str(tmp_path)))
+    one, two = noise(4, 4000), noise(5, 4000)
+    change_of(tmp_path, "a", one, "b", two)
+    change_of(tmp_path, "b", two, "a", one)
+    assert "a.llmz cannot be read" in refused(tmp_path, "a", Bases(str(tmp_path)))
+    (tmp_path / "b").write_bytes(two)
+    for name, content in (("a", one), ("b", two)):
+        data = (tmp_path / f"{name}.llmz").read_bytes()
+        assert unpack(data, 1, Bases(str(tmp_path))) == content
+
+
+def test_many_bases_in_a_row_are_refused(tmp_path):
+    contents = [noise(number, 400) for number in range(21)]
+    for number in range(20):
+        named = f"{number}", contents[number], f"{number + 1}", contents[number + 1]
+        change_of(tmp_path, *named)
+    (tmp_path / "20").write_bytes(contents[20])
+    assert "more than 16 archives" in refused(tmp_path, "0", Bases(str(tmp_path)))
+    data = (tmp_path / "4.llmz").read_bytes()
+    assert unpack(data, 1, Bases(str(tmp_path))) == contents[4]
+
+
+def test_bases_and_copies_that_need_each_other_are_refused(tmp_path):
+    weights = noise(4, 4000)
+    changed = change_of(tmp_path, "changed", weights, "base", weights)
+    records = {5: other(changed.hash_of_content(), len(weights), "changed")}
+    for name in ("copy", "base"):
+        archive = Archive([STORE], [copy_of(0, weights)], records=records)
+        (tmp_path / f"{name}.llmz").write_bytes(archive.build())
+    for name in ("copy", "base", "changed"):
+        refused(tmp_path, name, Bases(str(tmp_path)))
+    (tmp_path / "base").write_bytes(weights)
+    for name in ("copy", "base", "changed"):
+        data = (tmp_path / f"{name}.llmz").read_bytes()
+        assert unpack(data, 1, Bases(str(tmp_path))) == weights
 
 
 @pytest.mark.parametrize("broken", list(bad.copies()), ids=lambda broken: broken.name)
