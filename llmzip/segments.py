@@ -32,6 +32,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from _typeshed import ReadableBuffer
+
     from llmzip.base import Base
 
 Tick: TypeAlias = Callable[[int, int], None]
@@ -135,7 +137,7 @@ class _Pace:
 
 
 def encode(
-    data: bytes,
+    data: bytes | memoryview,
     choice: route.Choice,
     seq: int,
     index: int,
@@ -147,6 +149,31 @@ def encode(
     base: what it is a change of, where `choice` says so; as long as `data`.
     """
     ref = choice.predictor
+    if route.in_a_moment(choice) and not (len(data) <= container.MAX_CHUNK and _constant(data)):
+        encoder = route.new_encoder(ref, choice.settings, len(data))
+        if base is not None:
+            encoder.set_base(base)
+        coded, digests = encoder.encode_segment(data, seq, index, choice.settings)
+        tick(len(data), len(coded))
+        return Encoded(coded, len(data), ref, route.memory(choice, len(data)), digests)
+    return _encode_paced(bytes(data), choice, seq, index, tick, base)
+
+
+def _constant(data: ReadableBuffer) -> bool:
+    raw = bytes(data)
+    return not raw.lstrip(raw[:1])
+
+
+def _encode_paced(
+    data: bytes,
+    choice: route.Choice,
+    seq: int,
+    index: int,
+    tick: Tick,
+    base: bytes | None,
+) -> Encoded:
+    """Chunk by chunk, with a report every moment."""
+    ref = choice.predictor
     pace = _Pace()
     encoder: _native.Encoder | None = None
     chunks: list[bytes] = []
@@ -155,8 +182,7 @@ def encode(
         raw = data[start : start + container.MAX_CHUNK]
         told = 0
         # A predictor of tensors has to know where it is: it passes over no chunk but the only one.
-        constant = not raw.lstrip(raw[:1]) and (len(raw) == len(data) or not route.counts(ref))
-        if constant:
+        if (len(raw) == len(data) or not route.counts(ref)) and not raw.lstrip(raw[:1]):
             kind, payload = container.CONSTANT, raw[:1]
             tick(len(raw), 0)
         elif ref.id == "store":
@@ -358,7 +384,7 @@ def check_output(asked: int, allowed: int) -> None:
 
 def verify(
     encoded: Encoded,
-    content: bytes,
+    content: bytes | memoryview,
     predictors: tuple[PredictorRef, ...],
     tick: Tick = no_tick,
     base: Base | None = None,
@@ -368,7 +394,7 @@ def verify(
     limits = Limits(decoder_memory=encoded.memory)
     try:
         for chunk in decode(encoded.data, predictors, limits, None, tick, base):
-            if content[at : at + len(chunk)] != chunk:
+            if bytes(content[at : at + len(chunk)]) != chunk:
                 raise CorruptError(f"content differs from byte {at:,}")
             at += len(chunk)
     except LlmzError as error:

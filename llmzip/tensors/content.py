@@ -75,6 +75,8 @@ class Content:
             self._data = memoryview(file).cast("B")
         self._limits = limits or Limits()
         self._random: RandomAccess | None = None
+        # By where an archive begins: its predictors, where they decode a segment in one call.
+        self._at_once: dict[int, list[tuple[str, int] | None]] = {}
         self.size = len(self._data)
         self.packed = bytes(self._data[: len(container.MAGIC)]) == container.MAGIC
         if self.packed:
@@ -179,6 +181,27 @@ class Content:
     def _decode(self, part: _Part) -> bytes:
         """Decodes a part of a segment; returns what its chunks add to the content hash."""
         assert self._random is not None
+        place = part.place
+        if part.end - part.begin == place.raw_len:
+            archive = place.archive
+            known = self._at_once.get(archive.offset)
+            if known is None:
+                known = [
+                    (ref.id, ref.version) if route.at_once(ref) else None
+                    for ref in archive.header.metadata.predictors
+                ]
+                self._at_once[archive.offset] = known
+            digests = _native.decode_segment_into(
+                self._data[place.offset : place.offset + archive.entries[place.seq].length],
+                part.out,
+                place.seq,
+                known,
+                archive.header.metadata.bounds.max_chunk_raw,
+                self._limits.decoder_memory,
+            )
+            if digests is not None:
+                return digests
+        # What follows takes any segment, and names what is wrong.
         start, at = self._start(part.place)
         changed = route.base_offset(start.predictor, start.header.settings) is not None
         if route.at_once(start.predictor) and not changed:

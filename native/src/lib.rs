@@ -31,7 +31,7 @@ mod native_module {
     use super::hash_128;
     #[pymodule_export]
     use super::segment::{
-        CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, copy_chunk_into, memory,
+        CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, copy_chunk_into, decode_segment_into, memory,
         predictors, settings, tensor_histograms, tensor_settings,
     };
 

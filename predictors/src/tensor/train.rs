@@ -5,13 +5,19 @@
 //! the same on every machine.
 
 use super::classes::CLASSES;
+use super::plane::mean_of;
+use crate::simd::{self, Job, Kernels, Level};
 
-/// Symbols of a plane that training looks at, at most.
-const SAMPLE: usize = 1 << 20;
 /// Rounds of moving rows or columns to the table that suits them best.
 const ROUNDS: usize = 5;
 /// Most counters that histograms of all columns may take.
 const MOST_COUNTERS: usize = 1 << 21;
+/// Symbols of a row or column whose code length, in units of `2^-8` bits, fits 32 bits.
+const MOST_SYMBOLS: usize = 1 << 20;
+/// Rows are coded by their means if that lengthens them by less than one part in this many.
+const MEAN_WORTH: u64 = 1000;
+/// What a symbol counts at most for the choice of a class, in units of `2^-8` bits.
+const LONGEST: u32 = (1 << 12) - 1;
 
 /// Histograms of the 256 symbols for each class that is used.
 pub type Histograms = Vec<[u32; 256]>;
@@ -20,8 +26,8 @@ pub type Histograms = Vec<[u32; 256]>;
 pub enum Found {
     /// One distribution for all.
     One(Histograms),
-    /// Each row fits one of these.
-    Rows(Histograms),
+    /// Each row fits one of these; classes by the mean of a row, where that tells it.
+    Rows(Histograms, Vec<u8>),
     /// Each column has a class.
     Columns(Vec<u8>, Histograms),
     /// Each value of what is given with a symbol has a class.
@@ -70,7 +76,7 @@ impl Items {
     }
 
     /// Classes of all items, the classes' histograms and their code length in `2^-8` bits.
-    fn cluster(&self) -> (Vec<u8>, Histograms, u64) {
+    fn cluster(&self, level: Level) -> (Vec<u8>, Histograms, u64) {
         let width = self.symbols.len();
         let items: Vec<&[u32]> = self.counts.chunks_exact(width).collect();
         let mut order: Vec<(u64, usize)> = items
@@ -88,23 +94,22 @@ impl Items {
             classes[item] = (place * CLASSES / items.len()) as u8;
         }
         for _ in 0..ROUNDS {
-            let lengths: Vec<Vec<u32>> = self
-                .totals(&classes)
-                .iter()
-                .map(|totals| {
-                    let sum: u32 = totals.iter().sum::<u32>() + width as u32;
-                    totals.iter().map(|&n| log2(sum) - log2(n + 1)).collect()
-                })
-                .collect();
-            for (item, class) in items.iter().zip(&mut classes) {
-                let costs = lengths.iter().map(|lengths| {
-                    let pairs = item.iter().zip(lengths);
-                    pairs
-                        .map(|(&n, &l)| u64::from(n) * u64::from(l))
-                        .sum::<u64>()
-                });
-                let best = costs.enumerate().min_by_key(|&(_, cost)| cost);
-                *class = best.map_or(0, |(class, _)| class as u8);
+            let mut lengths = vec![[0; CLASSES]; width];
+            for (class, totals) in self.totals(&classes).iter().enumerate() {
+                let sum = log2(totals.iter().sum::<u32>() + width as u32);
+                for (lengths, &n) in lengths.iter_mut().zip(totals) {
+                    lengths[class] = (sum - log2(n + 1)).min(LONGEST);
+                }
+            }
+            let before = classes.clone();
+            let job = Nearest {
+                items: &self.counts,
+                lengths: &lengths,
+                classes: &mut classes,
+            };
+            simd::run(level, job);
+            if classes == before {
+                break;
             }
         }
         // Classes that lost all members go.
@@ -140,58 +145,86 @@ impl Items {
     }
 }
 
-/// Looks at a plane of `histogram`, in rows of `row` symbols (0 if it has none), the first of
-/// which is in column 0. `None` where no table would pay.
-pub fn look(plane: &[u8], histogram: &[u32; 256], row: usize) -> Option<Found> {
+/// Gives each item the class whose code lengths suit it best, the first of equals.
+struct Nearest<'a> {
+    /// Counts of as many symbols as there are `lengths`, item after item; an item
+    /// has less than [`MOST_SYMBOLS`] in all.
+    items: &'a [u32],
+    lengths: &'a [[u32; CLASSES]],
+    classes: &'a mut [u8],
+}
+
+impl Job for Nearest<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<K: Kernels>(self) {
+        let items = self.items.chunks_exact(self.lengths.len());
+        for (counts, class) in items.zip(self.classes) {
+            let mut costs = [0_u32; CLASSES];
+            for (&n, lengths) in counts.iter().zip(self.lengths) {
+                for (cost, length) in costs.iter_mut().zip(lengths) {
+                    *cost += n * length;
+                }
+            }
+            let best = (0..).zip(costs).min_by_key(|&(_, cost)| cost);
+            *class = best.map_or(0, |(class, _)| class);
+        }
+    }
+}
+
+/// Looks at a sample of a plane, of `histogram`: rows of `row` symbols (0 if it has none), all or
+/// some of the `rows` that the plane has. `None` where no table would pay.
+pub fn look(
+    sample: &[u8],
+    histogram: &[u32; 256],
+    row: usize,
+    rows: usize,
+    level: Level,
+) -> Option<Found> {
     let one = entropy(histogram);
-    if one * 100 > (plane.len() as u64 * 8 * 98) << 8 {
+    if one * 100 > (sample.len() as u64 * 8 * 98) << 8 {
         return None;
     }
     let single = || {
         Found::One(vec![
-            histogram.map(|n| if n > 0 { n.saturating_mul(4) } else { 0 }),
+            histogram.map(|n| if n > 0 { n.saturating_mul(16) } else { 0 }),
         ])
     };
-    let rows = plane.len().checked_div(row).unwrap_or(0);
-    if row < 16 || rows < 4 {
+    let taken = sample.len().checked_div(row).unwrap_or(0);
+    if !(16..MOST_SYMBOLS).contains(&row) || taken < 4 {
         return Some(single());
     }
-    let symbols: Vec<u8> = (0..=255)
-        .filter(|&s| histogram[usize::from(s)] > 0)
-        .collect();
-    let mut dense = [0_u8; 256];
-    for (place, &symbol) in symbols.iter().enumerate() {
-        dense[usize::from(symbol)] = place as u8;
-    }
+    let (symbols, dense) = alphabet(histogram);
     let width = symbols.len();
-    // Evenly spread rows, as many as the sample has room for.
-    let taken = (SAMPLE / row).clamp(4, rows);
-    let sampled: Vec<&[u8]> = (0..taken)
-        .map(|i| &plane[i * rows / taken * row..][..row])
-        .collect();
+    let sample = &sample[..taken * row];
     let mut by_row = Items::new(&symbols, taken);
-    for (row, counts) in sampled.iter().zip(by_row.counts.chunks_exact_mut(width)) {
-        for &symbol in *row {
+    for (row, counts) in sample
+        .chunks_exact(row)
+        .zip(by_row.counts.chunks_exact_mut(width))
+    {
+        for &symbol in row {
             counts[usize::from(dense[usize::from(symbol)])] += 1;
         }
     }
     let all: Vec<u32> = by_row.totals(&vec![0; taken])[0].clone();
     let plain = entropy(&all);
     let tables = |count: usize| (count * width) as u64 * (12 << 8) * taken as u64 / rows as u64;
-    let (_, row_tables, cost) = by_row.cluster();
+    let (row_classes, row_tables, cost) = by_row.cluster(level);
     let row_cost = cost + taken as u64 * (4 << 8) + tables(row_tables.len());
     let mut best = (plain - plain / 400 + tables(1), single());
     if row_cost < best.0 {
-        best = (row_cost, Found::Rows(row_tables));
+        let by_mean = by_mean(&by_row, &row_classes, &row_tables);
+        best = (row_cost, Found::Rows(row_tables, by_mean));
     }
     if row * width <= MOST_COUNTERS {
         let mut by_column = Items::new(&symbols, row);
-        for row in &sampled {
+        for row in sample.chunks_exact(row) {
             for (&symbol, counts) in row.iter().zip(by_column.counts.chunks_exact_mut(width)) {
                 counts[usize::from(dense[usize::from(symbol)])] += 1;
             }
         }
-        let (classes, histograms, cost) = by_column.cluster();
+        let (classes, histograms, cost) = by_column.cluster(level);
         let classes_cost = row as u64 * (4 << 8) * taken as u64 / rows as u64;
         // Grouping by column is slower to undo: it must win clearly.
         let cost = cost + classes_cost + tables(histograms.len());
@@ -202,29 +235,96 @@ pub fn look(plane: &[u8], histogram: &[u32; 256], row: usize) -> Option<Found> {
     Some(best.1)
 }
 
-/// Looks at a plane of `histogram`, with each of whose symbols a byte is given.
-pub fn look_given(plane: &[u8], histogram: &[u32; 256], given: &[u8]) -> Option<Found> {
+/// Classes by the mean of a row, in units of 1/16; empty where the mean does not tell enough.
+fn by_mean(rows: &Items, classes: &[u8], tables: &Histograms) -> Vec<u8> {
+    let prices: Vec<Vec<u64>> = tables
+        .iter()
+        .map(|counts| {
+            let sum = log2(counts.iter().sum::<u32>());
+            let price = |&symbol: &u8| u64::from(sum - log2(counts[usize::from(symbol)]));
+            rows.symbols.iter().map(price).collect()
+        })
+        .collect();
+    let cost = |counts: &[u32], class: u8| -> u64 {
+        let pairs = counts.iter().zip(&prices[usize::from(class)]);
+        pairs.map(|(&n, price)| u64::from(n) * price).sum()
+    };
+    // By mean, what rows around each would take.
+    let mut means: Vec<(usize, &[u32], u8)> = rows
+        .counts
+        .chunks_exact(rows.symbols.len())
+        .zip(classes)
+        .map(|(counts, &class)| {
+            let pairs = counts.iter().zip(&rows.symbols);
+            let (n, sum) = pairs.fold((0, 0), |(n, sum), (&count, &symbol)| {
+                (n + count, sum + count * u32::from(symbol))
+            });
+            (mean_of(sum, n as usize), counts, class)
+        })
+        .collect();
+    means.sort_by_key(|&(mean, ..)| mean);
+    let mut by_mean = vec![0; 16 * 256];
+    let (mut filled, mut exact, mut guessed) = (0, 0, 0);
+    for (i, &(mean, counts, class)) in means.iter().enumerate() {
+        let around = &means[i.saturating_sub(3)..(i + 4).min(means.len())];
+        // One of the classes that rows of like means have.
+        let total = |class: u8| around.iter().map(|&(_, counts, _)| cost(counts, class)).sum();
+        let found = around.iter().map(|&(.., class)| class).min_by_key(|&class| -> u64 { total(class) });
+        let found = found.unwrap_or(class);
+        let until = means.get(i + 1).map_or(by_mean.len(), |&(next, ..)| (mean + next).div_ceil(2));
+        if until > filled {
+            by_mean[filled..until].fill(found);
+            filled = until;
+        }
+        exact += cost(counts, class);
+        guessed += cost(counts, by_mean[mean]);
+    }
+    if guessed - exact > exact / MEAN_WORTH {
+        by_mean.clear();
+    }
+    by_mean
+}
+
+/// The symbols that occur, ascending, and the place of each among them.
+fn alphabet(histogram: &[u32; 256]) -> (Vec<u8>, [u8; 256]) {
     let symbols: Vec<u8> = (0..=255)
         .filter(|&s| histogram[usize::from(s)] > 0)
         .collect();
-    if symbols.len() < 2 {
-        return None;
-    }
     let mut dense = [0_u8; 256];
     for (place, &symbol) in symbols.iter().enumerate() {
         dense[usize::from(symbol)] = place as u8;
     }
-    let width = symbols.len();
-    let mut items = Items::new(&symbols, 256);
-    for (&symbol, &given) in plane.iter().zip(given) {
-        items.counts[usize::from(given) * width + usize::from(dense[usize::from(symbol)])] += 1;
+    (symbols, dense)
+}
+
+/// Looks at a plane of `histogram`, with each of whose symbols a byte is given.
+pub fn look_given(
+    plane: &[u8],
+    histogram: &[u32; 256],
+    given: &[u8],
+    level: Level,
+) -> Option<Found> {
+    let (symbols, dense) = alphabet(histogram);
+    if symbols.len() < 2 {
+        return None;
     }
-    let (classes, histograms, cost) = items.cluster();
+    let width = symbols.len();
+    let mut counts = vec![0_u32; 256 * width];
+    for (&symbol, &given) in plane.iter().zip(given) {
+        counts[usize::from(given) * width + usize::from(dense[usize::from(symbol)])] += 1;
+    }
+    // Clustering takes no more of an item than a row has.
+    let most = counts.chunks(width).map(|item| item.iter().sum::<u32>()).max();
+    let shift = most.map_or(0, |most| (most.ilog2() + 1).saturating_sub(20));
+    let mut items = Items::new(&symbols, 256);
+    items.counts = counts.iter().map(|n| n.div_ceil(1 << shift)).collect();
+    let (classes, histograms, cost) = items.cluster(level);
+    let cost = cost << shift;
     if cost + cost / 100 < entropy(histogram) {
         let classes: [u8; 256] = std::array::from_fn(|given| classes[given]);
         return Some(Found::Given(Box::new(classes), histograms));
     }
-    look(plane, histogram, 0)
+    look(plane, histogram, 0, 0, level)
 }
 
 #[cfg(test)]
@@ -260,13 +360,13 @@ mod tests {
             .map(|i| around((i / 64 % 16) as u8 * 6, &mut seed))
             .collect();
         assert!(matches!(
-            look(&plane, &histogram(&plane), 64),
-            Some(Found::Rows(_))
+            look(&plane, &histogram(&plane), 64, 200, Level::Scalar),
+            Some(Found::Rows(..))
         ));
         let plane: Vec<u8> = (0..64 * 200)
             .map(|i| around((i % 64 / 4) as u8 * 6, &mut seed))
             .collect();
-        let found = look(&plane, &histogram(&plane), 64);
+        let found = look(&plane, &histogram(&plane), 64, 200, Level::Scalar);
         let Some(Found::Columns(classes, tables)) = found else {
             panic!("columns differ")
         };
@@ -278,7 +378,7 @@ mod tests {
         );
         let plane: Vec<u8> = (0..64 * 200).map(|_| around(9, &mut seed)).collect();
         assert!(matches!(
-            look(&plane, &histogram(&plane), 64),
+            look(&plane, &histogram(&plane), 64, 200, Level::Scalar),
             Some(Found::One(_))
         ));
     }
@@ -292,6 +392,6 @@ mod tests {
                 (seed >> 24) as u8
             })
             .collect();
-        assert!(look(&plane, &histogram(&plane), 64).is_none());
+        assert!(look(&plane, &histogram(&plane), 64, 312, Level::Scalar).is_none());
     }
 }
