@@ -3,7 +3,7 @@
 use llmzip_coders::rans::{DecodeTable, EncodeTable, Table};
 
 use super::classes::{CLASSES, Columns};
-use super::kind::Kind;
+use super::kind::{Kind, Split};
 use super::mix::Start;
 use super::plane::{Effort, looks_flat};
 use super::sample::{Sample, complete};
@@ -35,9 +35,6 @@ pub struct PlaneModel {
     pub encode: Vec<EncodeTable>,
     /// For an encoder: bits in units of `2^-8` that each table takes for each symbol.
     pub lengths: Vec<[u32; CLASSES]>,
-    /// For an encoder: the class of a row by the mean of its symbols in units of 1/16, where that
-    /// does; else empty.
-    pub by_mean: Vec<u8>,
     /// For an encoder: the symbols that all tables have.
     pub set: Set,
     pub decode: Vec<DecodeTable>,
@@ -92,7 +89,8 @@ impl Model {
             }
             let histogram = llmzip_coders::rans::histogram(plane);
             let found = if given.is_empty() {
-                look(plane, &histogram, row, sample.rows, level)?
+                let ordered = kind.split == Split::Float && number == 0;
+                look(plane, &histogram, row, sample.rows, ordered, level)?
             } else {
                 look_given(plane, &histogram, given, level)?
             };
@@ -184,7 +182,6 @@ impl Model {
                 decode: tables.iter().map(DecodeTable::from).collect(),
                 encode: Vec::new(),
                 lengths: Vec::new(),
-                by_mean: Vec::new(),
                 set: Set::of(&[0; 256]),
                 tables,
             });
@@ -195,14 +192,13 @@ impl Model {
 
 /// What was found for a plane with the symbols of `known`, ready to code with.
 fn plane(found: Found, known: &[u32; 256]) -> Option<PlaneModel> {
-    let (choice, mut histograms, by_mean) = match found {
-        Found::One(histograms) => (Choice::One, histograms, Vec::new()),
-        Found::Rows(histograms, by_mean) => (Choice::Rows, histograms, by_mean),
+    let (choice, mut histograms) = match found {
+        Found::One(histograms) => (Choice::One, histograms),
+        Found::Rows(histograms) => (Choice::Rows, histograms),
         Found::Columns(classes, histograms) => {
-            let columns = Columns::new(classes);
-            (Choice::Columns(columns), histograms, Vec::new())
+            (Choice::Columns(Columns::new(classes)), histograms)
         }
-        Found::Given(classes, histograms) => (Choice::Given(classes), histograms, Vec::new()),
+        Found::Given(classes, histograms) => (Choice::Given(classes), histograms),
     };
     for histogram in &mut histograms {
         for (n, &known) in histogram.iter_mut().zip(known) {
@@ -213,12 +209,7 @@ fn plane(found: Found, known: &[u32; 256]) -> Option<PlaneModel> {
     let tables: Vec<Table> = histograms.iter().filter_map(Table::from_counts).collect();
     Some(PlaneModel {
         encode: tables.iter().map(EncodeTable::from).collect(),
-        lengths: if by_mean.is_empty() {
-            lengths(&tables)
-        } else {
-            Vec::new()
-        },
-        by_mean,
+        lengths: lengths(&tables),
         set: Set::of(known),
         decode: Vec::new(),
         choice,

@@ -5,17 +5,16 @@
 //! the same on every machine.
 
 use super::classes::CLASSES;
-use super::plane::mean_of;
 use crate::simd::{self, Job, Kernels, Level};
 
 /// Rounds of moving rows or columns to the table that suits them best.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 4;
 /// Most counters that histograms of all columns may take.
 const MOST_COUNTERS: usize = 1 << 21;
 /// Symbols of a row or column whose code length, in units of `2^-8` bits, fits 32 bits.
 const MOST_SYMBOLS: usize = 1 << 20;
-/// Rows are coded by their means if that lengthens them by less than one part in this many.
-const MEAN_WORTH: u64 = 1000;
+/// Of the variance that rows or columns explain, what makes classes of them worth a try.
+const LEAST_EXPLAINED: u64 = 1 << 8;
 /// What a symbol counts at most for the choice of a class, in units of `2^-8` bits.
 const LONGEST: u32 = (1 << 12) - 1;
 
@@ -26,8 +25,8 @@ pub type Histograms = Vec<[u32; 256]>;
 pub enum Found {
     /// One distribution for all.
     One(Histograms),
-    /// Each row fits one of these; classes by the mean of a row, where that tells it.
-    Rows(Histograms, Vec<u8>),
+    /// Each row fits one of these.
+    Rows(Histograms),
     /// Each column has a class.
     Columns(Vec<u8>, Histograms),
     /// Each value of what is given with a symbol has a class.
@@ -163,23 +162,24 @@ impl Job for Nearest<'_> {
         for (counts, class) in items.zip(self.classes) {
             let mut costs = [0_u32; CLASSES];
             for (&n, lengths) in counts.iter().zip(self.lengths) {
-                for (cost, length) in costs.iter_mut().zip(lengths) {
-                    *cost += n * length;
-                }
+                let add = lengths.map(|length| n * length);
+                costs = std::array::from_fn(|class| costs[class] + add[class]);
             }
-            let best = (0..).zip(costs).min_by_key(|&(_, cost)| cost);
-            *class = best.map_or(0, |(class, _)| class);
+            let least = costs.iter().fold(u32::MAX, |least, &cost| least.min(cost));
+            *class = costs.iter().position(|&cost| cost == least).unwrap_or(0) as u8;
         }
     }
 }
 
 /// Looks at a sample of a plane, of `histogram`: rows of `row` symbols (0 if it has none), all or
-/// some of the `rows` that the plane has. `None` where no table would pay.
+/// some of the `rows` that the plane has. Of `ordered` symbols like ones are near each other, as
+/// exponents are. `None` where no table would pay.
 pub fn look(
     sample: &[u8],
     histogram: &[u32; 256],
     row: usize,
     rows: usize,
+    ordered: bool,
     level: Level,
 ) -> Option<Found> {
     let one = entropy(histogram);
@@ -198,26 +198,33 @@ pub fn look(
     let (symbols, dense) = alphabet(histogram);
     let width = symbols.len();
     let sample = &sample[..taken * row];
-    let mut by_row = Items::new(&symbols, taken);
-    for (row, counts) in sample
-        .chunks_exact(row)
-        .zip(by_row.counts.chunks_exact_mut(width))
-    {
-        for &symbol in row {
-            counts[usize::from(dense[usize::from(symbol)])] += 1;
+    let mut counts = vec![0; width];
+    for (&symbol, n) in symbols.iter().zip(&mut counts) {
+        *n = histogram[usize::from(symbol)];
+    }
+    let plain = entropy(&counts);
+    let tables = |count: usize| (count * width) as u64 * (12 << 8) * taken as u64 / rows as u64;
+    let mut best = (plain - plain / 400 + tables(1), single());
+    let [in_rows, in_columns] = simd::run(level, Explained { sample, row });
+    let promising =
+        |own: u64, other: u64| !ordered || own >= LEAST_EXPLAINED && own >= other / 4;
+    if promising(in_rows, in_columns) {
+        let mut by_row = Items::new(&symbols, taken);
+        for (row, counts) in sample
+            .chunks_exact(row)
+            .zip(by_row.counts.chunks_exact_mut(width))
+        {
+            for &symbol in row {
+                counts[usize::from(dense[usize::from(symbol)])] += 1;
+            }
+        }
+        let (_, histograms, cost) = by_row.cluster(level);
+        let cost = cost + taken as u64 * (4 << 8) + tables(histograms.len());
+        if cost < best.0 {
+            best = (cost, Found::Rows(histograms));
         }
     }
-    let all: Vec<u32> = by_row.totals(&vec![0; taken])[0].clone();
-    let plain = entropy(&all);
-    let tables = |count: usize| (count * width) as u64 * (12 << 8) * taken as u64 / rows as u64;
-    let (row_classes, row_tables, cost) = by_row.cluster(level);
-    let row_cost = cost + taken as u64 * (4 << 8) + tables(row_tables.len());
-    let mut best = (plain - plain / 400 + tables(1), single());
-    if row_cost < best.0 {
-        let by_mean = by_mean(&by_row, &row_classes, &row_tables);
-        best = (row_cost, Found::Rows(row_tables, by_mean));
-    }
-    if row * width <= MOST_COUNTERS {
+    if promising(in_columns, in_rows) && row * width <= MOST_COUNTERS {
         let mut by_column = Items::new(&symbols, row);
         for row in sample.chunks_exact(row) {
             for (&symbol, counts) in row.iter().zip(by_column.counts.chunks_exact_mut(width)) {
@@ -235,54 +242,52 @@ pub fn look(
     Some(best.1)
 }
 
-/// Classes by the mean of a row, in units of 1/16; empty where the mean does not tell enough.
-fn by_mean(rows: &Items, classes: &[u8], tables: &Histograms) -> Vec<u8> {
-    let prices: Vec<Vec<u64>> = tables
-        .iter()
-        .map(|counts| {
-            let sum = log2(counts.iter().sum::<u32>());
-            let price = |&symbol: &u8| u64::from(sum - log2(counts[usize::from(symbol)]));
-            rows.symbols.iter().map(price).collect()
-        })
-        .collect();
-    let cost = |counts: &[u32], class: u8| -> u64 {
-        let pairs = counts.iter().zip(&prices[usize::from(class)]);
-        pairs.map(|(&n, price)| u64::from(n) * price).sum()
-    };
-    // By mean, what rows around each would take.
-    let mut means: Vec<(usize, &[u32], u8)> = rows
-        .counts
-        .chunks_exact(rows.symbols.len())
-        .zip(classes)
-        .map(|(counts, &class)| {
-            let pairs = counts.iter().zip(&rows.symbols);
-            let (n, sum) = pairs.fold((0, 0), |(n, sum), (&count, &symbol)| {
-                (n + count, sum + count * u32::from(symbol))
-            });
-            (mean_of(sum, n as usize), counts, class)
-        })
-        .collect();
-    means.sort_by_key(|&(mean, ..)| mean);
-    let mut by_mean = vec![0; 16 * 256];
-    let (mut filled, mut exact, mut guessed) = (0, 0, 0);
-    for (i, &(mean, counts, class)) in means.iter().enumerate() {
-        let around = &means[i.saturating_sub(3)..(i + 4).min(means.len())];
-        // One of the classes that rows of like means have.
-        let total = |class: u8| around.iter().map(|&(_, counts, _)| cost(counts, class)).sum();
-        let found = around.iter().map(|&(.., class)| class).min_by_key(|&class| -> u64 { total(class) });
-        let found = found.unwrap_or(class);
-        let until = means.get(i + 1).map_or(by_mean.len(), |&(next, ..)| (mean + next).div_ceil(2));
-        if until > filled {
-            by_mean[filled..until].fill(found);
-            filled = until;
+/// How much of the variance of symbols their rows and their columns explain, in units of `2^-16`, less
+/// what chance explains.
+struct Explained<'a> {
+    /// Whole rows, less than 2^24 symbols.
+    sample: &'a [u8],
+    row: usize,
+}
+
+impl Job for Explained<'_> {
+    type Output = [u64; 2];
+
+    #[inline(always)]
+    fn run<K: Kernels>(self) -> [u64; 2] {
+        let mut columns = vec![0_u32; self.row];
+        let mut by_row = 0_u128;
+        let (mut sum, mut squares) = (0_u64, 0_u64);
+        for row in self.sample.chunks_exact(self.row) {
+            let (mut own, mut own_squares) = (0_u32, 0_u64);
+            for part in row.chunks(1 << 12) {
+                own += part.iter().map(|&symbol| u32::from(symbol)).sum::<u32>();
+                let squares = |&symbol: &u8| u32::from(symbol) * u32::from(symbol);
+                own_squares += u64::from(part.iter().map(squares).sum::<u32>());
+            }
+            for (column, &symbol) in columns.iter_mut().zip(row) {
+                *column += u32::from(symbol);
+            }
+            by_row += u128::from(own) * u128::from(own);
+            sum += u64::from(own);
+            squares += own_squares;
         }
-        exact += cost(counts, class);
-        guessed += cost(counts, by_mean[mean]);
+        let all = self.sample.len() as u128;
+        let rows = all / self.row as u128;
+        let by_column: u128 = columns.iter().map(|&n| u128::from(n) * u128::from(n)).sum();
+        // Times the number of symbols, so that all are whole.
+        let mean = u128::from(sum) * u128::from(sum);
+        let total = (u128::from(squares) * all).saturating_sub(mean).max(1);
+        let share = |between: u128, groups: u128| {
+            let chance = total * (groups - 1) / (all - 1);
+            let explained = between.saturating_sub(mean).saturating_sub(chance);
+            ((explained << 16) / total) as u64
+        };
+        [
+            share(by_row * rows, rows),
+            share(by_column * self.row as u128, self.row as u128),
+        ]
     }
-    if guessed - exact > exact / MEAN_WORTH {
-        by_mean.clear();
-    }
-    by_mean
 }
 
 /// The symbols that occur, ascending, and the place of each among them.
@@ -324,7 +329,7 @@ pub fn look_given(
         let classes: [u8; 256] = std::array::from_fn(|given| classes[given]);
         return Some(Found::Given(Box::new(classes), histograms));
     }
-    look(plane, histogram, 0, 0, level)
+    look(plane, histogram, 0, 0, false, level)
 }
 
 #[cfg(test)]
@@ -360,13 +365,13 @@ mod tests {
             .map(|i| around((i / 64 % 16) as u8 * 6, &mut seed))
             .collect();
         assert!(matches!(
-            look(&plane, &histogram(&plane), 64, 200, Level::Scalar),
-            Some(Found::Rows(..))
+            look(&plane, &histogram(&plane), 64, 200, true, Level::Scalar),
+            Some(Found::Rows(_))
         ));
         let plane: Vec<u8> = (0..64 * 200)
             .map(|i| around((i % 64 / 4) as u8 * 6, &mut seed))
             .collect();
-        let found = look(&plane, &histogram(&plane), 64, 200, Level::Scalar);
+        let found = look(&plane, &histogram(&plane), 64, 200, true, Level::Scalar);
         let Some(Found::Columns(classes, tables)) = found else {
             panic!("columns differ")
         };
@@ -378,7 +383,7 @@ mod tests {
         );
         let plane: Vec<u8> = (0..64 * 200).map(|_| around(9, &mut seed)).collect();
         assert!(matches!(
-            look(&plane, &histogram(&plane), 64, 200, Level::Scalar),
+            look(&plane, &histogram(&plane), 64, 200, true, Level::Scalar),
             Some(Found::One(_))
         ));
     }
@@ -392,6 +397,6 @@ mod tests {
                 (seed >> 24) as u8
             })
             .collect();
-        assert!(look(&plane, &histogram(&plane), 64, 312, Level::Scalar).is_none());
+        assert!(look(&plane, &histogram(&plane), 64, 312, true, Level::Scalar).is_none());
     }
 }

@@ -66,34 +66,6 @@ fn costs(symbols: &[u8], lengths: &[[u32; CLASSES]]) -> [u32; CLASSES] {
     sums
 }
 
-/// The mean of each piece of a row decides.
-struct RowMeans<'a> {
-    symbols: &'a [u8],
-    place: Place<'a>,
-    by_mean: &'a [u8],
-    classes: &'a mut Vec<u8>,
-}
-
-impl Job for RowMeans<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<K: Kernels>(self) {
-        let mut rest = self.symbols;
-        for piece in pieces(self.place.row, self.place.column, rest.len()) {
-            let (row, after) = rest.split_at(piece);
-            let sum: u32 = row.iter().map(|&symbol| u32::from(symbol)).sum();
-            self.classes.push(self.by_mean[mean_of(sum, piece)]);
-            rest = after;
-        }
-    }
-}
-
-/// The mean of symbols in units of 1/16.
-pub fn mean_of(sum: u32, symbols: usize) -> usize {
-    (u64::from(sum) * 16 / symbols as u64) as usize
-}
-
 /// Symbols of a plane, evenly spread in runs of 64, one part in `part` of all.
 fn sampled(symbols: &[u8], part: usize) -> Vec<u8> {
     const RUN: usize = 64;
@@ -130,7 +102,7 @@ pub fn encode(
         Some(model) if holds(&model.set, symbols, effort.simd) => {
             shared(symbols, place, model, effort, scratch, out);
             let coded = out.len() - start;
-            let part = if symbols.len() < 1 << 14 { 1 } else { 4 };
+            let part = if symbols.len() < 1 << 14 { 1 } else { 8 };
             let sample = sampled(symbols, part);
             let counts = rans::histogram(&sample);
             let bits = entropy(&counts) * symbols.len() as u64 / sample.len() as u64;
@@ -238,23 +210,13 @@ fn shared(
         }
         Choice::Rows => {
             classes.clear();
-            if model.by_mean.is_empty() {
-                let job = RowClasses {
-                    symbols,
-                    place,
-                    lengths: &model.lengths,
-                    classes,
-                };
-                simd::run(effort.simd, job);
-            } else {
-                let job = RowMeans {
-                    symbols,
-                    place,
-                    by_mean: &model.by_mean,
-                    classes,
-                };
-                simd::run(effort.simd, job);
-            }
+            let job = RowClasses {
+                symbols,
+                place,
+                lengths: &model.lengths,
+                classes,
+            };
+            simd::run(effort.simd, job);
             pack(classes, out);
             let runs = row_runs(symbols, place, classes, &model.encode);
             stream(&runs, effort, rans, out);
