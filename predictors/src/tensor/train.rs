@@ -8,7 +8,7 @@ use super::classes::CLASSES;
 use crate::simd::{self, Job, Kernels, Level};
 
 /// Rounds of moving rows or columns to the table that suits them best.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 5;
 /// Most counters that histograms of all columns may take.
 const MOST_COUNTERS: usize = 1 << 21;
 /// Symbols of a row or column whose code length, in units of `2^-8` bits, fits 32 bits.

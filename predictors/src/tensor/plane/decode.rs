@@ -81,7 +81,7 @@ fn shared(
             let runs = columns.runs(place.column, buffer.len());
             grouped.resize(buffer.len(), 0);
             decode_runs(data, &runs, &model.decode, grouped, simd)?;
-            columns.ungroup(place.column, grouped, buffer);
+            columns.ungroup(place.column, &runs, grouped, buffer);
         }
         Choice::Given(classes) => {
             let runs = runs_by(classes, place.given);
