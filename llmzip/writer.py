@@ -154,7 +154,7 @@ class ArchiveEncoder:
 
     @property
     def reads(self) -> int:
-        """How many bytes to read at a time: a whole segment of a tensor, which is not copied then."""
+        """How many bytes to read at a time: all of a tensor's segment, which is then not copied."""
         whole = not self._buffer and self._tensor_next(self.wants)
         return self.wants if whole else min(self.wants, _READ)
 
@@ -166,9 +166,7 @@ class ArchiveEncoder:
         # One byte more than a segment tells whether another one follows.
         return self._size + 1
 
-    def feed(
-        self, data: bytes | bytearray | memoryview, *, stays: bool = False
-    ) -> Iterator[bytes]:
+    def feed(self, data: bytes | bytearray | memoryview, *, stays: bool = False) -> Iterator[bytes]:
         """Takes content in; to be iterated to the end.
 
         stays: whether nobody writes to `data` before the archive is finished; `bytes` always stay.

@@ -191,7 +191,7 @@ class Content:
                     for ref in archive.header.metadata.predictors
                 ]
                 self._at_once[archive.offset] = known
-            digests = _native.decode_segment_into(
+            all_digests = _native.decode_segment_into(
                 self._data[place.offset : place.offset + archive.entries[place.seq].length],
                 part.out,
                 place.seq,
@@ -199,8 +199,8 @@ class Content:
                 archive.header.metadata.bounds.max_chunk_raw,
                 self._limits.decoder_memory,
             )
-            if digests is not None:
-                return digests
+            if all_digests is not None:
+                return all_digests
         # What follows takes any segment, and names what is wrong.
         start, at = self._start(part.place)
         changed = route.base_offset(start.predictor, start.header.settings) is not None

@@ -148,7 +148,10 @@ impl Encoder {
 impl Stream<'_> {
     /// Bytes of the stream.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a stream has its number of lanes")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a stream has its number of lanes"
+    )]
     pub fn len(&self) -> usize {
         1 + 4 * self.lanes + 2 * self.words.len()
     }

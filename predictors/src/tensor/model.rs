@@ -8,7 +8,7 @@ use super::mix::Start;
 use super::plane::{Effort, looks_flat};
 use super::sample::{Sample, complete};
 use super::simd::Set;
-use super::train::{Found, look, look_given};
+use super::train::{Found, entropy, look, look_given};
 use crate::segment::PredictorError;
 
 const BAD: PredictorError = PredictorError::Corrupt("tables of a tensor are damaged");
@@ -38,6 +38,18 @@ pub struct PlaneModel {
     /// For an encoder: the symbols that all tables have.
     pub set: Set,
     pub decode: Vec<DecodeTable>,
+}
+
+impl PlaneModel {
+    /// Whether tables of all of `plane` save more than they take, which a short plane may not have.
+    fn pays(&self, plane: &[u8]) -> bool {
+        let mut tables = Vec::new();
+        self.tables
+            .iter()
+            .for_each(|table| table.write(&mut tables));
+        let coded = entropy(&llmzip_coders::rans::histogram(plane)) >> 11;
+        (coded as usize) + tables.len() < plane.len() || self.tables.len() > 1
+    }
 }
 
 /// One for each plane that has tables.
@@ -96,14 +108,23 @@ impl Model {
             };
             Some((found, histogram))
         };
-        let (found, mut known): (Vec<_>, Vec<_>) =
-            sample.planes.iter().enumerate().map(look).map(Option::unzip).unzip();
+        let (found, mut known): (Vec<_>, Vec<_>) = sample
+            .planes
+            .iter()
+            .enumerate()
+            .map(look)
+            .map(Option::unzip)
+            .unzip();
         if !sample.all {
             complete(kind, units, &mut known, level);
         }
         let planes = found.into_iter().zip(&known);
         Self {
-            planes: planes.map(|(found, known)| plane(found?, known.as_ref()?)).collect(),
+            planes: planes
+                .map(|(found, known)| plane(found?, known.as_ref()?))
+                .zip(&sample.planes)
+                .map(|(model, plane)| model.filter(|model| !sample.all || model.pays(plane)))
+                .collect(),
             mixed: vec![None; kind.planes()],
         }
     }
@@ -195,9 +216,7 @@ fn plane(found: Found, known: &[u32; 256]) -> Option<PlaneModel> {
     let (choice, mut histograms) = match found {
         Found::One(histograms) => (Choice::One, histograms),
         Found::Rows(histograms) => (Choice::Rows, histograms),
-        Found::Columns(classes, histograms) => {
-            (Choice::Columns(Columns::new(classes)), histograms)
-        }
+        Found::Columns(classes, histograms) => (Choice::Columns(Columns::new(classes)), histograms),
         Found::Given(classes, histograms) => (Choice::Given(classes), histograms),
     };
     for histogram in &mut histograms {

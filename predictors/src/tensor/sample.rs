@@ -51,12 +51,7 @@ impl Sample {
 }
 
 /// Adds the symbols of whole units that `known` planes lack in their counts, once each.
-pub fn complete(
-    kind: &Kind,
-    units: &[u8],
-    known: &mut [Option<[u32; 256]>],
-    level: Level,
-) {
+pub fn complete(kind: &Kind, units: &[u8], known: &mut [Option<[u32; 256]>], level: Level) {
     if known.iter().all(Option::is_none) {
         return;
     }

@@ -112,9 +112,7 @@ fn split_here(kind: &Kind, units: &[u8], planes: &mut [&mut [u8]]) {
                         *byte = unit[start];
                     }
                 } else {
-                    for (bytes, unit) in plane
-                        .chunks_exact_mut(width)
-                        .zip(units.chunks_exact(unit))
+                    for (bytes, unit) in plane.chunks_exact_mut(width).zip(units.chunks_exact(unit))
                     {
                         bytes.copy_from_slice(&unit[start..start + width]);
                     }
@@ -256,7 +254,13 @@ mod tests {
     #[test]
     fn a_float_falls_apart_into_exponent_and_the_rest() {
         let mut planes = vec![Vec::new(); 4];
-        split(&KINDS[2], &(-1.5_f32).to_le_bytes(), &mut planes, 0, Level::Scalar);
+        split(
+            &KINDS[2],
+            &(-1.5_f32).to_le_bytes(),
+            &mut planes,
+            0,
+            Level::Scalar,
+        );
         assert_eq!(planes, [[127], [0x80 | 0x40], [0], [0]]);
     }
 }

@@ -206,8 +206,7 @@ pub fn look(
     let tables = |count: usize| (count * width) as u64 * (12 << 8) * taken as u64 / rows as u64;
     let mut best = (plain - plain / 400 + tables(1), single());
     let [in_rows, in_columns] = simd::run(level, Explained { sample, row });
-    let promising =
-        |own: u64, other: u64| !ordered || own >= LEAST_EXPLAINED && own >= other / 4;
+    let promising = |own: u64, other: u64| !ordered || own >= LEAST_EXPLAINED && own >= other / 4;
     if promising(in_rows, in_columns) {
         let mut by_row = Items::new(&symbols, taken);
         for (row, counts) in sample
@@ -319,7 +318,10 @@ pub fn look_given(
         counts[usize::from(given) * width + usize::from(dense[usize::from(symbol)])] += 1;
     }
     // Clustering takes no more of an item than a row has.
-    let most = counts.chunks(width).map(|item| item.iter().sum::<u32>()).max();
+    let most = counts
+        .chunks(width)
+        .map(|item| item.iter().sum::<u32>())
+        .max();
     let shift = most.map_or(0, |most| (most.ilog2() + 1).saturating_sub(20));
     let mut items = Items::new(&symbols, 256);
     items.counts = counts.iter().map(|n| n.div_ceil(1 << shift)).collect();

@@ -110,4 +110,3 @@ fn decode_runs(
     decoder.finish()?;
     Ok(())
 }
-

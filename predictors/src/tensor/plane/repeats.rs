@@ -31,7 +31,9 @@ impl Zstd {
     fn compress(&mut self, symbols: &[u8], level: i32) -> Option<&[u8]> {
         self.frame.clear();
         self.frame.reserve(zstd_safe::compress_bound(symbols.len()));
-        self.context.compress(&mut self.frame, symbols, level).ok()?;
+        self.context
+            .compress(&mut self.frame, symbols, level)
+            .ok()?;
         Some(&self.frame)
     }
 

@@ -15,9 +15,9 @@ pub fn holds(set: &Set, bytes: &[u8]) -> Option<usize> {
 #[target_feature(enable = "avx2")]
 fn holds_here(set: &Set, bytes: &[u8]) -> Option<usize> {
     // Safety: arrays of 16 bytes.
-    let [lower, upper] = set.0.map(|half| unsafe {
-        _mm256_broadcastsi128_si256(_mm_loadu_si128(half.as_ptr().cast()))
-    });
+    let [lower, upper] = set
+        .0
+        .map(|half| unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(half.as_ptr().cast())) });
     let bits = _mm256_setr_epi8(
         1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128,
         1, 2, 4, 8, 16, 32, 64, -128,

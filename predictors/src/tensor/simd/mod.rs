@@ -45,11 +45,18 @@ mod tests {
     #[test]
     fn one_foreign_byte_is_found_anywhere() {
         let mut counts = [0; 256];
-        (0..=255_u8).filter(|b| b % 7 < 3).for_each(|b| counts[usize::from(b)] = 1);
+        (0..=255_u8)
+            .filter(|b| b % 7 < 3)
+            .for_each(|b| counts[usize::from(b)] = 1);
         let set = Set::of(&counts);
         for (name, level) in llmzip_coders::simd::available() {
             for len in [0, 1, 31, 32, 33, 100, 4096 + 5] {
-                let known: Vec<u8> = (0..).filter(|b| b % 7 < 3).map(|b| b as u8).filter(|&b| set.has(b)).take(len).collect();
+                let known: Vec<u8> = (0..)
+                    .filter(|b| b % 7 < 3)
+                    .map(|b| b as u8)
+                    .filter(|&b| set.has(b))
+                    .take(len)
+                    .collect();
                 assert!(holds(&set, &known, level), "{name} {len}");
                 for at in (0..len).step_by(13) {
                     for foreign in (0..=255_u8).filter(|b| b % 7 > 2) {
