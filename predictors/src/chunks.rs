@@ -25,6 +25,10 @@ fn varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
+fn varint_len(value: usize) -> usize {
+    (value.checked_ilog2().unwrap_or(0) / 7 + 1) as usize
+}
+
 /// Takes a varint in its shortest form off the front.
 fn take_varint(data: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
@@ -44,6 +48,8 @@ fn take<'a, const N: usize>(data: &mut &'a [u8]) -> Option<&'a [u8; N]> {
     Some(first)
 }
 
+/// Bytes of a chunk's head but for its lengths.
+const HEAD: usize = 1 + 4 + 8 + 2;
 /// Bytes of a segment's header at most.
 const MAX_HEADER: usize = 4 + 1 + 255 + 4;
 
@@ -78,27 +84,35 @@ pub fn encode(
     let mut out = Vec::with_capacity(MAX_HEADER + content.len() + 64);
     out.resize(MAX_HEADER, 0);
     let mut digests = Vec::new();
-    let mut payload = Vec::new();
     for raw in content.chunks(MAX_CHUNK) {
-        payload.clear();
-        encoder.encode_chunk(raw, &mut payload)?;
-        let (kind, payload) = if payload.len() < raw.len() {
-            (CODED, &payload[..])
-        } else {
-            (STORED_AFTER_CODING, raw)
-        };
+        // The payload is written where it stays if its length takes as many bytes as that of `raw`.
+        let start = out.len();
+        let room = HEAD + 2 * varint_len(raw.len());
+        out.resize(start + room, 0);
+        encoder.encode_chunk(raw, &mut out)?;
+        let mut kind = CODED;
+        if out.len() - start - room >= raw.len() {
+            kind = STORED_AFTER_CODING;
+            out.truncate(start + room);
+            out.extend_from_slice(raw);
+        }
+        let payload = &out[start + room..];
         let hash = xxh3_128(raw).to_be_bytes();
         digests.extend_from_slice(&(raw.len() as u64).to_le_bytes());
         digests.extend_from_slice(&hash);
-        let start = out.len();
-        out.push(kind);
-        varint(raw.len() as u64, &mut out);
-        varint(payload.len() as u64, &mut out);
-        out.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
-        out.extend_from_slice(&hash[..8]);
-        let check = crc32fast::hash(&out[start..]) as u16;
-        out.extend_from_slice(&check.to_le_bytes());
-        out.extend_from_slice(payload);
+        let mut head = vec![kind];
+        varint(raw.len() as u64, &mut head);
+        varint(payload.len() as u64, &mut head);
+        head.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+        head.extend_from_slice(&hash[..8]);
+        let check = crc32fast::hash(&head) as u16;
+        head.extend_from_slice(&check.to_le_bytes());
+        out[start..start + head.len()].copy_from_slice(&head);
+        if head.len() < room {
+            let end = out.len();
+            out.copy_within(start + room.., start + head.len());
+            out.truncate(end - (room - head.len()));
+        }
     }
     let mut body = Vec::new();
     let coded_len = (out.len() - MAX_HEADER) as u64;
@@ -121,6 +135,7 @@ pub fn encode(
 }
 
 /// What a reader expects of a segment.
+#[derive(Clone, Copy)]
 pub struct Expected<'a> {
     pub seq: u64,
     /// Those of the archive, as segments number them; `None` for those that this does not decode.
@@ -216,4 +231,79 @@ fn fill(
         _ => return None,
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::find;
+
+    /// A segment of `tensor` that comes back, and one byte of it changed anywhere, which does not.
+    #[test]
+    fn segments_come_back_or_are_refused() {
+        let tensor = find("tensor", 1).unwrap();
+        let mut seed = 7_u32;
+        let mut noise = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 24) as u8
+        };
+        for (len, flat) in [
+            (1, false),
+            (700, true),
+            (9001, false),
+            (MAX_CHUNK + 40_000, false),
+        ] {
+            let content: Vec<u8> = (0..len)
+                .map(|i| match noise() {
+                    byte if flat || i % 2 == 0 => byte,
+                    byte => byte.count_ones() as u8 + 60,
+                })
+                .collect();
+            let settings = crate::tensor::settings(6, "bf16", 0, None).unwrap();
+            let mut encoder = (tensor.encoder)(&settings, len as u64).unwrap();
+            encoder.look_ahead(&content);
+            let coded = encode(&mut *encoder, &content, 300, 1, &settings).unwrap();
+            let expected = Expected {
+                seq: 300,
+                predictors: &[None, Some(tensor)],
+                max_chunk_raw: MAX_CHUNK as u64,
+                memory: u64::MAX,
+            };
+            let mut out = vec![1; len];
+            assert_eq!(
+                decode(coded.bytes(), &expected, &mut out).as_ref(),
+                Some(&coded.digests)
+            );
+            assert!(out == content);
+            for other in [
+                Expected {
+                    seq: 301,
+                    ..expected
+                },
+                Expected {
+                    memory: 1000,
+                    ..expected
+                },
+                Expected {
+                    predictors: &[Some(tensor), None],
+                    ..expected
+                },
+                Expected {
+                    max_chunk_raw: len.min(MAX_CHUNK) as u64 - 1,
+                    ..expected
+                },
+            ] {
+                assert!(decode(coded.bytes(), &other, &mut out).is_none());
+            }
+            assert!(decode(coded.bytes(), &expected, &mut vec![0; len + 1]).is_none());
+            let data = coded.bytes();
+            let step = (data.len() / 300).max(1);
+            for at in (0..data.len()).step_by(step) {
+                let mut bad = data.to_vec();
+                bad[at] ^= 1 << (at % 8);
+                assert!(decode(&bad, &expected, &mut out).is_none(), "{len} {at}");
+                assert!(decode(&data[..at], &expected, &mut out).is_none());
+            }
+        }
+    }
 }

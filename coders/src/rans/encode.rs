@@ -18,6 +18,42 @@ pub struct EncodeTable {
     /// Slots of a small table, by symbol and place within it, and a value more, so that any two
     /// bytes can be read as four; empty where slots are in order.
     pub(super) slots: Box<[u16]>,
+    /// Of a small table whose symbols differ in their lower six bits.
+    pub(super) compact: Option<Box<Compact>>,
+}
+
+/// The entries of up to 64 symbols by the lower six bits of each, for look-up in registers.
+#[derive(Debug, Clone)]
+#[repr(C, align(64))]
+pub(super) struct Compact {
+    /// The symbol, or another one with other lower bits where there is none.
+    pub symbols: [u8; BUCKETS],
+    pub reciprocals: [u32; BUCKETS],
+    /// Frequency, and from bit 16 on the frequencies of all symbols before.
+    pub rest: [u32; BUCKETS],
+}
+
+impl Compact {
+    fn new(entries: &[Entry; 256]) -> Option<Box<Self>> {
+        let mut compact = Self {
+            symbols: std::array::from_fn(|i| i as u8 ^ 1),
+            reciprocals: [0; BUCKETS],
+            rest: [0; BUCKETS],
+        };
+        for (symbol, entry) in (0..=255_u8).zip(entries) {
+            if entry.frequency == 0 {
+                continue;
+            }
+            let i = usize::from(symbol) % BUCKETS;
+            if compact.rest[i] != 0 {
+                return None;
+            }
+            compact.symbols[i] = symbol;
+            compact.reciprocals[i] = entry.reciprocal;
+            compact.rest[i] = u32::from(entry.frequency) | u32::from(entry.start) << 16;
+        }
+        Some(Box::new(compact))
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,11 +83,17 @@ impl From<&Table> for EncodeTable {
         } else {
             Box::default()
         };
+        let compact = if slots.is_empty() {
+            None
+        } else {
+            Compact::new(&entries)
+        };
         Self {
             bits: table.bits(),
             symbols: table.symbols(),
             entries,
             slots,
+            compact,
         }
     }
 }
