@@ -50,21 +50,24 @@ def tensor_settings(level: int, kind: str, row: int, base: int | None) -> bytes:
 def tensor_histograms(kind: str, data: ReadableBuffer) -> list[tuple[int, list[int]]]:
     """For each plane of whole units of `kind`: a unit's bytes in it, how often each byte occurs."""
 
-def decode_segment_into(
-    segment: ReadableBuffer,
+def decode_segments_into(
+    archive: ReadableBuffer,
     out: WriteableBuffer,
+    segments: list[tuple[int, int, int]],
     seq: int,
     predictors: list[tuple[str, int] | None],
     max_chunk_raw: int,
     memory: int,
-) -> bytes | None:
-    """Decodes segment `seq`, header and chunks, that fills `out`, with all checks.
+    threads: int,
+) -> list[bytes | None]:
+    """Decodes segments that follow each other, from number `seq` on, and fill `out`; all checks.
 
+    segments: where each begins in `archive`, its bytes, the bytes of its content.
     predictors: id and version of the archive's, None for those that have to go chunk by chunk.
-    memory: bytes that decoding may take.
+    memory: bytes that decoding each may take.
 
-    Returns what its chunks add to the content hash, or None where anything is wrong or not as
-    usual. Buffers as for `Decoder.decode_chunk_into`.
+    Returns for each what its chunks add to the content hash, or None where anything is wrong or not
+    as usual. Buffers as for `Decoder.decode_chunk_into`. ValueError where lengths do not fit.
     """
 
 class Encoder:

@@ -32,7 +32,7 @@ mod native_module {
     #[pymodule_export]
     use super::segment::{
         CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, copy_chunk_into,
-        decode_segment_into, memory, predictors, settings, tensor_histograms, tensor_settings,
+        decode_segments_into, memory, predictors, settings, tensor_histograms, tensor_settings,
     };
 
     #[pymodule_export]

@@ -1,6 +1,6 @@
 //! One segment, coded chunk by chunk; the classes that `llmzip.segments` wraps.
 
-use llmzip_predictors::chunks::{self, Expected};
+use llmzip_predictors::chunks::{self, Expected, Job};
 use llmzip_predictors::segment::{self, Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
@@ -120,21 +120,34 @@ pub fn copy_chunk_into<'py>(
     Ok(PyBytes::new(py, &hash.map_err(raise)?))
 }
 
-/// Decodes a segment, header and chunks, that fills `out`; returns what its chunks add to the content
-/// hash, or None where it is not as usual. `predictors` are those of the archive, None for those that
-/// are not decoded here.
+/// Decodes segments of `archive` that follow each other, from number `seq` on, and that fill `out`;
+/// `segments` tell where each begins, how long it is and how long its content. For each, what its
+/// chunks add to the content hash, or None where it is not as usual. `predictors` are those of the
+/// archive, None for those that are not decoded here.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
-pub fn decode_segment_into<'py>(
+pub fn decode_segments_into<'py>(
     py: Python<'py>,
-    segment: Bytes,
+    archive: Bytes,
     mut out: BytesMut,
+    segments: Vec<(usize, usize, usize)>,
     seq: u64,
     predictors: Vec<Option<(String, u32)>>,
     max_chunk_raw: u64,
     memory: u64,
-) -> PyResult<Option<Bound<'py, PyBytes>>> {
-    let (data, out) = apart(&segment, &mut out)?;
+    threads: usize,
+) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+    let (archive, mut out) = apart(&archive, &mut out)?;
+    let outside = || PyValueError::new_err("a segment outside of the archive or the buffer");
+    let mut jobs = Vec::with_capacity(segments.len());
+    for (seq, (begin, length, raw_len)) in (seq..).zip(segments) {
+        let rest = archive.get(begin..).ok_or_else(outside)?;
+        jobs.push(Job {
+            segment: rest.get(..length).ok_or_else(outside)?,
+            seq,
+            out: out.split_off_mut(..raw_len).ok_or_else(outside)?,
+        });
+    }
     let predictors: Vec<_> = predictors
         .into_iter()
         .map(|named| named.and_then(|(id, version)| segment::find(&id, version)))
@@ -145,8 +158,9 @@ pub fn decode_segment_into<'py>(
         max_chunk_raw,
         memory,
     };
-    let digests = py.detach(|| chunks::decode(data, &expected, out));
-    Ok(digests.map(|digests| PyBytes::new(py, &digests)))
+    let digests = py.detach(|| chunks::decode_all(jobs, &expected, threads));
+    let bytes = |digests: Vec<u8>| PyBytes::new(py, &digests);
+    Ok(digests.into_iter().map(|found| found.map(bytes)).collect())
 }
 
 /// For each plane of elements of a kind: bytes that a unit gives to it, how often each byte occurs.

@@ -3,6 +3,8 @@
 //! For predictors that take a moment for a chunk and have no canary. What is not as usual is left to
 //! the container's reader, which says what is wrong and where.
 
+use std::sync::Mutex;
+
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
@@ -209,6 +211,52 @@ pub fn decode(mut segment: &[u8], expected: &Expected<'_>, out: &mut [u8]) -> Op
     data.is_empty().then_some(digests)
 }
 
+/// A segment to decode, and where its content goes.
+pub struct Job<'a> {
+    pub segment: &'a [u8],
+    pub seq: u64,
+    pub out: &'a mut [u8],
+}
+
+/// Decodes segments as [`decode`] does, `threads` at a time; results are in the order of `jobs`.
+/// `expected` holds for all but the segments' numbers.
+pub fn decode_all(
+    jobs: Vec<Job<'_>>,
+    expected: &Expected<'_>,
+    threads: usize,
+) -> Vec<Option<Vec<u8>>> {
+    let decode = |job: Job<'_>| {
+        let expected = Expected {
+            seq: job.seq,
+            ..*expected
+        };
+        decode(job.segment, &expected, job.out)
+    };
+    let threads = threads.min(jobs.len());
+    if threads <= 1 {
+        return jobs.into_iter().map(decode).collect();
+    }
+    let results = Mutex::new(vec![None; jobs.len()]);
+    let waiting = Mutex::new(jobs.into_iter().enumerate());
+    let next = || waiting.lock().ok()?.next();
+    std::thread::scope(|scope| {
+        let work = || {
+            while let Some((number, job)) = next() {
+                let found = decode(job);
+                if let Ok(mut results) = results.lock() {
+                    results[number] = found;
+                }
+            }
+        };
+        for _ in 1..threads {
+            // With fewer threads than asked the work is done all the same.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    results.into_inner().unwrap_or_default()
+}
+
 /// The content of a chunk.
 fn fill(
     kind: u8,
@@ -297,6 +345,20 @@ mod tests {
             }
             assert!(decode(coded.bytes(), &expected, &mut vec![0; len + 1]).is_none());
             let data = coded.bytes();
+            for threads in [1, 2, 5] {
+                let mut outs = vec![vec![0; len]; 7];
+                let jobs = outs.iter_mut().enumerate().map(|(number, out)| Job {
+                    segment: data,
+                    seq: if number == 3 { 1 } else { 300 },
+                    out,
+                });
+                let found = decode_all(jobs.collect(), &expected, threads);
+                for (number, (found, out)) in found.iter().zip(&outs).enumerate() {
+                    assert_eq!(found.is_none(), number == 3);
+                    assert!(number == 3 || found.as_ref() == Some(&coded.digests));
+                    assert!(number == 3 || *out == content);
+                }
+            }
             let step = (data.len() / 300).max(1);
             for at in (0..data.len()).step_by(step) {
                 let mut bad = data.to_vec();
