@@ -25,6 +25,9 @@ pub struct Encoder {
     scratch: Scratch,
 }
 
+/// Bytes of a segment that has no more than a block's own tables.
+const TINY: usize = 4096;
+
 const TOO_MUCH: PredictorError = PredictorError::Usage("more bytes than the segment has");
 
 impl Encoder {
@@ -71,6 +74,13 @@ impl SegmentEncoder for Encoder {
         }
         if settings.delta || effort.mix {
             taken = whole;
+        } else if units.len()
+            <= BLOCK
+                .min(4 * settings.row * kind.unit / kind.elements)
+                .max(TINY)
+        {
+            // Of one block without rows worth the name, its own tables are all that there is to find.
+            return;
         }
         let sample = Sample::take(&kind, units, settings.row, taken, effort.simd);
         let mut model = Model::train(&kind, &sample, units, settings.row, effort, &given);

@@ -9,6 +9,10 @@ use crate::simd::{self, Job, Kernels, Level};
 
 /// Rounds of moving rows or columns to the table that suits them best.
 const ROUNDS: usize = 5;
+/// Rows or columns that tell the classes of all others, at least.
+const FEW: usize = 192;
+/// Symbols that each of these has, at least.
+const LEAST_OF_FEW: usize = 64;
 /// Most counters that histograms of all columns may take.
 const MOST_COUNTERS: usize = 1 << 21;
 /// Symbols of a row or column whose code length, in units of `2^-8` bits, fits 32 bits.
@@ -92,26 +96,30 @@ impl Items {
         for (place, &(_, item)) in order.iter().enumerate() {
             classes[item] = (place * CLASSES / items.len()) as u8;
         }
-        for _ in 0..ROUNDS {
-            let mut lengths = vec![[0; CLASSES]; width];
-            for (class, totals) in self.totals(&classes).iter().enumerate() {
-                let sum = log2(totals.iter().sum::<u32>() + width as u32);
-                for (lengths, &n) in lengths.iter_mut().zip(totals) {
-                    lengths[class] = (sum - log2(n + 1)).min(LONGEST);
-                }
-            }
-            let before = classes.clone();
-            let job = Nearest {
-                items: &self.counts,
-                lengths: &lengths,
-                classes: &mut classes,
-            };
-            simd::run(level, job);
-            let moved = classes.iter().zip(&before).filter(|(a, b)| a != b).count();
-            if moved * 64 < classes.len() {
+        // Some items tell the classes of all.
+        let symbols: u32 = self.counts.iter().sum();
+        let each = symbols as usize / items.len().max(1);
+        let step = (items.len() / FEW).min(each / LEAST_OF_FEW).clamp(1, 8);
+        let few = Self {
+            symbols: self.symbols.clone(),
+            counts: items
+                .iter()
+                .step_by(step)
+                .copied()
+                .flatten()
+                .copied()
+                .collect(),
+        };
+        let mut of_few: Vec<u8> = classes.iter().step_by(step).copied().collect();
+        for _ in 1..ROUNDS {
+            let before = of_few.clone();
+            few.assign(&few.lengths(&of_few), &mut of_few, level);
+            let moved = of_few.iter().zip(&before).filter(|(a, b)| a != b).count();
+            if moved * 64 < of_few.len() {
                 break;
             }
         }
+        self.assign(&few.lengths(&of_few), &mut classes, level);
         // Classes that lost all members go.
         let mut used: Vec<u8> = classes.clone();
         used.sort_unstable();
@@ -131,6 +139,29 @@ impl Items {
             all
         };
         (classes, totals.iter().map(spread).collect(), cost)
+    }
+
+    /// Code lengths of all symbols by the tables of classes of items.
+    fn lengths(&self, classes: &[u8]) -> Vec<[u32; CLASSES]> {
+        let width = self.symbols.len();
+        let mut lengths = vec![[0; CLASSES]; width];
+        for (class, totals) in self.totals(classes).iter().enumerate() {
+            let sum = log2(totals.iter().sum::<u32>() + width as u32);
+            for (lengths, &n) in lengths.iter_mut().zip(totals) {
+                lengths[class] = (sum - log2(n + 1)).min(LONGEST);
+            }
+        }
+        lengths
+    }
+
+    /// Gives each item the class whose code lengths suit it best.
+    fn assign(&self, lengths: &[[u32; CLASSES]], classes: &mut [u8], level: Level) {
+        let job = Nearest {
+            items: &self.counts,
+            lengths,
+            classes,
+        };
+        simd::run(level, job);
     }
 
     fn totals(&self, classes: &[u8]) -> Vec<Vec<u32>> {

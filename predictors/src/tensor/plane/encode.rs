@@ -107,7 +107,7 @@ pub fn encode(
             let counts = rans::histogram(&sample);
             let bits = entropy(&counts) * symbols.len() as u64 / sample.len() as u64;
             let least = usize::try_from(bits / BYTE).unwrap_or(usize::MAX);
-            if least < coded - coded / 256 {
+            if least < coded - coded / 64 {
                 own(symbols, coded, effort, scratch, out, start);
             }
         }
