@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from .errors import CorruptError, TruncatedError
+from .errors import CorruptError
 
 LOW = 2**16
 
@@ -20,7 +20,7 @@ class Bits:
         for i in range(count):
             byte, bit = divmod(self.used, 8)
             if byte >= len(self.data):
-                raise TruncatedError("a table ends too early")
+                raise CorruptError("a table ends too early")
             value |= (self.data[byte] >> bit & 1) << i
             self.used += 1
         return value
@@ -210,7 +210,7 @@ def encode(runs: Sequence[tuple[bytes, Table]], lanes: int) -> bytes:
 def decode(stream: bytes, runs: Sequence[tuple[int, Table]]) -> list[bytes]:
     """The runs, of which lengths and tables are given."""
     if not stream or len(stream) < 1 + 4 * stream[0]:
-        raise TruncatedError("a stream of rANS ends too early")
+        raise CorruptError("a stream of rANS ends too early")
     lanes, at = stream[0], 1 + 4 * stream[0]
     states = [int.from_bytes(stream[i : i + 4], "little") for i in range(1, at, 4)]
     check(lanes <= 64 and all(state >= LOW for state in states) and (len(stream) - at) % 2 == 0)
@@ -231,7 +231,7 @@ def decode(stream: bytes, runs: Sequence[tuple[int, Table]]) -> list[bytes]:
             for lane in step:
                 if states[lane] < LOW:
                     if at == len(stream):
-                        raise TruncatedError("a stream of rANS ends too early")
+                        raise CorruptError("a stream of rANS ends too early")
                     word = int.from_bytes(stream[at : at + 2], "little")
                     states[lane] = states[lane] * LOW + word
                     at += 2

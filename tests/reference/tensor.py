@@ -6,7 +6,7 @@ from itertools import groupby
 
 import zstandard
 
-from .errors import CorruptError, TruncatedError, UnsupportedError
+from .errors import CorruptError, UnsupportedError
 from .rans import Table, decode
 from .tensor_mix import Fine, Scale
 
@@ -63,7 +63,7 @@ class Fields:
 
     def take(self, count: int) -> bytes:
         if count > len(self.data):
-            raise TruncatedError("a chunk of tensor ends too early")
+            raise CorruptError("a chunk of tensor ends too early")
         taken, self.data = self.data[:count], self.data[count:]
         return taken
 
