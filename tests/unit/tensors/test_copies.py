@@ -124,6 +124,16 @@ def test_tied_tensors_are_stored_once(level):
     assert check_coded(io.BytesIO(archive)).raw_bytes == len(TIED)
 
 
+def test_content_that_lies_in_memory():
+    packed = pack(TIED)
+    for data in (TIED, bytearray(TIED), memoryview(TIED)):
+        assert llmzip.compress(data) == packed
+    out = bytearray(len(TIED))
+    for threads in (1, 2):
+        assert decompress_into(packed, out, threads=threads) == len(out)
+        assert out == TIED
+
+
 def test_threads_and_verification_change_nothing():
     made = {pack(TIED, threads=n, verify=v) for n in (1, 2, 5) for v in (True, False)}
     assert len(made) == 1
