@@ -164,25 +164,37 @@ class Needs:
         folders = [bases.beside]
         if bases.given is not None and os.path.isdir(bases.given):
             folders.append(bases.given)
-        for folder in folders:
-            for path in () if folder is None else _candidates(folder, name):
+        for folder in filter(None, folders):
+            last = None
+            for path in _candidates(folder, name):
                 if bases.leads_here(path):
                     continue
                 for archive in _archives(path):
-                    if (archive.footer.content_hash, archive.raw_len) == (
-                        wanted.sha256,
-                        wanted.length,
-                    ):
+                    if not _holds(archive, wanted):
+                        continue
+                    others = [r.sha256 for r in archive.header.metadata.models if r.kind == ARCHIVE]
+                    if not others:
                         return Origin(path, archive, self._limits, bases.inside(path))
-            plain = os.path.join(folder, name) if folder is not None and name else ""
+                    # What it has from others is no help, least of all if that is what is wanted:
+                    # files with equal content have archives with equal hashes.
+                    if wanted.sha256 not in others:
+                        last = last or (path, archive)
+            plain = os.path.join(folder, name)
             # Every chunk that is copied has a check of its own, so that the length will do here.
-            if os.path.isfile(plain) and os.path.getsize(plain) == wanted.length:
+            if name and os.path.isfile(plain) and os.path.getsize(plain) == wanted.length:
                 return Origin(plain, None, self._limits, bases)
+            if last:
+                return Origin(*last, self._limits, bases.inside(last[0]))
         raise ModelError(
             f"tensors are stored in {name + SUFFIX!r} (content hash {wanted.sha256.hex()}): put "
             f"that archive, or {name!r} as it was decompressed, into the same folder, or name its "
             "folder with --base"
         )
+
+
+def _holds(archive: Archive, wanted: ModelRef) -> bool:
+    """Whether the content of `archive` is `wanted`."""
+    return (archive.footer.content_hash, archive.raw_len) == (wanted.sha256, wanted.length)
 
 
 def _candidates(folder: str, name: str) -> Iterator[str]:

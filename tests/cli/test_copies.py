@@ -148,6 +148,19 @@ def test_archives_that_were_decompressed_and_removed(llmzip):
         assert (llmzip.folder / "model" / name).read_bytes() == data
 
 
+def test_equal_files(llmzip):
+    for name in "abc":
+        llmzip.write(f"model/{name}", FILES[FIRST])
+    done = llmzip("-r", "--rm", "model")
+    assert [line.split()[1] for line in done.stderr.decode().splitlines()] == [
+        "model/b.llmz:",
+        "model/c.llmz:",
+    ]
+    assert llmzip("-d", "-r", "--rm", "model").stderr == b""
+    for name in "abc":
+        assert (llmzip.folder / "model" / name).read_bytes() == FILES[FIRST]
+
+
 def test_a_pipe_is_told_where_the_folder_is(llmzip):
     shards(llmzip)
     llmzip("-r", "-q", "model")
