@@ -135,7 +135,9 @@ def for_tensor(level: int, kind: str, row: int) -> Choice:
     return Choice(_named(_TENSOR), _native.tensor_settings(level, kind, row, None))
 
 
-def as_change(own: Choice, kind: str, data: bytes, base: bytes, offset: int) -> Choice | None:
+def as_change(
+    own: Choice, kind: str, data: bytes | memoryview, base: bytes, offset: int
+) -> Choice | None:
     """The choice for coding `data` as a change of `base`, where a sample says that it is smaller.
 
     own: the choice without a base. offset: where in the base file `base` is. What is one byte over
@@ -154,7 +156,7 @@ def as_change(own: Choice, kind: str, data: bytes, base: bytes, offset: int) -> 
     return change if _sampled(change, sample, of) < _sampled(own, sample, None) else None
 
 
-def _sampled(choice: Choice, sample: bytes, base: bytes | None) -> int:
+def _sampled(choice: Choice, sample: bytes | memoryview, base: bytes | None) -> int:
     encoder = new_encoder(choice.predictor, choice.settings, len(sample))
     if base is not None:
         encoder.set_base(base)
@@ -171,6 +173,11 @@ def is_constant(data: bytes) -> bool:
 def counts(ref: PredictorRef) -> bool:
     """Whether `ref` codes by the position in the segment, so that every chunk goes through it."""
     return ref.id == _TENSOR
+
+
+def in_a_moment(choice: Choice) -> bool:
+    """Whether a segment is coded too fast to report on its way: tensors, but for high levels."""
+    return counts(choice.predictor) and choice.settings[0] <= 6
 
 
 def base_offset(ref: PredictorRef, settings: bytes) -> int | None:
