@@ -50,6 +50,26 @@ def tensor_settings(level: int, kind: str, row: int, base: int | None) -> bytes:
 def tensor_histograms(kind: str, data: ReadableBuffer) -> list[tuple[int, list[int]]]:
     """For each plane of whole units of `kind`: a unit's bytes in it, how often each byte occurs."""
 
+def decode_segments_into(
+    archive: ReadableBuffer,
+    out: WriteableBuffer,
+    segments: list[tuple[int, int, int]],
+    seq: int,
+    predictors: list[tuple[str, int] | None],
+    max_chunk_raw: int,
+    memory: int,
+    threads: int,
+) -> list[bytes | None]:
+    """Decodes segments that follow each other, from number `seq` on, and fill `out`; all checks.
+
+    segments: where each begins in `archive`, its bytes, the bytes of its content.
+    predictors: id and version of the archive's, None for those that have to go chunk by chunk.
+    memory: bytes that decoding each may take.
+
+    Returns for each what its chunks add to the content hash, or None where anything is wrong or not
+    as usual. Buffers as for `Decoder.decode_chunk_into`. ValueError where lengths do not fit.
+    """
+
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
 
@@ -63,6 +83,16 @@ class Encoder:
     def write(self, data: ReadableBuffer) -> None: ...
     def finish_chunk(self) -> bytes:
         """The chunk's coded bytes; where they are not shorter, it must be stored as type 3."""
+
+    def encode_segment(
+        self, content: ReadableBuffer, seq: int, number: int, settings: bytes, kept: bool
+    ) -> tuple[bytes, bytes]:
+        """Codes all of a segment's content; for a new encoder of a predictor that is `at_once`.
+
+        number: that of the predictor among the archive's. kept: whether later segments may be
+        copies of it. Returns header and chunks, and what these add to the content hash.
+        `look_ahead` is not to be called before.
+        """
 
     @property
     def coded_so_far(self) -> int:

@@ -22,7 +22,10 @@ def compress(data: Data, level: int | None = None, *, options: Options | None = 
     """
     sink = BytesIO()
     view = memoryview(data).cast("B")
-    write_archive(BytesIO(view), sink, options_for(level, options), total=len(view))
+    # Of bytes it makes no copy.
+    source = BytesIO(data if isinstance(data, bytes) else view)
+    options = options_for(level, options)
+    write_archive(source, sink, options, total=len(view), content=view)
     return sink.getvalue()
 
 

@@ -135,13 +135,15 @@ def for_tensor(level: int, kind: str, row: int) -> Choice:
     return Choice(_named(_TENSOR), _native.tensor_settings(level, kind, row, None))
 
 
-def as_change(own: Choice, kind: str, data: bytes, base: bytes, offset: int) -> Choice | None:
+def as_change(
+    own: Choice, kind: str, data: bytes | memoryview, base: bytes, offset: int
+) -> Choice | None:
     """The choice for coding `data` as a change of `base`, where a sample says that it is smaller.
 
     own: the choice without a base. offset: where in the base file `base` is. What is one byte over
     and over is as small without a base, and can then be read without it.
     """
-    if is_constant(data[:_ANCHOR]) and is_constant(data):
+    if is_constant(data):
         return None
     try:
         row = int.from_bytes(own.settings[3:7], "little")
@@ -154,7 +156,7 @@ def as_change(own: Choice, kind: str, data: bytes, base: bytes, offset: int) -> 
     return change if _sampled(change, sample, of) < _sampled(own, sample, None) else None
 
 
-def _sampled(choice: Choice, sample: bytes, base: bytes | None) -> int:
+def _sampled(choice: Choice, sample: bytes | memoryview, base: bytes | None) -> int:
     encoder = new_encoder(choice.predictor, choice.settings, len(sample))
     if base is not None:
         encoder.set_base(base)
@@ -163,14 +165,21 @@ def _sampled(choice: Choice, sample: bytes, base: bytes | None) -> int:
     return len(encoder.finish_chunk())
 
 
-def is_constant(data: bytes) -> bool:
+def is_constant(data: bytes | memoryview) -> bool:
     """Whether all bytes, of which there is at least one, are the same."""
-    return not data.lstrip(data[:1])
+    first = bytes(data[:1])
+    # The whole is copied only where its start does not settle it.
+    return not bytes(data[:_ANCHOR]).lstrip(first) and not bytes(data).lstrip(first)
 
 
 def counts(ref: PredictorRef) -> bool:
     """Whether `ref` codes by the position in the segment, so that every chunk goes through it."""
     return ref.id == _TENSOR
+
+
+def in_a_moment(choice: Choice) -> bool:
+    """Whether a segment is coded too fast to report on its way: tensors, but for high levels."""
+    return counts(choice.predictor) and choice.settings[0] <= 6
 
 
 def base_offset(ref: PredictorRef, settings: bytes) -> int | None:

@@ -149,7 +149,7 @@ class _Pace:
 
 
 def encode(
-    data: bytes,
+    data: bytes | memoryview,
     choice: route.Choice,
     seq: int,
     index: int,
@@ -163,6 +163,29 @@ def encode(
     base: what it is a change of, where `choice` says so; as long as `data`.
     kept: whether later segments of the archive are copies of it.
     """
+    ref = choice.predictor
+    if route.in_a_moment(choice) and not (
+        len(data) <= container.MAX_CHUNK and route.is_constant(data)
+    ):
+        encoder = route.new_encoder(ref, choice.settings, len(data))
+        if base is not None:
+            encoder.set_base(base)
+        coded, digests = encoder.encode_segment(data, seq, index, choice.settings, kept)
+        tick(len(data), len(coded))
+        return Encoded(coded, len(data), ref, route.memory(choice, len(data)), digests)
+    return _encode_paced(bytes(data), choice, seq, index, tick, base, kept)
+
+
+def _encode_paced(
+    data: bytes,
+    choice: route.Choice,
+    seq: int,
+    index: int,
+    tick: Tick,
+    base: bytes | None,
+    kept: bool,
+) -> Encoded:
+    """Chunk by chunk, with a report every moment."""
     ref = choice.predictor
     pace = _Pace()
     encoder: _native.Encoder | None = None
@@ -427,7 +450,7 @@ def check_output(asked: int, allowed: int) -> None:
 
 def verify(
     encoded: Encoded,
-    content: bytes,
+    content: bytes | memoryview,
     predictors: tuple[PredictorRef, ...],
     tick: Tick = no_tick,
     sources: Sources | None = None,
@@ -437,7 +460,7 @@ def verify(
     limits = Limits(decoder_memory=encoded.memory)
     try:
         for chunk in decode(encoded.data, predictors, limits, None, tick, sources):
-            if content[at : at + len(chunk)] != chunk:
+            if bytes(content[at : at + len(chunk)]) != chunk:
                 raise CorruptError(f"content differs from byte {at:,}")
             at += len(chunk)
     except LlmzError as error:

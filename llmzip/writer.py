@@ -92,7 +92,7 @@ class _Cut(Record):
     """
 
     seq: int
-    content: bytes
+    content: bytes | memoryview
     alone: bool
     piece: Piece
     again: bytes = b""
@@ -194,6 +194,12 @@ class ArchiveEncoder:
         return self._goal - len(self._buffer)
 
     @property
+    def reads(self) -> int:
+        """How many bytes to read at a time: all of a tensor's segment, which is then not copied."""
+        whole = not self._buffer and self._tensor_next(self.wants)
+        return self.wants if whole else min(self.wants, _READ)
+
+    @property
     def _goal(self) -> int:
         """Bytes in the buffer from which on a segment can be cut."""
         if self._plan and self._plan[0].length >= 0:
@@ -201,12 +207,21 @@ class ArchiveEncoder:
         # One byte more than a segment tells whether another one follows.
         return self._size + 1
 
-    def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytes]:
-        """Takes content in; to be iterated to the end."""
+    def feed(self, data: bytes | bytearray | memoryview, *, stays: bool = False) -> Iterator[bytes]:
+        """Takes content in; to be iterated to the end.
+
+        stays: whether nobody writes to `data` before the archive is finished; `bytes` always stay.
+        """
         with self._whole:
             view = memoryview(data).cast("B")
+            stays = stays or isinstance(data, bytes)
             at = 0
             while at < len(view):
+                if stays and not self._buffer and self._tensor_next(len(view) - at):
+                    content = view[at : at + self._goal]
+                    at += len(content)
+                    yield from self._put(content, alone=False)
+                    continue
                 end = at + self.wants
                 self._buffer += view[at:end]
                 at = end
@@ -259,16 +274,24 @@ class ArchiveEncoder:
         # What was not finished by now was broken off.
         self.abort()
 
+    def _tensor_next(self, length: int) -> bool:
+        """Whether `length` bytes hold all of the next segment, which is of a tensor."""
+        return bool(self._plan) and bool(self._plan[0].kind) and length >= self._plan[0].length
+
     def _cut(self, length: int, *, alone: bool) -> Iterator[bytes]:
+        content = bytes(memoryview(self._buffer)[:length])
+        del self._buffer[:length]
+        yield from self._put(content, alone=alone)
+
+    def _put(self, content: bytes | memoryview, *, alone: bool) -> Iterator[bytes]:
+        length = len(content)
         piece = Piece(length)
         if self._plan and self._plan[0].length >= 0:
             piece = self._plan.popleft()
-        content = bytes(memoryview(self._buffer)[:length])
         again = b""
         if piece.copy and not piece.known and self._read:
-            again = self._read(piece.again, len(content))
+            again = self._read(piece.again, length)
         cut = _Cut(self._cuts, content, alone, piece, again)
-        del self._buffer[:length]
         self._cuts += 1
         if cut.seq == 0:
             self._pool = self._start(length if alone else self._size, alone)
@@ -312,9 +335,9 @@ class ArchiveEncoder:
         again = cut.again
         if piece.known and self._folder and len(cut.content) == piece.length:
             again = self._folder.read(piece.known, piece.again, piece.length)
-        if piece.copy and again == cut.content:
+        if piece.copy and again == bytes(cut.content):
             tick = self._meter.tick("compress")
-            encoded = encode_copy(cut.content, piece.copy, cut.seq, tick)
+            encoded = encode_copy(again, piece.copy, cut.seq, tick)
             if self._options.verify:
                 tick = self._meter.tick("verify")
                 verify(encoded, cut.content, self._table, tick, _Given(None, again))
@@ -330,7 +353,7 @@ class ArchiveEncoder:
                 choice, of = (change, of) if change else (choice, None)
         elif piece.small and self._options.predictor is None:
             choice = route.for_small(level)
-        choice = choice or route.choose(cut.content, level, self._options.predictor)
+        choice = choice or route.choose(bytes(cut.content), level, self._options.predictor)
         table = (choice.predictor,) if cut.alone else self._table
         index = table.index(choice.predictor)
         tick = self._meter.tick("compress")
@@ -463,10 +486,12 @@ def write_archive(
     notice: Notice | None = None,
     base: Base | None = None,
     folder: Folder | None = None,
+    content: memoryview | None = None,
 ) -> Summary:
     """Compresses all of `source` into one archive on `sink`; neither has to be seekable.
 
     total: bytes that `source` will give, if known; for `progress` alone.
+    content: what `source` holds, where it lies in memory.
     progress: called from this thread, about ten times a second.
     notice: called with a line where fewer threads are used than asked, to stay within memory.
     base: a file that the content's tensors may be changes of; needed to decode then.
@@ -493,10 +518,15 @@ def write_archive(
     ) as encoder:
         for part in encoder.feed(plan.start):
             write_all(sink, part)
-        while data := read_some(source, min(encoder.wants, _READ)):
-            for part in encoder.feed(data):
+        if content is not None:
+            for part in encoder.feed(content, stays=True):
                 write_all(sink, part)
-            meter.report()
+                meter.report()
+        else:
+            while data := read_some(source, encoder.reads):
+                for part in encoder.feed(data):
+                    write_all(sink, part)
+                meter.report()
         for part in encoder.finish():
             write_all(sink, part)
     meter.report(last=True)

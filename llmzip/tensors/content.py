@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _DAMAGED = "chunks do not add up"
 
+# Content that is decoded in one call, about: between two calls ctrl-C is heard.
+_BATCH = 256 << 20
+
 
 class _Part(Record):
     """Bytes `begin` to `end` of a segment's content, which go to `out`."""
@@ -128,6 +131,60 @@ class Content:
             return []
         parts = list(self._parts(self._random, begin, view))
         threads = min(threads or cores(), len(parts))
+        digests: list[bytes | None] = []
+        at = 0
+        while len(digests) < len(parts):
+            batch = self._batch(parts, len(digests))
+            length = sum(part.end - part.begin for part in batch)
+            digests += self._decode_whole(batch, view[at : at + length], threads)
+            at += length
+            if not batch:
+                digests.append(None)
+                at += len(parts[len(digests) - 1].out)
+        left = [part for part, found in zip(parts, digests, strict=True) if found is None]
+        if not left:
+            return [found or b"" for found in digests]
+        others = iter(self._decode_parts(left, threads))
+        return [next(others) if found is None else found for found in digests]
+
+    @staticmethod
+    def _batch(parts: list[_Part], start: int) -> list[_Part]:
+        """Whole segments of one archive from `start` on, for one call."""
+        batch: list[_Part] = []
+        length = 0
+        for part in parts[start:]:
+            place = part.place
+            if part.end - part.begin < place.raw_len or length > _BATCH:
+                break
+            if batch and place.archive is not batch[0].place.archive:
+                break
+            batch.append(part)
+            length += place.raw_len
+        return batch
+
+    def _decode_whole(
+        self, batch: list[_Part], out: memoryview, threads: int
+    ) -> list[bytes | None]:
+        """What the segments' chunks add to the content hash; None for those left to `_decode`."""
+        if not batch:
+            return []
+        first = batch[0].place
+        metadata = first.archive.header.metadata
+        allowed = self._limits.decoder_memory
+        threads = max(min(threads, allowed // max(metadata.bounds.decoder_memory, 1)), 1)
+        entries = first.archive.entries
+        return _native.decode_segments_into(
+            self._data,
+            out,
+            [(p.place.offset, entries[p.place.seq].length, p.place.raw_len) for p in batch],
+            first.seq,
+            [(ref.id, ref.version) if route.at_once(ref) else None for ref in metadata.predictors],
+            metadata.bounds.max_chunk_raw,
+            allowed // threads,
+            threads,
+        )
+
+    def _decode_parts(self, parts: list[_Part], threads: int) -> list[bytes]:
         if threads > 1:
             most = max(self._memory(part.place) for part in parts)
             threads = min(threads, max(self._limits.decoder_memory // max(most, 1), 1))

@@ -31,8 +31,8 @@ mod native_module {
     use super::hash_128;
     #[pymodule_export]
     use super::segment::{
-        CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, copy_chunk_into, memory,
-        predictors, settings, tensor_histograms, tensor_settings,
+        CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, copy_chunk_into,
+        decode_segments_into, memory, predictors, settings, tensor_histograms, tensor_settings,
     };
 
     #[pymodule_export]

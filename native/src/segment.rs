@@ -1,5 +1,6 @@
 //! One segment, coded chunk by chunk; the classes that `llmzip.segments` wraps.
 
+use llmzip_predictors::chunks::{self, Expected, Job};
 use llmzip_predictors::segment::{self, Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
@@ -119,6 +120,49 @@ pub fn copy_chunk_into<'py>(
     Ok(PyBytes::new(py, &hash.map_err(raise)?))
 }
 
+/// Decodes segments of `archive` that follow each other, from number `seq` on, and that fill `out`;
+/// `segments` tell where each begins, how long it is and how long its content. For each, what its
+/// chunks add to the content hash, or None where it is not as usual. `predictors` are those of the
+/// archive, None for those that are not decoded here.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)]
+pub fn decode_segments_into<'py>(
+    py: Python<'py>,
+    archive: Bytes,
+    mut out: BytesMut,
+    segments: Vec<(usize, usize, usize)>,
+    seq: u64,
+    predictors: Vec<Option<(String, u32)>>,
+    max_chunk_raw: u64,
+    memory: u64,
+    threads: usize,
+) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+    let (archive, mut out) = apart(&archive, &mut out)?;
+    let outside = || PyValueError::new_err("a segment outside of the archive or the buffer");
+    let mut jobs = Vec::with_capacity(segments.len());
+    for (seq, (begin, length, raw_len)) in (seq..).zip(segments) {
+        let rest = archive.get(begin..).ok_or_else(outside)?;
+        jobs.push(Job {
+            segment: rest.get(..length).ok_or_else(outside)?,
+            seq,
+            out: out.split_off_mut(..raw_len).ok_or_else(outside)?,
+        });
+    }
+    let predictors: Vec<_> = predictors
+        .into_iter()
+        .map(|named| named.and_then(|(id, version)| segment::find(&id, version)))
+        .collect();
+    let expected = Expected {
+        seq,
+        predictors: &predictors,
+        max_chunk_raw,
+        memory,
+    };
+    let digests = py.detach(|| chunks::decode_all(jobs, &expected, threads));
+    let bytes = |digests: Vec<u8>| PyBytes::new(py, &digests);
+    Ok(digests.into_iter().map(|found| found.map(bytes)).collect())
+}
+
 /// For each plane of elements of a kind: bytes that a unit gives to it, how often each byte occurs.
 #[pyfunction]
 pub fn tensor_histograms(
@@ -175,6 +219,29 @@ impl Encoder {
     fn finish_chunk<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let coded = py.detach(|| self.0.finish_chunk()).map_err(raise)?;
         Ok(PyBytes::new(py, &coded))
+    }
+
+    /// Codes all of the content of segment `seq`, whose predictor is number `number` of the archive's;
+    /// `kept`: later ones may be copies of it. Returns header and chunks, and what these add to the
+    /// content hash.
+    fn encode_segment<'py>(
+        &mut self,
+        py: Python<'py>,
+        content: Bytes,
+        seq: u64,
+        number: u64,
+        settings: &[u8],
+        kept: bool,
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let content = content.as_slice();
+        let coded = py
+            .detach(|| {
+                self.0.look_ahead(content);
+                chunks::encode(&mut *self.0, content, seq, number, settings, kept)
+            })
+            .map_err(raise)?;
+        let digests = PyBytes::new(py, &coded.digests);
+        Ok((PyBytes::new(py, coded.bytes()), digests))
     }
 
     /// Coded bytes of the open chunk so far, for progress.

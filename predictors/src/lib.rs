@@ -3,6 +3,7 @@
 //! The registry in [`segment`] lists every predictor with its id and version; the container names
 //! them by that. Depends on `llmzip-coders` alone and opens no file.
 
+pub mod chunks;
 pub mod cm;
 pub mod segment;
 pub mod simd;

@@ -67,6 +67,16 @@ pub trait SegmentEncoder: Send + Sync {
     /// [`PredictorError::Usage`] when the predictor cannot end a chunk here.
     fn finish_chunk(&mut self) -> Result<Vec<u8>, PredictorError>;
 
+    /// Codes `data` as a whole chunk, where none is open, and appends its coded bytes to `out`.
+    ///
+    /// # Errors
+    /// As those of `write` and `finish_chunk`.
+    fn encode_chunk(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), PredictorError> {
+        self.write(data)?;
+        out.extend_from_slice(&self.finish_chunk()?);
+        Ok(())
+    }
+
     /// Coded bytes of the open chunk so far, for progress; 0 where that is not known.
     fn coded_so_far(&self) -> u64 {
         0

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy import uint64 as u64
 
-from .cm_basics import LOW_32, compiled, counter, share, stretched, updated, zeros
+from .cm_basics import GOLDEN, LOW_32, SPREAD, compiled, counter, share, stretched, updated, zeros
 from .cm_history import Past, back, tail
 from .cm_plans import Plan
 
@@ -83,11 +83,11 @@ def find_match(past: Past, s: Matches, model: int) -> None:
             m.length = 1 if m.misses < 4 else 0
         m.pointer += 1
     if seen >= m.shortest:
-        h = u64(0)
-        for d in range(m.shortest, 0, -1):
-            h = ((h + back(past, d) + u64(1)) * u64(0x2F0B4C47)) & LOW_32
-            h = h ^ (h >> u64(15))
-        entry = np.int64(h & u64(2**18 - 1))
+        b = u64(0)
+        for d in range(m.shortest, 8, -1):
+            b = b << u64(8) | back(past, d)
+        a = tail(past.values[0], min(m.shortest, 8))
+        entry = np.int64((a * GOLDEN + b * SPREAD) >> u64(46))
         candidate = s.positions[model, entry]
         s.positions[model, entry] = seen
         if candidate > 0 and (m.length == 0 or (m.misses > 0 and m.length < 16)):

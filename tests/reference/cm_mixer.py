@@ -50,7 +50,7 @@ def initial_weights(plan: plans.Plan) -> list[int]:
         *[2**27, 0] * len(plan.lengths),
         *[0] * (n if plan.runs else 0),
         *[2**26] * (2 * PIXELS if plan.pixels else 0),
-        *[ONE * 21 // (8 * n)] * n,
+        *[min(ONE * 21 // (8 * n), ONE)] * n,
         *[0] * (n if plan.distances else 0),
     ]
 
@@ -125,14 +125,14 @@ def error(estimate: int, bit: int, rates: np.ndarray, layer: int, uses: int) -> 
     """8.9: `err` of a vector that has been trained `uses` times."""
     rate = rates[layer, 0] + rates[layer, 1] // (1 + min(uses >> rates[layer, 2], 255))
     err = (bit << 16) - (squash(estimate) >> 16)
-    return clamp((err * rate) >> 10, 65535)
+    return clamp((err * rate) >> 11, 32767)
 
 
 @compiled
 def train(inputs: np.ndarray, weights: np.ndarray, vector: int, err: int) -> None:
     """8.9: trains a vector."""
     for i in range(len(inputs)):
-        moved = weights[vector, i] + ((inputs[i] * err + 8) >> 4)
+        moved = weights[vector, i] + ((inputs[i] * err) >> 3)
         weights[vector, i] = clamp(moved, WEIGHT_LIMIT)
 
 

@@ -73,13 +73,12 @@ TEXT = [
     *plain(COLUMN, WORD_PREVIOUS),
 ]
 BINARY = [
-    *orders(1, 2, 3, 6),
+    *orders(1, 2, 6),
     *placed(ABOVE, A4, 1),
     *placed(ABOVE, A12, 0),
     *placed(ABOVE, A3, 2),
     *masked(0xFFFF00),
     *orders(8),
-    *numbered(TREND, 1),
 ]
 EXECUTABLE = [
     *orders(1, 2, 3, 4, 6),
@@ -88,7 +87,7 @@ EXECUTABLE = [
     *masked(0xFF00FF00),
     distant(PHASE, (4,), 0),
 ]
-BILEVEL = [*orders(1, 2), *placed(ABOVE, A2, 1)]
+BILEVEL = placed(ABOVE, A3, 1)
 RICH_TEXT = [
     *orders(0, 1, 2, 3, 4, 5, 6, 7, 8),
     *plain(WORD, WORD_PREVIOUS, WORD_SKIP, WORD_TWO, WORD_ABOVE),
@@ -158,7 +157,7 @@ def plan_of(level: int, class_: int) -> Plan:
         pixels=pixels,
         table_bits=(22, 23, 24, 26, 27, 28)[level - 3],
         distances=rich,
-        lengths=(5, 7, 12) if rich else (5, 12),
+        lengths=(5, 7, 12) if rich else (12,) if pixels else (5, 12),
         runs=level == 8,
         selectors=(RICH_PIXELS if pixels else RICH) if rich else (LEAN_PIXELS if pixels else LEAN),
         rates=((200, 4000, 6), (60, 1000, 7)) if rich else ((400, 4000, 6), (150, 1000, 7)),

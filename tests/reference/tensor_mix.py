@@ -50,9 +50,9 @@ class Vectors:
         uses = self.uses.get(chosen, 0)
         rate = floor + extra // (1 + min(uses >> shift, 255))
         error = (bit << 16) - (squash(estimate) >> 16)
-        error = clamp((error * rate) >> 10, -65535, 65535)
+        error = clamp((error * rate) >> 11, -32767, 32767)
         weights = [
-            w + ((x * error + 8) >> 4) for x, w in zip(inputs, self.weights[chosen], strict=True)
+            w + ((x * error) >> 3) for x, w in zip(inputs, self.weights[chosen], strict=True)
         ]
         if max(weights) > WEIGHT_LIMIT or min(weights) < -WEIGHT_LIMIT:
             weights = [clamp(w, -WEIGHT_LIMIT, WEIGHT_LIMIT) for w in weights]

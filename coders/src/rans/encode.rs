@@ -18,6 +18,42 @@ pub struct EncodeTable {
     /// Slots of a small table, by symbol and place within it, and a value more, so that any two
     /// bytes can be read as four; empty where slots are in order.
     pub(super) slots: Box<[u16]>,
+    /// Of a small table whose symbols differ in their lower six bits.
+    pub(super) compact: Option<Box<Compact>>,
+}
+
+/// The entries of up to 64 symbols by the lower six bits of each, for look-up in registers.
+#[derive(Debug, Clone)]
+#[repr(C, align(64))]
+pub(super) struct Compact {
+    /// The symbol, or another one with other lower bits where there is none.
+    pub symbols: [u8; BUCKETS],
+    pub reciprocals: [u32; BUCKETS],
+    /// Frequency, and from bit 16 on the frequencies of all symbols before.
+    pub rest: [u32; BUCKETS],
+}
+
+impl Compact {
+    fn new(entries: &[Entry; 256]) -> Option<Box<Self>> {
+        let mut compact = Self {
+            symbols: std::array::from_fn(|i| i as u8 ^ 1),
+            reciprocals: [0; BUCKETS],
+            rest: [0; BUCKETS],
+        };
+        for (symbol, entry) in (0..=255_u8).zip(entries) {
+            if entry.frequency == 0 {
+                continue;
+            }
+            let i = usize::from(symbol) % BUCKETS;
+            if compact.rest[i] != 0 {
+                return None;
+            }
+            compact.symbols[i] = symbol;
+            compact.reciprocals[i] = entry.reciprocal;
+            compact.rest[i] = u32::from(entry.frequency) | u32::from(entry.start) << 16;
+        }
+        Some(Box::new(compact))
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,11 +83,17 @@ impl From<&Table> for EncodeTable {
         } else {
             Box::default()
         };
+        let compact = if slots.is_empty() {
+            None
+        } else {
+            Compact::new(&entries)
+        };
         Self {
             bits: table.bits(),
             symbols: table.symbols(),
             entries,
             slots,
+            compact,
         }
     }
 }
@@ -85,45 +127,100 @@ pub struct Run<'a> {
     pub table: &'a EncodeTable,
 }
 
-/// One stream of all `runs`, each of which starts at the first lane.
-///
-/// # Panics
-/// When a table lacks a symbol of its run.
-#[must_use]
-pub fn encode(runs: &[Run<'_>], level: Level) -> Vec<u8> {
-    for run in runs.iter().filter(|run| run.table.symbols == 1) {
-        for &symbol in run.symbols {
-            assert!(run.table.entries[usize::from(symbol)].frequency > 0);
+/// Writes streams one after the other, in memory that it keeps.
+#[derive(Debug, Clone, Default)]
+pub struct Encoder {
+    words: Vec<u16>,
+}
+
+/// A stream that was coded and is not written yet.
+#[derive(Debug)]
+pub struct Stream<'a> {
+    states: [u32; LANES],
+    lanes: usize,
+    words: &'a [u16],
+}
+
+impl Encoder {
+    /// One stream of all `runs`, each of which starts at the first lane.
+    ///
+    /// # Panics
+    /// When a table lacks a symbol of its run.
+    pub fn encode(&mut self, runs: &[Run<'_>], level: Level) -> Stream<'_> {
+        for run in runs.iter().filter(|run| run.table.symbols == 1) {
+            for &symbol in run.symbols {
+                assert!(run.table.entries[usize::from(symbol)].frequency > 0);
+            }
+        }
+        let coded = || {
+            runs.iter()
+                .filter(|run| run.table.symbols > 1 && !run.symbols.is_empty())
+        };
+        let longest = coded().map(|run| run.symbols.len()).max().unwrap_or(0);
+        let total: usize = coded().map(|run| run.symbols.len()).sum();
+        let lanes = (total / SYMBOLS_PER_LANE).clamp(1, LANES).min(longest);
+
+        let mut states = [LOW; LANES];
+        // No symbol takes more than a word; those of the last step come first.
+        if self.words.len() < total {
+            self.words.resize(total, 0);
+        }
+        let words = &mut self.words[..total];
+        let mut left = total;
+        for run in coded().rev() {
+            left = simd::encode(
+                level,
+                run.table,
+                simd::Encode {
+                    states: &mut states,
+                    lanes,
+                    symbols: run.symbols,
+                    words: &mut words[..left],
+                },
+            );
+        }
+        Stream {
+            states,
+            lanes,
+            words: &words[left..],
         }
     }
-    let coded = || {
-        runs.iter()
-            .filter(|run| run.table.symbols > 1 && !run.symbols.is_empty())
-    };
-    let longest = coded().map(|run| run.symbols.len()).max().unwrap_or(0);
-    let total: usize = coded().map(|run| run.symbols.len()).sum();
-    let lanes = (total / SYMBOLS_PER_LANE).clamp(1, LANES).min(longest);
+}
 
-    let mut states = [LOW; LANES];
-    // No symbol takes more than a word; those of the last step come first.
-    let mut words = vec![0_u16; total];
-    let mut left = total;
-    for run in coded().collect::<Vec<_>>().into_iter().rev() {
-        left = simd::encode(
-            level,
-            run.table,
-            simd::Encode {
-                states: &mut states,
-                lanes,
-                symbols: run.symbols,
-                words: &mut words[..left],
-            },
-        );
+impl Stream<'_> {
+    /// Bytes of the stream.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a stream has its number of lanes"
+    )]
+    pub fn len(&self) -> usize {
+        1 + 4 * self.lanes + 2 * self.words.len()
     }
-    let words = &words[left..];
-    let mut out = Vec::with_capacity(1 + 4 * lanes + 2 * words.len());
-    out.push(lanes as u8);
-    out.extend(states[..lanes].iter().flat_map(|state| state.to_le_bytes()));
-    out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+
+    /// Appends the stream.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.push(self.lanes as u8);
+        for state in &self.states[..self.lanes] {
+            out.extend_from_slice(&state.to_le_bytes());
+        }
+        let start = out.len();
+        out.resize(start + 2 * self.words.len(), 0);
+        for (bytes, word) in out[start..].as_chunks_mut().0.iter_mut().zip(self.words) {
+            *bytes = word.to_le_bytes();
+        }
+    }
+}
+
+/// One stream of all `runs`, as [`Encoder::encode`] makes it.
+///
+/// # Panics
+/// As there.
+#[must_use]
+pub fn encode(runs: &[Run<'_>], level: Level) -> Vec<u8> {
+    let mut encoder = Encoder::default();
+    let stream = encoder.encode(runs, level);
+    let mut out = Vec::with_capacity(stream.len());
+    stream.write(&mut out);
     out
 }

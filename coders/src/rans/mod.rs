@@ -20,7 +20,7 @@ mod simd;
 mod table;
 
 pub use decode::{DecodeTable, Decoder};
-pub use encode::{EncodeTable, Run, encode};
+pub use encode::{EncodeTable, Encoder, Run, Stream, encode};
 pub use histogram::histogram;
 pub use table::Table;
 

@@ -99,6 +99,13 @@ impl Table {
         if lacking { u64::MAX } else { total >> 8 }
     }
 
+    /// Bits that a byte takes, times 2^8; `None` for one that does not occur.
+    #[must_use]
+    pub fn length(&self, byte: u8) -> Option<u32> {
+        let i = usize::from(byte);
+        (self.frequencies[i] > 0).then(|| self.prices[i] >> 8)
+    }
+
     /// How many different bytes occur, 1 to 256.
     #[must_use]
     pub fn symbols(&self) -> usize {

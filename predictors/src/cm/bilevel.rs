@@ -9,13 +9,17 @@ use super::tables::Tables;
 const TEMPLATES: usize = 8;
 const LOG_SIZE: u32 = 18;
 
+/// First value of an adaptive probability. Kept joined to it by an exclusive or, probabilities start
+/// as zeros, so that memory that is never used is never touched.
+const FIRST: u32 = counter::counter(1 << 21, 0);
+
 pub struct Bilevel {
     stride: usize,
     /// The last 64 pixels of the current row, the latest at bit 0, and of the four rows above, where the
     /// pixel straight above the next one is at bit 7.
     rows: [u64; 5],
-    tables: Vec<u32>,
-    states: Vec<u8>,
+    /// Adaptive probability and bit history of each context.
+    tables: Vec<[u32; 2]>,
     maps: Vec<u32>,
     at: [usize; TEMPLATES],
     near: usize,
@@ -27,8 +31,7 @@ impl Bilevel {
         Self {
             stride,
             rows: [0; 5],
-            tables: vec![counter::counter(1 << 21, 0); TEMPLATES << LOG_SIZE],
-            states: vec![0; TEMPLATES << LOG_SIZE],
+            tables: vec![[0; 2]; TEMPLATES << LOG_SIZE],
             maps: map.repeat(TEMPLATES),
             at: [0; TEMPLATES],
             near: 0,
@@ -89,9 +92,8 @@ impl Bilevel {
             let hash = (context + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - LOG_SIZE);
             let at = i << LOG_SIZE | hash as usize;
             self.at[i] = at;
-            let p = self.tables[at];
-            inputs[2 * i] = tables.stretch(counter::p12(p));
-            let state = self.states[at];
+            let [p, state] = self.tables[at];
+            inputs[2 * i] = tables.stretch(counter::p12(p ^ FIRST));
             let seen = -i32::from(state != 0);
             inputs[2 * i + 1] =
                 tables.stretch(counter::p12(self.maps[i * 256 + state as usize])) & seen;
@@ -111,10 +113,12 @@ impl Bilevel {
     #[inline(always)]
     pub fn update(&mut self, tables: &Tables, bit: u32) {
         for (i, &at) in self.at.iter().enumerate() {
-            counter::update(tables, &mut self.tables[at], bit, 255);
-            let state = &mut self.states[at];
+            let [p, state] = &mut self.tables[at];
+            let mut new = *p ^ FIRST;
+            counter::update(tables, &mut new, bit, 255);
+            *p = new ^ FIRST;
             counter::update(tables, &mut self.maps[i * 256 + *state as usize], bit, 255);
-            *state = tables.next(*state, bit);
+            *state = u32::from(tables.next(*state as u8, bit));
         }
     }
 }

@@ -111,15 +111,17 @@ fn find_stride(data: &[u8]) -> usize {
         .unwrap_or(0)
 }
 
-/// Mostly white or black bytes, and rows that differ from those above by few bits.
+/// Mostly white or black bytes; in the others few changes from pixel to pixel, as bytes that are numbers
+/// have more, and few bits that differ from the row above.
 fn is_bilevel(data: &[u8], stride: usize) -> bool {
     let plain = data.iter().filter(|&&b| b == 0 || b == 255).count();
-    let (mut edges, mut flips) = (0_u32, 0_u32);
+    let (mut edges, mut flips, mut changes) = (0_u32, 0_u32, 0_u32);
     for i in stride..data.len() {
         if data[i] != 0 && data[i] != 255 {
             edges += 1;
             flips += (data[i] ^ data[i - stride]).count_ones();
+            changes += ((data[i] ^ data[i] >> 1) & 0x7f).count_ones();
         }
     }
-    plain * 2 > data.len() && edges > 0 && flips < 3 * edges
+    plain * 2 > data.len() && edges > 0 && flips < 3 * edges && changes * 2 < 5 * edges
 }

@@ -35,6 +35,17 @@ pub struct History {
     open: Vec<u8>,
 }
 
+/// A [`History`] as it was one byte before, but for what only the high levels ask for.
+#[derive(Clone, Copy)]
+pub struct Mark {
+    last8: u64,
+    word: u64,
+    previous: [u64; 3],
+    word_start: usize,
+    line_start: usize,
+    line_above: usize,
+}
+
 fn class(byte: u8) -> u64 {
     match byte {
         b'a'..=b'z' => 1,
@@ -105,6 +116,35 @@ impl History {
             self.line_above = self.line_start;
             self.line_start = self.bytes.len();
         }
+    }
+
+    /// Whether a byte can be taken back.
+    pub fn can_undo(&self) -> bool {
+        !self.rich
+    }
+
+    /// What [`History::undo`] needs to take the next byte back.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            last8: self.last8,
+            word: self.word,
+            previous: self.previous,
+            word_start: self.word_start,
+            line_start: self.line_start,
+            line_above: self.line_above,
+        }
+    }
+
+    /// Takes back the byte that was pushed after `mark`.
+    pub fn undo(&mut self, mark: Mark) {
+        debug_assert!(self.can_undo());
+        self.bytes.pop();
+        self.last8 = mark.last8;
+        self.word = mark.word;
+        self.previous = mark.previous;
+        self.word_start = mark.word_start;
+        self.line_start = mark.line_start;
+        self.line_above = mark.line_above;
     }
 
     /// What only the high levels ask for.

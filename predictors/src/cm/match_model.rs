@@ -9,11 +9,16 @@ use crate::simd::prefetch;
 
 const LENGTHS: usize = 32;
 const MISSES: usize = 4;
+/// Most bytes that a new match is verified for.
+const LONGEST: usize = 400;
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+const SPREAD: u64 = 0x6a09_e667_f3bc_c909;
 
 pub struct MatchModel {
     min_len: usize,
     positions: Vec<u32>,
-    mask: u32,
+    /// From a hash of 64 bits to a place in the table.
+    shift: u32,
     /// Entry of the current context.
     slot: usize,
     pointer: usize,
@@ -38,6 +43,41 @@ fn class(length: usize) -> usize {
     }
 }
 
+/// The `count` (at most 8) bytes that end `back` bytes before the end, as a number, the latest lowest.
+#[inline(always)]
+fn number(history: &[u8], back: usize, count: usize) -> u64 {
+    let end = history.len() - back.min(history.len());
+    if let Some((_, &bytes)) = history[..end].split_last_chunk::<8>() {
+        return match count {
+            0 => 0,
+            _ => u64::from_be_bytes(bytes) & (u64::MAX >> (64 - 8 * count)),
+        };
+    }
+    let bytes = &history[end.saturating_sub(count)..end];
+    bytes.iter().fold(0, |n, &byte| n << 8 | u64::from(byte))
+}
+
+/// How many bytes at their ends two slices share, at least up to [`LONGEST`].
+#[inline(always)]
+fn common_suffix(mut a: &[u8], mut b: &[u8]) -> usize {
+    let mut run = 0;
+    while let (Some((left, &x)), Some((right, &y))) =
+        (a.split_last_chunk::<8>(), b.split_last_chunk::<8>())
+    {
+        let apart = u64::from_be_bytes(x) ^ u64::from_be_bytes(y);
+        if apart != 0 {
+            return run + apart.trailing_zeros() as usize / 8;
+        }
+        run += 8;
+        if run >= LONGEST {
+            return run;
+        }
+        (a, b) = (left, right);
+    }
+    let pairs = a.iter().rev().zip(b.iter().rev());
+    run + pairs.take_while(|(x, y)| x == y).count()
+}
+
 impl MatchModel {
     /// Looks for contexts of `min_len` bytes in a table of `2^log_entries` positions.
     pub fn new(min_len: usize, log_entries: u32) -> Self {
@@ -50,7 +90,7 @@ impl MatchModel {
         Self {
             min_len,
             positions: vec![0; 1 << log_entries],
-            mask: (1 << log_entries) - 1,
+            shift: 64 - log_entries,
             slot: 0,
             pointer: 0,
             length: 0,
@@ -62,17 +102,25 @@ impl MatchModel {
     }
 
     /// Looks ahead for [`MatchModel::byte`], which follows.
+    #[inline(always)]
     pub fn prepare(&mut self, history: &[u8]) {
-        if let Some(context) = history.len().checked_sub(self.min_len) {
-            let mut hash = 0_u32;
-            for &byte in &history[context..] {
-                hash = hash
-                    .wrapping_add(u32::from(byte) + 1)
-                    .wrapping_mul(0x2f0b_4c47);
-                hash ^= hash >> 15;
-            }
-            self.slot = (hash & self.mask) as usize;
+        if history.len() >= self.min_len {
+            let (near, far) = (self.min_len.min(8), self.min_len.saturating_sub(8));
+            let hash = number(history, 0, near)
+                .wrapping_mul(GOLDEN)
+                .wrapping_add(number(history, 8, far).wrapping_mul(SPREAD));
+            self.slot = (hash >> self.shift) as usize;
             prefetch(&self.positions, self.slot);
+        }
+    }
+
+    /// Asks for the bytes that [`MatchModel::byte`] will compare, once [`MatchModel::prepare`] knows
+    /// the entry.
+    #[inline(always)]
+    pub fn fetch(&self, history: &[u8]) {
+        if self.length == 0 {
+            let candidate = self.positions[self.slot] as usize;
+            prefetch(history, candidate.saturating_sub(1));
         }
     }
 
@@ -96,13 +144,7 @@ impl MatchModel {
             let candidate = *entry as usize;
             *entry = n as u32;
             if candidate > 0 && (self.length == 0 || (self.misses > 0 && self.length < 16)) {
-                let run = history[..candidate]
-                    .iter()
-                    .rev()
-                    .zip(history.iter().rev())
-                    .take(400)
-                    .take_while(|(a, b)| a == b)
-                    .count();
+                let run = common_suffix(&history[..candidate], history).min(LONGEST);
                 if run >= self.min_len && run > self.length {
                     self.length = run;
                     self.pointer = candidate;

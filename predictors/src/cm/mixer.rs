@@ -5,9 +5,8 @@
 //! those estimates with a vector of each of its two tables and takes the mean. After Mahoney's paq8
 //! and Mattern, "Mixing Strategies in Data Compression" (2012).
 
-use super::tables::{STRETCH_MAX, Tables};
-use crate::simd::scalar::{product, trained};
-use crate::simd::{Kernels, LANES};
+use super::tables::Tables;
+use crate::simd::{ESTIMATE_LANES, ESTIMATES, Kernels, LANES};
 
 /// One in the fixed point of weights, which reach to 1.75.
 pub const ONE: i32 = 1 << 30;
@@ -52,14 +51,8 @@ impl Rates {
         let step = usize::from((*uses >> self.shift) as u8);
         *uses += u32::from(*uses < self.last);
         let error = (bit << 16) as i32 - p16;
-        ((error * self.steps[step]) >> 10).clamp(-65535, 65535)
+        ((error * self.steps[step]) >> 11).clamp(-32767, 32767)
     }
-}
-
-/// A sum of products as a stretch value.
-#[inline(always)]
-fn stretch_of(sum: i32) -> i32 {
-    (sum >> 5).clamp(-STRETCH_MAX, STRETCH_MAX)
 }
 
 /// An input that comes from outside: a language model's or a circuit's bit probability.
@@ -71,44 +64,6 @@ pub struct External {
     pub rate_shift: u32,
     /// Contexts of a table of weight vectors that this input's own selector picks from, 0 for none.
     pub selector: usize,
-}
-
-/// One table of the second layer.
-#[derive(Clone)]
-struct Final<const S: usize> {
-    weights: Vec<[i32; S]>,
-    rates: Rates,
-    chosen: usize,
-    probability: i32,
-}
-
-impl<const S: usize> Final<S> {
-    fn new(contexts: usize, rate: Rate) -> Self {
-        Self {
-            weights: vec![[ONE / S as i32; S]; contexts],
-            rates: Rates::new(contexts, rate),
-            chosen: 0,
-            probability: 0,
-        }
-    }
-
-    #[inline(always)]
-    fn mix(&mut self, tables: &Tables, estimates: &[i32; S], context: usize) -> i32 {
-        self.chosen = context;
-        let products = estimates.iter().zip(&self.weights[context]);
-        let sum = products.fold(0_i32, |sum, (&x, &w)| sum.wrapping_add(product(x, w)));
-        let result = stretch_of(sum);
-        self.probability = (tables.squash(result) >> 16) as i32;
-        result
-    }
-
-    #[inline(always)]
-    fn update(&mut self, estimates: &[i32; S], bit: u32) {
-        let error = self.rates.error(self.chosen, self.probability, bit);
-        for (weight, &estimate) in self.weights[self.chosen].iter_mut().zip(estimates) {
-            *weight = trained(*weight, estimate, error);
-        }
-    }
 }
 
 /// A mixer with `S` tables of weight vectors in its first layer and two in its second.
@@ -126,10 +81,43 @@ pub(crate) struct Mixer<const S: usize> {
     /// Vector of each table, and where it starts.
     chosen: [usize; S],
     selected: [usize; S],
-    estimates: [i32; S],
+    estimates: [i32; ESTIMATES],
     probabilities: [i32; S],
     errors: [i32; S],
-    finals: [Final<S>; 2],
+    second: Second,
+}
+
+/// The second layer: weight vectors of its two tables, each as long as whole groups of estimates.
+#[derive(Clone)]
+struct Second {
+    weights: Vec<i32>,
+    lanes: usize,
+    rates: Rates,
+    bases: [usize; 2],
+    chosen: [usize; 2],
+    probabilities: [i32; 2],
+}
+
+impl Second {
+    /// For `tables` estimates, with these numbers of contexts.
+    fn new(tables: usize, contexts: [usize; 2], rate: Rate) -> Self {
+        let lanes = tables.next_multiple_of(ESTIMATE_LANES);
+        let mut vector = vec![0; lanes];
+        vector[..tables].fill(ONE / tables as i32);
+        let vectors = contexts[0] + contexts[1];
+        Self {
+            weights: vector.repeat(vectors),
+            lanes,
+            rates: Rates::new(vectors, rate),
+            bases: [0, contexts[0]],
+            chosen: [0; 2],
+            probabilities: [0; 2],
+        }
+    }
+
+    fn starts(&self) -> [usize; 2] {
+        self.chosen.map(|vector| vector * self.lanes)
+    }
 }
 
 /// `n` inputs with the zeros that fill the last vector.
@@ -166,9 +154,9 @@ impl<const S: usize> Mixer<S> {
             chosen: bases,
             selected: bases.map(|vector| vector * initial.len()),
             probabilities: [0; S],
-            estimates: [0; S],
+            estimates: [0; ESTIMATES],
             bases,
-            finals: finals.map(|contexts| Final::new(contexts, rates[1])),
+            second: Second::new(S, finals, rates[1]),
             errors: [0; S],
         }
     }
@@ -184,12 +172,16 @@ impl<const S: usize> Mixer<S> {
     /// Mixes; returns the stretch value of the result.
     #[inline(always)]
     pub fn mix<K: Kernels>(&mut self, tables: &Tables, final_contexts: [usize; 2]) -> i32 {
-        self.estimates = K::dot(&self.inputs, &self.weights, &self.selected).map(stretch_of);
-        self.probabilities = self.estimates.map(|x| (tables.squash(x) >> 16) as i32);
-        let [a, b] = &mut self.finals;
-        let a = a.mix(tables, &self.estimates, final_contexts[0]);
-        let b = b.mix(tables, &self.estimates, final_contexts[1]);
-        (a + b) >> 1
+        let estimates = &mut self.estimates;
+        K::dot(&self.inputs, &self.weights, &self.selected, estimates);
+        let p16 = |stretch| (tables.squash(stretch) >> 16) as i32;
+        self.probabilities = std::array::from_fn(|table| p16(estimates[table]));
+        let second = &mut self.second;
+        second.chosen = std::array::from_fn(|table| second.bases[table] + final_contexts[table]);
+        let (lanes, starts) = (second.lanes, second.starts());
+        let results = K::blend(estimates, lanes, &second.weights, &starts);
+        second.probabilities = results.map(p16);
+        (results[0] + results[1]) >> 1
     }
 
     #[inline(always)]
@@ -207,8 +199,13 @@ impl<const S: usize> Mixer<S> {
             self.errors[table] = self.rates.error(vector, p16, bit);
         }
         K::train(inputs, &mut self.weights, &self.selected, &self.errors);
-        for last in &mut self.finals {
-            last.update(&self.estimates, bit);
-        }
+        let second = &mut self.second;
+        let errors = std::array::from_fn(|table| {
+            let p16 = second.probabilities[table];
+            second.rates.error(second.chosen[table], p16, bit)
+        });
+        let (lanes, starts) = (second.lanes, second.starts());
+        let weights = &mut second.weights;
+        K::train_blend(&self.estimates, lanes, weights, &starts, &errors);
     }
 }

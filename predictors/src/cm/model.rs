@@ -5,7 +5,7 @@ use super::bilevel::Bilevel;
 use super::context::{hash16, nibble_hash};
 use super::counter;
 use super::hash_table::HashTable;
-use super::history::History;
+use super::history::{History, Mark};
 use super::match_model::MatchModel;
 use super::mixer::{External, Mixer, ONE, padded};
 use super::plan::Plan;
@@ -49,6 +49,10 @@ pub struct Model<const S: usize, const A: usize> {
     /// Bits of the current byte behind a leading one, 1..=255.
     partial: u32,
     bit_position: u32,
+    /// Whether the model guesses: not where something reads the history while a byte lasts.
+    guesses: bool,
+    /// The history before the byte that it was guessed to go on with, see [`Model::guess`].
+    guessed: Option<Mark>,
 }
 
 /// First counters of a map over bit histories: what the counts say, adapted fast.
@@ -80,7 +84,8 @@ impl<const S: usize, const A: usize> Model<S, A> {
         let mut initial = vec![0; block + if plan.distance { padded(n) } else { 0 }];
         // A good outside predictor starts in the lead: it loses if others start as its equals.
         let parts = if externals.is_empty() { 8 } else { 64 };
-        initial[..n].fill((i64::from(ONE) * 21 / (parts * n as i64)) as i32);
+        let share = i64::from(ONE) * 21 / (parts * n as i64);
+        initial[..n].fill(share.min(i64::from(ONE)) as i32);
         initial[n + 1..n + 1 + matches]
             .iter_mut()
             .step_by(2)
@@ -130,10 +135,13 @@ impl<const S: usize, const A: usize> Model<S, A> {
             curves,
             apms: curves.map(|(curve, _)| Apm::new(tables, curve.contexts(), CURVE_RATE)),
             apm_bases: [0; A],
-            plan,
             partial: 1,
             bit_position: 0,
+            guesses: !plan.bilevel && !plan.distance,
+            guessed: None,
+            plan,
         };
+        model.look_ahead();
         model.byte_boundary();
         Ok(model)
     }
@@ -144,7 +152,30 @@ impl<const S: usize, const A: usize> Model<S, A> {
         self.external[index] = (i32::from(stretch).max(-32767), selector);
     }
 
-    fn byte_boundary(&mut self) {
+    /// Goes on as if the last bit of the byte were `bit`, so that the memory the next byte needs is
+    /// on its way while that bit is coded; [`Model::push`] takes it back where it comes otherwise.
+    #[inline(never)]
+    fn guess(&mut self, bit: u32) {
+        self.guessed = Some(self.history.mark());
+        self.history.push((self.partial << 1 | bit) as u8);
+        self.look_ahead();
+    }
+
+    /// Takes up the byte that came.
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        if let Some(mark) = self.guessed.take() {
+            if self.history.last8 as u8 == byte {
+                return;
+            }
+            self.history.undo(mark);
+        }
+        self.history.push(byte);
+        self.look_ahead();
+    }
+
+    /// Finds where the memory is that the next byte needs, and asks for it.
+    fn look_ahead(&mut self) {
         for matcher in &mut self.matchers {
             matcher.prepare(&self.history.bytes);
         }
@@ -163,6 +194,12 @@ impl<const S: usize, const A: usize> Model<S, A> {
             };
             apm.prefetch(*base ^ 1);
         }
+        for matcher in &self.matchers {
+            matcher.fetch(&self.history.bytes);
+        }
+    }
+
+    fn byte_boundary(&mut self) {
         if let Some(runs) = &mut self.runs {
             runs.byte(self.history.last8 as u8, &self.hashes);
         }
@@ -256,6 +293,9 @@ impl<const S: usize, const A: usize> Model<S, A> {
             let refined = self.apms[curve].refine(stretch, self.apm_bases[curve] ^ partial);
             sum += u64::from(refined) * u64::from(self.curves[curve].1);
         }
+        if self.bit_position == 7 && self.guesses {
+            self.guess(u32::from(stretch > 0));
+        }
         ((sum >> 3) as u32).max(1)
     }
 
@@ -318,7 +358,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
         self.bit_position += 1;
         match self.bit_position {
             8 => {
-                self.history.push(self.partial as u8);
+                self.push(self.partial as u8);
                 self.partial = 1;
                 self.bit_position = 0;
                 self.byte_boundary();

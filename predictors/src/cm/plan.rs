@@ -52,14 +52,12 @@ const TEXT: &[Context] = &[
 const BINARY: &[Context] = &[
     Order(1),
     Order(2),
-    Order(3),
     Order(6),
     Above(&[(1, 0), (1, 1), (1, 2), (1, 3)], 1),
     Above(&[(1, 0), (2, 0)], 0),
     Above(&[(1, 0), (1, -1), (1, 1)], 2),
     Masked(0xffff00),
     Order(8),
-    Trend(1),
 ];
 
 /// Ordered as [`TEXT`].
@@ -76,7 +74,7 @@ const EXECUTABLE: &[Context] = &[
     Back(&[4], 0, true),
 ];
 
-const BILEVEL: &[Context] = &[Order(1), Order(2), Above(&[(1, 0), (1, 1)], 1)];
+const BILEVEL: &[Context] = &[Above(&[(1, 0), (1, -1), (1, 1)], 1)];
 
 const RICH_TEXT: &[Context] = &[
     Order(0),
@@ -259,14 +257,13 @@ impl Plan {
             Class::Text => &TEXT[..TEXT.len() - left_out],
             _ if bilevel => BILEVEL,
             Class::Executable => &EXECUTABLE[..EXECUTABLE.len() - left_out * 5 / 3],
-            _ if level < 6 => &BINARY[..BINARY.len() - 2 - left_out],
-            _ => BINARY,
+            _ => &BINARY[..BINARY.len() - left_out],
         };
         Self {
             contexts,
             selectors: if bilevel { LEAN_BILEVEL } else { LEAN },
             curves: &[(Curve::Order2, 6)],
-            match_lengths: &[5, 12],
+            match_lengths: if bilevel { &[12] } else { &[5, 12] },
             distance: false,
             runs: false,
             bilevel,

@@ -4,8 +4,10 @@ use std::arch::x86_64::*;
 
 use super::group::Group;
 use super::scalar::WEIGHT_LIMIT;
-use super::{Job, Kernels, Level, check_vectors, direct};
-use crate::cm::tables::Tables;
+use super::{
+    ESTIMATE_LANES, ESTIMATES, Job, Kernels, Level, check_estimates, check_vectors, direct,
+};
+use crate::cm::tables::{STRETCH_MAX, Tables};
 
 pub fn enter<J: Job>(job: J) -> J::Output {
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
@@ -24,8 +26,13 @@ pub struct Avx2;
 // Safety of every call below: `Avx2` is reached through `enter` alone, which checks the features.
 impl Kernels for Avx2 {
     #[inline(always)]
-    fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S] {
-        unsafe { dot(inputs, weights, starts) }
+    fn dot<const S: usize>(
+        inputs: &[i32],
+        weights: &[i32],
+        starts: &[usize; S],
+        estimates: &mut [i32; ESTIMATES],
+    ) {
+        unsafe { dot(inputs, weights, starts, estimates) }
     }
 
     #[inline(always)]
@@ -36,6 +43,27 @@ impl Kernels for Avx2 {
         errors: &[i32; S],
     ) {
         unsafe { train(inputs, weights, starts, errors) }
+    }
+
+    #[inline(always)]
+    fn blend(
+        estimates: &[i32; ESTIMATES],
+        lanes: usize,
+        weights: &[i32],
+        starts: &[usize; 2],
+    ) -> [i32; 2] {
+        unsafe { blend(estimates, lanes, weights, starts) }
+    }
+
+    #[inline(always)]
+    fn train_blend(
+        estimates: &[i32; ESTIMATES],
+        lanes: usize,
+        weights: &mut [i32],
+        starts: &[usize; 2],
+        errors: &[i32; 2],
+    ) {
+        unsafe { train_blend(estimates, lanes, weights, starts, errors) }
     }
 
     #[inline(always)]
@@ -57,7 +85,12 @@ impl Kernels for Avx2 {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S] {
+fn dot<const S: usize>(
+    inputs: &[i32],
+    weights: &[i32],
+    starts: &[usize; S],
+    estimates: &mut [i32; ESTIMATES],
+) {
     check_vectors(inputs, weights, starts);
     let mut sums = [_mm256_setzero_si256(); S];
     let mut i = 0;
@@ -73,14 +106,22 @@ fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> 
         }
         i += 8;
     }
-    totals(sums)
+    totals(sums, estimates);
 }
 
-/// Sums of the lanes of each, wrapping.
+/// Stretch values of sums of products.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub fn totals<const S: usize>(sums: [__m256i; S]) -> [i32; S] {
-    let mut out = [0; S];
+fn stretch_of(sums: __m128i) -> __m128i {
+    let (least, most) = (_mm_set1_epi32(-STRETCH_MAX), _mm_set1_epi32(STRETCH_MAX));
+    _mm_min_epi32(_mm_max_epi32(_mm_srai_epi32::<5>(sums), least), most)
+}
+
+/// Sums of the lanes of each, wrapping, as stretch values.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn totals<const S: usize>(sums: [__m256i; S], estimates: &mut [i32; ESTIMATES]) {
+    const { assert!(S <= ESTIMATES) };
     for start in (0..S).step_by(4) {
         let sum = |k: usize| match sums.get(start + k) {
             Some(&sum) => sum,
@@ -93,13 +134,67 @@ pub fn totals<const S: usize>(sums: [__m256i; S]) -> [i32; S] {
             _mm256_castsi256_si128(four),
             _mm256_extracti128_si256::<1>(four),
         );
-        let mut four = [0_i32; 4];
-        // Safety: an array of four values.
-        unsafe { _mm_storeu_si128(four.as_mut_ptr().cast(), _mm_add_epi32(low, high)) };
-        let count = (S - start).min(4);
-        out[start..start + count].copy_from_slice(&four[..count]);
+        let four = stretch_of(_mm_add_epi32(low, high));
+        // Safety: `start` is below `S` and a multiple of four, so four values follow.
+        unsafe { _mm_storeu_si128(estimates.as_mut_ptr().add(start).cast(), four) };
     }
-    out
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn blend(
+    estimates: &[i32; ESTIMATES],
+    lanes: usize,
+    weights: &[i32],
+    starts: &[usize; 2],
+) -> [i32; 2] {
+    check_estimates(lanes, weights, starts);
+    let mut sums = [_mm_setzero_si128(); 2];
+    let mut i = 0;
+    while i < lanes {
+        // Safety: `check_estimates` saw that this many values follow.
+        let x = unsafe { _mm_loadu_si128(estimates.as_ptr().add(i).cast()) };
+        for (sum, &start) in sums.iter_mut().zip(starts) {
+            // Safety: as above.
+            let w = unsafe { _mm_loadu_si128(weights.as_ptr().add(start + i).cast()) };
+            let products = _mm_madd_epi16(x, _mm_srli_epi32::<16>(w));
+            *sum = _mm_add_epi32(*sum, _mm_srai_epi32::<9>(products));
+        }
+        i += ESTIMATE_LANES;
+    }
+    let pairs = _mm_hadd_epi32(sums[0], sums[1]);
+    let both = stretch_of(_mm_hadd_epi32(pairs, pairs));
+    [_mm_cvtsi128_si32(both), _mm_extract_epi32::<1>(both)]
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn train_blend(
+    estimates: &[i32; ESTIMATES],
+    lanes: usize,
+    weights: &mut [i32],
+    starts: &[usize; 2],
+    errors: &[i32; 2],
+) {
+    check_estimates(lanes, weights, starts);
+    let (least, most) = (_mm_set1_epi32(-WEIGHT_LIMIT), _mm_set1_epi32(WEIGHT_LIMIT));
+    let mut i = 0;
+    while i < lanes {
+        // Safety: `check_estimates` saw that this many values follow.
+        let x = unsafe { _mm_loadu_si128(estimates.as_ptr().add(i).cast()) };
+        for (&start, &error) in starts.iter().zip(errors) {
+            // Safety: as above.
+            unsafe {
+                let place = weights.as_mut_ptr().add(start + i);
+                let step = _mm_madd_epi16(x, _mm_set1_epi32(error & 0xffff));
+                let old = _mm_loadu_si128(place.cast());
+                let new = _mm_add_epi32(old, _mm_srai_epi32::<3>(step));
+                let new = _mm_min_epi32(_mm_max_epi32(new, least), most);
+                _mm_storeu_si128(place.cast(), new);
+            }
+        }
+        i += ESTIMATE_LANES;
+    }
 }
 
 #[inline]
@@ -114,12 +209,12 @@ fn train<const S: usize>(
     if *errors == [0; S] {
         return;
     }
-    let half = _mm256_set1_epi32(8);
     let (least, most) = (
         _mm256_set1_epi32(-WEIGHT_LIMIT),
         _mm256_set1_epi32(WEIGHT_LIMIT),
     );
-    let errors = errors.map(|error| _mm256_set1_epi32(error));
+    // The error faces the input's lower half, zero its sign bits.
+    let errors = errors.map(|error| _mm256_set1_epi32(error & 0xffff));
     let mut i = 0;
     while i < inputs.len() {
         // Safety: `check_vectors` saw that this many values follow.
@@ -128,10 +223,10 @@ fn train<const S: usize>(
             // Safety: as above.
             unsafe {
                 let place = weights.as_mut_ptr().add(start + i);
-                let step = _mm256_add_epi32(_mm256_mullo_epi32(x, error), half);
+                let step = _mm256_madd_epi16(x, error);
                 let new = _mm256_add_epi32(
                     _mm256_loadu_si256(place.cast()),
-                    _mm256_srai_epi32::<4>(step),
+                    _mm256_srai_epi32::<3>(step),
                 );
                 let new = _mm256_min_epi32(_mm256_max_epi32(new, least), most);
                 _mm256_storeu_si256(place.cast(), new);

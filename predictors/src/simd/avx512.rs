@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::group::Group;
 use super::scalar::WEIGHT_LIMIT;
-use super::{Job, Kernels, Level, avx2, check_vectors, direct};
+use super::{ESTIMATES, Job, Kernels, Level, avx2, check_vectors, direct};
 use crate::cm::tables::Tables;
 
 pub fn enter<J: Job>(job: J) -> J::Output {
@@ -24,8 +24,13 @@ pub struct Avx512;
 // Safety of every call below: `Avx512` is reached through `enter` alone, which checks the features.
 impl Kernels for Avx512 {
     #[inline(always)]
-    fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S] {
-        unsafe { dot(inputs, weights, starts) }
+    fn dot<const S: usize>(
+        inputs: &[i32],
+        weights: &[i32],
+        starts: &[usize; S],
+        estimates: &mut [i32; ESTIMATES],
+    ) {
+        unsafe { dot(inputs, weights, starts, estimates) }
     }
 
     #[inline(always)]
@@ -36,6 +41,27 @@ impl Kernels for Avx512 {
         errors: &[i32; S],
     ) {
         unsafe { train(inputs, weights, starts, errors) }
+    }
+
+    #[inline(always)]
+    fn blend(
+        estimates: &[i32; ESTIMATES],
+        lanes: usize,
+        weights: &[i32],
+        starts: &[usize; 2],
+    ) -> [i32; 2] {
+        unsafe { avx2::blend(estimates, lanes, weights, starts) }
+    }
+
+    #[inline(always)]
+    fn train_blend(
+        estimates: &[i32; ESTIMATES],
+        lanes: usize,
+        weights: &mut [i32],
+        starts: &[usize; 2],
+        errors: &[i32; 2],
+    ) {
+        unsafe { avx2::train_blend(estimates, lanes, weights, starts, errors) }
     }
 
     #[inline(always)]
@@ -55,15 +81,32 @@ impl Kernels for Avx512 {
     }
 }
 
+/// Sixteen values, in two halves: a load wider than the stores just before it would wait for them.
+///
+/// # Safety
+/// Sixteen values must follow `from`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S] {
+unsafe fn recent(from: *const i32) -> __m512i {
+    // Safety: by the caller.
+    let [low, high] = unsafe { [from, from.add(8)].map(|half| _mm256_loadu_si256(half.cast())) };
+    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn dot<const S: usize>(
+    inputs: &[i32],
+    weights: &[i32],
+    starts: &[usize; S],
+    estimates: &mut [i32; ESTIMATES],
+) {
     check_vectors(inputs, weights, starts);
     let mut sums = [_mm512_setzero_si512(); S];
     let mut i = 0;
     while i < inputs.len() {
         // Safety: `check_vectors` saw that this many values follow.
-        let x = unsafe { _mm512_loadu_si512(inputs.as_ptr().add(i).cast()) };
+        let x = unsafe { recent(inputs.as_ptr().add(i)) };
         for (sum, &start) in sums.iter_mut().zip(starts) {
             // Safety: as above.
             let w = unsafe { _mm512_loadu_si512(weights.as_ptr().add(start + i).cast()) };
@@ -77,7 +120,7 @@ fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> 
         let high = _mm512_extracti64x4_epi64::<1>(sum);
         _mm256_add_epi32(_mm512_castsi512_si256(sum), high)
     });
-    avx2::totals(halves)
+    avx2::totals(halves, estimates);
 }
 
 #[inline]
@@ -92,12 +135,12 @@ fn train<const S: usize>(
     if *errors == [0; S] {
         return;
     }
-    let half = _mm512_set1_epi32(8);
     let (least, most) = (
         _mm512_set1_epi32(-WEIGHT_LIMIT),
         _mm512_set1_epi32(WEIGHT_LIMIT),
     );
-    let errors = errors.map(|error| _mm512_set1_epi32(error));
+    // The error faces the input's lower half, zero its sign bits.
+    let errors = errors.map(|error| _mm512_set1_epi32(error & 0xffff));
     let mut i = 0;
     while i < inputs.len() {
         // Safety: `check_vectors` saw that this many values follow.
@@ -106,10 +149,10 @@ fn train<const S: usize>(
             // Safety: as above.
             unsafe {
                 let place = weights.as_mut_ptr().add(start + i);
-                let step = _mm512_add_epi32(_mm512_mullo_epi32(x, error), half);
+                let step = _mm512_madd_epi16(x, error);
                 let new = _mm512_add_epi32(
                     _mm512_loadu_si512(place.cast()),
-                    _mm512_srai_epi32::<4>(step),
+                    _mm512_srai_epi32::<3>(step),
                 );
                 let new = _mm512_min_epi32(_mm512_max_epi32(new, least), most);
                 _mm512_storeu_si512(place.cast(), new);

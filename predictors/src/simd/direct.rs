@@ -7,7 +7,8 @@ use std::arch::x86_64::*;
 use super::group::{GROUP, Group};
 use crate::cm::tables::Tables;
 
-/// Takes up the history and the counter of a context, and the stretched probability.
+/// Takes up the history and the counter of a context, and the stretched probability: zero for an
+/// empty history, and for no other, as the table has no zero.
 #[inline(always)]
 fn look_up(
     tables: &Tables,
@@ -20,7 +21,8 @@ fn look_up(
     let entry = group.maps[i][usize::from(state)];
     group.states[i] = state;
     group.counters[i] = entry;
-    stretched[i] = tables.stretch(entry >> 20);
+    let stretch = tables.stretch(entry >> 20);
+    stretched[i] = if state == 0 { 0 } else { stretch };
 }
 
 /// Writes the counter of a context back and moves its bit history on.
@@ -55,11 +57,10 @@ pub fn context_inputs(
         }
         // Safety: every pointer is that of an array of eight values.
         unsafe {
-            let states = _mm256_cvtepu8_epi32(_mm_loadl_epi64(group.states.as_ptr().cast()));
-            let empty = _mm256_cmpeq_epi32(states, _mm256_setzero_si256());
+            let new = _mm256_loadu_si256(stretched.as_ptr().cast());
+            // Taken from the values at hand: loading the eight states just stored would wait.
+            let empty = _mm256_cmpeq_epi32(new, _mm256_setzero_si256());
             seen += 8 - _mm256_movemask_ps(_mm256_castsi256_ps(empty)).count_ones();
-            let stretched = _mm256_loadu_si256(stretched.as_ptr().cast());
-            let new = _mm256_andnot_si256(empty, stretched);
             // Inputs behind the contexts are of others.
             let own = _mm256_loadu_si256(group.own.as_ptr().cast());
             let old = _mm256_andnot_si256(own, _mm256_loadu_si256(out.as_ptr().cast()));
@@ -76,28 +77,28 @@ pub fn context_inputs(
     seen as usize
 }
 
+/// `tables.reciprocal` of counts up to 1023: the division rounds to nearest, which for numbers this
+/// small never reaches the next integer, so that cutting off the fraction gives the exact quotient.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn shares(counts: __m256i) -> __m256i {
+    let twice = _mm256_add_epi32(counts, counts);
+    let divisor = _mm256_cvtepi32_ps(_mm256_add_epi32(twice, _mm256_set1_epi32(3)));
+    _mm256_cvttps_epi32(_mm256_div_ps(_mm256_set1_ps(8192.0), divisor))
+}
+
 #[inline]
 #[target_feature(enable = "avx2")]
 pub fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, limit: u32) {
     let target = _mm256_set1_epi32((bit << 22) as i32 - bit as i32);
     let limit = _mm256_set1_epi32(limit as i32);
     for group in groups {
-        let share = |i: usize| tables.reciprocal[group.counters[i] as usize & 1023];
-        let shares = _mm256_setr_epi32(
-            share(0),
-            share(1),
-            share(2),
-            share(3),
-            share(4),
-            share(5),
-            share(6),
-            share(7),
-        );
         // Safety: every pointer is that of an array of eight values.
         unsafe {
             let entry = _mm256_loadu_si256(group.counters.as_ptr().cast());
             let count = _mm256_and_si256(entry, _mm256_set1_epi32(1023));
             let p = _mm256_srli_epi32::<10>(entry);
+            let shares = shares(count);
             let error = _mm256_srai_epi32::<4>(_mm256_sub_epi32(target, p));
             let step = _mm256_srai_epi32::<8>(_mm256_mullo_epi32(error, shares));
             let p = _mm256_slli_epi32::<10>(_mm256_add_epi32(p, step));
@@ -113,6 +114,35 @@ pub fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u
             for i in 0..group.count.min(GROUP) {
                 write_back(tables, group, node, i, bit);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_those_of_the_table() {
+        #[target_feature(enable = "avx2")]
+        fn eight(counts: [i32; 8]) -> [i32; 8] {
+            let mut out = [0; 8];
+            // Safety: both are arrays of eight values.
+            unsafe {
+                let counts = _mm256_loadu_si256(counts.as_ptr().cast());
+                _mm256_storeu_si256(out.as_mut_ptr().cast(), shares(counts));
+            }
+            out
+        }
+        if !crate::simd::Level::Avx2.detected() {
+            eprintln!("skipped: this CPU has no AVX2");
+            return;
+        }
+        for start in (0..1024).step_by(8) {
+            let counts = std::array::from_fn(|i| start + i as i32);
+            // Safety: the feature was detected.
+            let shares = unsafe { eight(counts) };
+            assert_eq!(shares, counts.map(|n| Tables::get().reciprocal[n as usize]));
         }
     }
 }

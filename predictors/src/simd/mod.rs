@@ -27,19 +27,48 @@ use group::Group;
 /// Mixer inputs and weights come in multiples of this, so that no kernel has a tail there.
 pub(crate) const LANES: usize = 16;
 
+/// Most estimates of a mixer's first layer.
+pub(crate) const ESTIMATES: usize = 16;
+
+/// Estimates come in groups of this: lanes behind the last are zeros.
+pub(crate) const ESTIMATE_LANES: usize = 4;
+
 /// What the context mixer computes for every bit; `scalar` defines each.
 pub trait Kernels: Copy {
     /// For each vector, which starts at `starts[k]` in `weights` and is as long as `inputs`, the
-    /// sum over inputs of `(input * (weight >> 16)) >> 9`, in 32-bit wrapping arithmetic.
-    fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S];
+    /// sum over inputs of `(input * (weight >> 16)) >> 9`, in 32-bit wrapping arithmetic, as a stretch
+    /// value (`scalar::stretch_of`) to `estimates[k]`; the lanes from `S` to the end of its group become 0.
+    fn dot<const S: usize>(
+        inputs: &[i32],
+        weights: &[i32],
+        starts: &[usize; S],
+        estimates: &mut [i32; ESTIMATES],
+    );
 
-    /// Moves each weight of each vector by `(input * errors[k] + 8) >> 4`, kept within
+    /// Moves each weight of each vector by `(input * errors[k]) >> 3`, kept within
     /// `±scalar::WEIGHT_LIMIT`. Vectors do not overlap.
     fn train<const S: usize>(
         inputs: &[i32],
         weights: &mut [i32],
         starts: &[usize; S],
         errors: &[i32; S],
+    );
+
+    /// As `dot`, of the first `lanes` estimates (whole `ESTIMATE_LANES`) with two vectors of as many weights.
+    fn blend(
+        estimates: &[i32; ESTIMATES],
+        lanes: usize,
+        weights: &[i32],
+        starts: &[usize; 2],
+    ) -> [i32; 2];
+
+    /// As `train`, of the two vectors of `blend`.
+    fn train_blend(
+        estimates: &[i32; ESTIMATES],
+        lanes: usize,
+        weights: &mut [i32],
+        starts: &[usize; 2],
+        errors: &[i32; 2],
     );
 
     /// Writes two mixer inputs for each context at node `node` (1..=15): to `inputs`, whose other
@@ -66,6 +95,17 @@ fn check_vectors(inputs: &[i32], weights: &[i32], starts: &[usize]) {
         inputs.len().is_multiple_of(LANES)
             && inputs.len() <= weights.len()
             && last <= weights.len() - inputs.len()
+    );
+}
+
+/// As [`check_vectors`], of the second layer.
+#[inline(always)]
+fn check_estimates(lanes: usize, weights: &[i32], starts: &[usize; 2]) {
+    assert!(
+        lanes.is_multiple_of(ESTIMATE_LANES)
+            && lanes <= ESTIMATES
+            && lanes <= weights.len()
+            && starts[0].max(starts[1]) <= weights.len() - lanes
     );
 }
 

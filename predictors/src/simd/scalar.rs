@@ -1,9 +1,9 @@
 //! The definition of every kernel, in plain integer arithmetic.
 
-use super::Kernels;
 use super::group::{GROUP, Group};
+use super::{ESTIMATE_LANES, ESTIMATES, Kernels};
 use crate::cm::counter;
-use crate::cm::tables::Tables;
+use crate::cm::tables::{STRETCH_MAX, Tables};
 
 /// Weights stay within this, so that one step of training cannot overflow.
 pub const WEIGHT_LIMIT: i32 = i32::MAX - (1 << 28);
@@ -14,10 +14,22 @@ pub fn product(input: i32, weight: i32) -> i32 {
     (input * (weight >> 16)) >> 9
 }
 
+/// A sum of products as a stretch value.
+#[inline(always)]
+pub fn stretch_of(sum: i32) -> i32 {
+    (sum >> 5).clamp(-STRETCH_MAX, STRETCH_MAX)
+}
+
+/// The sum of products of inputs and one vector of weights, wrapping, as a stretch value.
+fn weighted(inputs: &[i32], weights: &[i32]) -> i32 {
+    let products = inputs.iter().zip(weights).map(|(&x, &w)| product(x, w));
+    stretch_of(products.fold(0, i32::wrapping_add))
+}
+
 /// A weight after one step of training.
 #[inline(always)]
 pub fn trained(weight: i32, input: i32, error: i32) -> i32 {
-    (weight + ((input * error + 8) >> 4)).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+    (weight + ((input * error) >> 3)).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -26,17 +38,19 @@ pub struct Scalar;
 impl Kernels for Scalar {
     /// Inputs are in `-32767..=32767`.
     #[inline]
-    fn dot<const S: usize>(inputs: &[i32], weights: &[i32], starts: &[usize; S]) -> [i32; S] {
-        starts.map(|start| {
-            let vector = &weights[start..start + inputs.len()];
-            inputs
-                .iter()
-                .zip(vector)
-                .fold(0_i32, |sum, (&x, &w)| sum.wrapping_add(product(x, w)))
-        })
+    fn dot<const S: usize>(
+        inputs: &[i32],
+        weights: &[i32],
+        starts: &[usize; S],
+        estimates: &mut [i32; ESTIMATES],
+    ) {
+        for (estimate, &start) in estimates.iter_mut().zip(starts) {
+            *estimate = weighted(inputs, &weights[start..start + inputs.len()]);
+        }
+        estimates[S..S.next_multiple_of(ESTIMATE_LANES)].fill(0);
     }
 
-    /// Errors are in `-65535..=65535`, inputs in `-32767..=32767`.
+    /// Errors and inputs are in `-32767..=32767`.
     #[inline]
     fn train<const S: usize>(
         inputs: &[i32],
@@ -49,6 +63,27 @@ impl Kernels for Scalar {
                 *w = trained(*w, x, error);
             }
         }
+    }
+
+    #[inline]
+    fn blend(
+        estimates: &[i32; ESTIMATES],
+        lanes: usize,
+        weights: &[i32],
+        starts: &[usize; 2],
+    ) -> [i32; 2] {
+        starts.map(|start| weighted(&estimates[..lanes], &weights[start..start + lanes]))
+    }
+
+    #[inline]
+    fn train_blend(
+        estimates: &[i32; ESTIMATES],
+        lanes: usize,
+        weights: &mut [i32],
+        starts: &[usize; 2],
+        errors: &[i32; 2],
+    ) {
+        Self::train(&estimates[..lanes], weights, starts, errors);
     }
 
     #[inline]

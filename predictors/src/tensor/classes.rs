@@ -6,27 +6,22 @@ pub const CLASSES: usize = 16;
 /// Class of every column of a row of symbols.
 pub struct Columns {
     classes: Vec<u8>,
+    /// Columns of each class.
+    members: [usize; CLASSES],
 }
 
-/// Where the symbols of a piece of the plane go when they are grouped by class.
-struct Layout {
-    /// Length of each class's run; runs lie one after the other.
-    runs: [usize; CLASSES],
-    /// For each column, counted from the piece's first, where its next symbol lies.
-    cursors: Vec<u32>,
-    /// What a cursor moves by from row to row: columns of its class.
-    strides: Vec<u32>,
+fn count(classes: &[u8]) -> [usize; CLASSES] {
+    let counts = llmzip_coders::rans::histogram(classes);
+    std::array::from_fn(|class| counts[class] as usize)
 }
 
 impl Columns {
     /// `classes` are below [`CLASSES`], one for each symbol of a row.
     pub fn new(classes: Vec<u8>) -> Self {
-        Self { classes }
-    }
-
-    /// Symbols of a row.
-    pub fn row(&self) -> usize {
-        self.classes.len()
+        Self {
+            members: count(&classes),
+            classes,
+        }
     }
 
     /// Class of every column.
@@ -34,67 +29,67 @@ impl Columns {
         &self.classes
     }
 
-    fn layout(&self, first: usize, len: usize) -> Layout {
-        let row = self.row();
-        let turned = || {
-            let (before, from) = self.classes.split_at(first);
-            from.iter().chain(before).map(|&class| usize::from(class))
-        };
-        let mut members = [0_usize; CLASSES];
-        let mut rest = [0_usize; CLASSES];
-        for (column, class) in turned().enumerate() {
-            members[class] += 1;
-            rest[class] += usize::from(column < len % row);
-        }
-        let runs: [usize; CLASSES] =
-            std::array::from_fn(|class| members[class] * (len / row) + rest[class]);
-        let mut next = [0_u32; CLASSES];
-        for class in 1..CLASSES {
-            next[class] = next[class - 1] + runs[class - 1] as u32;
-        }
-        let mut cursors = Vec::with_capacity(row);
-        let mut strides = Vec::with_capacity(row);
-        for class in turned() {
-            cursors.push(next[class]);
-            strides.push(members[class] as u32);
-            next[class] += 1;
-        }
-        Layout {
-            runs,
-            cursors,
-            strides,
-        }
+    /// Classes of a piece of `len` symbols that starts in column `first`, row by row.
+    fn rows(&self, first: usize, len: usize) -> impl Iterator<Item = &[u8]> {
+        let mut at = first;
+        pieces(self.classes.len(), first, len).map(move |piece| {
+            let row = &self.classes[at..at + piece];
+            at = 0;
+            row
+        })
     }
 
     /// Length of each class's run in a piece of `len` symbols that starts in column `first`.
     pub fn runs(&self, first: usize, len: usize) -> [usize; CLASSES] {
-        self.layout(first, len).runs
+        let mut runs = [0; CLASSES];
+        for row in self.rows(first, len) {
+            let members = if row.len() == self.classes.len() {
+                self.members
+            } else {
+                count(row)
+            };
+            for (run, members) in runs.iter_mut().zip(members) {
+                *run += members;
+            }
+        }
+        runs
     }
 
     /// Puts `symbols`, the first of which is in column `first`, in the order of their classes;
     /// returns the runs' lengths.
     pub fn group(&self, first: usize, symbols: &[u8], grouped: &mut [u8]) -> [usize; CLASSES] {
-        let mut layout = self.layout(first, symbols.len());
-        for row in symbols.chunks(self.row()) {
-            for ((&symbol, cursor), &stride) in
-                row.iter().zip(&mut layout.cursors).zip(&layout.strides)
-            {
-                grouped[*cursor as usize] = symbol;
-                *cursor = cursor.wrapping_add(stride);
+        let runs = self.runs(first, symbols.len());
+        let mut next = starts(&runs);
+        let mut rest = symbols;
+        for classes in self.rows(first, symbols.len()) {
+            let (row, after) = rest.split_at(classes.len());
+            rest = after;
+            for (&symbol, &class) in row.iter().zip(classes) {
+                let next = &mut next[usize::from(class) % CLASSES];
+                grouped[*next] = symbol;
+                *next += 1;
             }
         }
-        layout.runs
+        runs
     }
 
-    /// The inverse of [`Columns::group`].
-    pub fn ungroup(&self, first: usize, grouped: &[u8], symbols: &mut [u8]) {
-        let mut layout = self.layout(first, symbols.len());
-        for row in symbols.chunks_mut(self.row()) {
-            for ((symbol, cursor), &stride) in
-                row.iter_mut().zip(&mut layout.cursors).zip(&layout.strides)
-            {
-                *symbol = grouped[*cursor as usize];
-                *cursor = cursor.wrapping_add(stride);
+    /// The inverse of [`Columns::group`]; `runs` are the runs' lengths.
+    pub fn ungroup(
+        &self,
+        first: usize,
+        runs: &[usize; CLASSES],
+        grouped: &[u8],
+        symbols: &mut [u8],
+    ) {
+        let mut next = starts(runs);
+        let mut rest = symbols;
+        for classes in self.rows(first, grouped.len()) {
+            let (row, after) = rest.split_at_mut(classes.len());
+            rest = after;
+            for (symbol, &class) in row.iter_mut().zip(classes) {
+                let next = &mut next[usize::from(class) % CLASSES];
+                *symbol = grouped[*next];
+                *next += 1;
             }
         }
     }
@@ -176,7 +171,7 @@ mod tests {
                     .collect();
                 assert_eq!(grouped[..runs[0]], zeros);
                 let mut back = vec![0; len];
-                columns.ungroup(first, &grouped, &mut back);
+                columns.ungroup(first, &runs, &grouped, &mut back);
                 assert_eq!(back, symbols);
             }
         }

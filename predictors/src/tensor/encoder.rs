@@ -3,7 +3,8 @@
 use super::delta;
 use super::mix::{Mix, try_plane};
 use super::model::{Model, row_symbols, write_varint};
-use super::plane::{self, Place, mixes_of, model_of};
+use super::plane::{self, Place, Scratch, mixes_of, model_of};
+use super::sample::Sample;
 use super::settings::{BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, checked_base, place};
 use super::split::split;
 use crate::segment::{PredictorError, SegmentEncoder};
@@ -19,7 +20,15 @@ pub struct Encoder {
     /// Of the planes that are mixed, as after the last chunk that was kept.
     mixes: Vec<Option<Mix>>,
     base: Vec<u8>,
+    /// Of a block.
+    planes: Vec<Vec<u8>>,
+    scratch: Scratch,
 }
+
+/// Bytes of a segment that has no more than a block's own tables.
+const TINY: usize = 4096;
+
+const TOO_MUCH: PredictorError = PredictorError::Usage("more bytes than the segment has");
 
 impl Encoder {
     pub fn new(settings: Settings, raw_len: u64) -> Self {
@@ -32,6 +41,8 @@ impl Encoder {
             unsent: Vec::new(),
             mixes: Vec::new(),
             base: Vec::new(),
+            planes: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 }
@@ -45,22 +56,35 @@ impl SegmentEncoder for Encoder {
     fn look_ahead(&mut self, segment: &[u8]) {
         let (settings, kind) = (self.settings, self.settings.coded());
         let whole = segment.len().min(self.left as usize) / kind.unit * kind.unit;
-        let mut planes = vec![Vec::with_capacity(whole / kind.planes()); kind.planes()];
+        let effort = settings.effort();
         let mut given = Vec::new();
+        let changes;
+        let mut units = &segment[..whole];
+        let mut taken = effort.sample;
         if settings.delta {
             if self.base.len() < whole {
                 // The first chunk will say that the base is missing.
                 return;
             }
-            let mut changes = segment[..whole].to_vec();
-            delta::take(settings.kind, &mut changes, &self.base[..whole]);
-            split(&kind, &changes, &mut planes);
+            let mut changed = units.to_vec();
+            delta::take(settings.kind, &mut changed, &self.base[..whole]);
             delta::exponents(settings.kind, &self.base[..whole], &mut given);
-        } else {
-            split(&kind, &segment[..whole], &mut planes);
+            changes = changed;
+            units = &changes;
         }
-        let mut model = Model::train(&kind, &planes, settings.row, settings.effort().rows, &given);
-        if settings.effort().mix && !settings.delta {
+        if settings.delta || effort.mix {
+            taken = whole;
+        } else if units.len()
+            <= BLOCK
+                .min(4 * settings.row * kind.unit / kind.elements)
+                .max(TINY)
+        {
+            // Of one block without rows worth the name, its own tables are all that there is to find.
+            return;
+        }
+        let sample = Sample::take(&kind, units, settings.row, taken, effort.simd);
+        let mut model = Model::train(&kind, &sample, units, settings.row, effort, &given);
+        if effort.mix && !settings.delta {
             for number in 0..kind.planes() {
                 let row = row_symbols(&kind, number, settings.row);
                 let other = |symbols: &[u8], column: usize| {
@@ -69,14 +93,16 @@ impl SegmentEncoder for Encoder {
                         column,
                         given: &[],
                     };
-                    let mut out = Vec::new();
+                    let (mut out, mut scratch) = (Vec::new(), Scratch::default());
                     let table = model_of(&model, number);
                     for block in symbols.chunks(BLOCK / kind.unit) {
-                        plane::encode(block, place, table, settings.effort(), &mut out);
+                        let scratch = &mut scratch;
+                        plane::encode(number, block, place, table, effort, scratch, &mut out);
                     }
                     out.len()
                 };
-                model.mixed[number] = try_plane(&kind, number, &planes, row, settings.simd, other);
+                model.mixed[number] =
+                    try_plane(&kind, number, &sample.planes, row, settings.simd, other);
             }
         }
         self.mixes = mixes_of(&model, settings);
@@ -86,39 +112,51 @@ impl SegmentEncoder for Encoder {
     }
 
     fn write(&mut self, data: &[u8]) -> Result<(), PredictorError> {
-        self.left = self
-            .left
-            .checked_sub(data.len() as u64)
-            .ok_or(PredictorError::Usage("more bytes than the segment has"))?;
+        self.left = self.left.checked_sub(data.len() as u64).ok_or(TOO_MUCH)?;
         self.chunk.extend_from_slice(data);
         Ok(())
     }
 
     fn finish_chunk(&mut self) -> Result<Vec<u8>, PredictorError> {
+        let chunk = std::mem::take(&mut self.chunk);
+        let mut out = Vec::with_capacity(chunk.len() + 16);
+        self.code(&chunk, &mut out)?;
+        Ok(out)
+    }
+
+    fn encode_chunk(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), PredictorError> {
+        self.left = self.left.checked_sub(data.len() as u64).ok_or(TOO_MUCH)?;
+        self.code(data, out)
+    }
+}
+
+impl Encoder {
+    /// Appends the coded bytes of a chunk, the next one of the segment, to `out`.
+    fn code(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), PredictorError> {
         let (settings, kind) = (self.settings, &self.settings.coded());
         if settings.delta && self.base.is_empty() {
             return Err(NO_BASE);
         }
-        let chunk = std::mem::take(&mut self.chunk);
+        let start = out.len();
+        let effort = settings.effort();
         let cut = Cut::new(kind, self.position, chunk.len());
         // What a chunk taught is lost with a chunk that is not kept: a decoder never sees it.
         let mut mixes = self.mixes.clone();
         let none = Model::default();
         let model = self.model.as_ref().unwrap_or(&none);
-        let mut out = Vec::with_capacity(chunk.len());
         out.push(if self.unsent.is_empty() { 0 } else { HAS_MODEL });
         out.extend_from_slice(&self.unsent);
-        write_varint(chunk.len(), &mut out);
+        write_varint(chunk.len(), out);
         let (head, rest) = chunk.split_at(cut.head);
         let (units, tail) = rest.split_at(cut.units * kind.unit);
         out.extend_from_slice(head);
         out.extend_from_slice(tail);
         let mut unit = (self.position + head.len() as u64) / kind.unit as u64;
-        let mut planes = vec![Vec::new(); kind.planes()];
         let (mut changes, mut given) = (Vec::new(), Vec::new());
         let mut at = self.position as usize + head.len();
+        let planes = &mut self.planes;
+        planes.resize(kind.planes(), Vec::new());
         for block in units.chunks(BLOCK / kind.unit * kind.unit) {
-            planes.iter_mut().for_each(Vec::clear);
             let mut coded = block;
             if settings.delta {
                 let base = &self.base[at..at + block.len()];
@@ -129,24 +167,25 @@ impl SegmentEncoder for Encoder {
                 delta::exponents(settings.kind, base, &mut given);
                 coded = &changes;
             }
-            split(kind, coded, &mut planes);
+            split(kind, coded, planes, 0, settings.simd);
             for (number, symbols) in planes.iter().enumerate() {
                 let place = place(settings, number, unit, &given);
                 if let Some(Some(mix)) = mixes.get_mut(number) {
-                    plane::encode_mixed(symbols, &planes[0], place, mix, settings.simd, &mut out);
+                    plane::encode_mixed(symbols, &planes[0], place, mix, settings.simd, out);
                     continue;
                 }
                 let model = model_of(model, number);
-                plane::encode(symbols, place, model, settings.effort(), &mut out);
+                let scratch = &mut self.scratch;
+                plane::encode(number, symbols, place, model, effort, scratch, out);
             }
             unit += (block.len() / kind.unit) as u64;
             at += block.len();
         }
         self.position += chunk.len() as u64;
-        if out.len() < chunk.len() {
+        if out.len() - start < chunk.len() {
             self.unsent.clear();
             self.mixes = mixes;
         }
-        Ok(out)
+        Ok(())
     }
 }

@@ -11,11 +11,14 @@ mod kind;
 mod mix;
 mod model;
 mod plane;
+mod sample;
 mod settings;
+mod simd;
 mod split;
 mod train;
 
 use crate::segment::Predictor;
+use crate::simd::Level;
 use decoder::Decoder;
 use encoder::Encoder;
 use settings::Settings;
@@ -29,7 +32,7 @@ pub fn histograms(name: &str, data: &[u8]) -> Option<Vec<(usize, [u32; 256])>> {
     let kind = kind::KINDS.iter().find(|kind| kind.name == name)?;
     let whole = data.len() / kind.unit * kind.unit;
     let mut planes = vec![Vec::new(); kind.planes()];
-    split::split(kind, &data[..whole], &mut planes);
+    split::split(kind, &data[..whole], &mut planes, 0, Level::Scalar);
     let counted = planes.iter().enumerate().map(|(number, plane)| {
         let counts = llmzip_coders::rans::histogram(plane);
         (kind.width(number), counts)

@@ -3,10 +3,12 @@
 use llmzip_coders::rans::{DecodeTable, EncodeTable, Table};
 
 use super::classes::{CLASSES, Columns};
-use super::kind::Kind;
+use super::kind::{Kind, Split};
 use super::mix::Start;
-use super::plane::looks_flat;
-use super::train::{Found, look, look_given};
+use super::plane::{Effort, looks_flat};
+use super::sample::{Sample, complete};
+use super::simd::Set;
+use super::train::{Found, entropy, look, look_given};
 use crate::segment::PredictorError;
 
 const BAD: PredictorError = PredictorError::Corrupt("tables of a tensor are damaged");
@@ -33,16 +35,20 @@ pub struct PlaneModel {
     pub encode: Vec<EncodeTable>,
     /// For an encoder: bits in units of `2^-8` that each table takes for each symbol.
     pub lengths: Vec<[u32; CLASSES]>,
+    /// For an encoder: the symbols that all tables have.
+    pub set: Set,
     pub decode: Vec<DecodeTable>,
 }
 
 impl PlaneModel {
-    /// Whether the tables have every symbol that occurs.
-    pub fn takes(&self, counts: &[u32; 256]) -> bool {
-        counts
+    /// Whether tables of all of `plane` save more than they take, which a short plane may not have.
+    fn pays(&self, plane: &[u8]) -> bool {
+        let mut tables = Vec::new();
+        self.tables
             .iter()
-            .zip(&self.lengths)
-            .all(|(&n, lengths)| n == 0 || lengths[..self.tables.len()].iter().all(|&l| l < NEVER))
+            .for_each(|table| table.write(&mut tables));
+        let coded = entropy(&llmzip_coders::rans::histogram(plane)) >> 11;
+        (coded as usize) + tables.len() < plane.len() || self.tables.len() > 1
     }
 }
 
@@ -72,43 +78,53 @@ impl Model {
         }
     }
 
-    /// Looks at the planes of a whole segment; `rows` tells whether rows and columns may differ,
-    /// `given` holds a byte for each unit that tables may be chosen by, or nothing.
-    pub fn train(kind: &Kind, planes: &[Vec<u8>], row: usize, rows: bool, given: &[u8]) -> Self {
-        let train = |(number, plane): (usize, &Vec<u8>)| {
-            let row = if rows {
+    /// Looks at a sample of a segment; `rows` tells whether rows and columns may differ, `given` holds
+    /// a byte for each unit that tables may be chosen by, or nothing. `units`, all whole units of the
+    /// segment, tell which symbols there are.
+    pub fn train(
+        kind: &Kind,
+        sample: &Sample,
+        units: &[u8],
+        row: usize,
+        effort: Effort,
+        given: &[u8],
+    ) -> Self {
+        let level = effort.simd;
+        let look = |(number, plane): (usize, &Vec<u8>)| {
+            let row = if effort.rows {
                 row_symbols(kind, number, row)
             } else {
                 0
             };
-            if given.is_empty() && looks_flat(plane) {
+            if plane.is_empty() || given.is_empty() && looks_flat(plane) {
                 return None;
             }
             let histogram = llmzip_coders::rans::histogram(plane);
             let found = if given.is_empty() {
-                look(plane, &histogram, row)?
+                let ordered = kind.split == Split::Float && number == 0;
+                look(plane, &histogram, row, sample.rows, ordered, level)?
             } else {
-                look_given(plane, &histogram, given)?
+                look_given(plane, &histogram, given, level)?
             };
-            let (choice, histograms) = match found {
-                Found::One(histograms) => (Choice::One, histograms),
-                Found::Rows(histograms) => (Choice::Rows, histograms),
-                Found::Columns(classes, histograms) => {
-                    (Choice::Columns(Columns::new(classes)), histograms)
-                }
-                Found::Given(classes, histograms) => (Choice::Given(classes), histograms),
-            };
-            let tables: Vec<Table> = histograms.iter().filter_map(Table::from_counts).collect();
-            Some(PlaneModel {
-                encode: tables.iter().map(EncodeTable::from).collect(),
-                lengths: lengths(&tables),
-                decode: Vec::new(),
-                choice,
-                tables,
-            })
+            Some((found, histogram))
         };
+        let (found, mut known): (Vec<_>, Vec<_>) = sample
+            .planes
+            .iter()
+            .enumerate()
+            .map(look)
+            .map(Option::unzip)
+            .unzip();
+        if !sample.all {
+            complete(kind, units, &mut known, level);
+        }
+        let planes = found.into_iter().zip(&known);
         Self {
-            planes: planes.iter().enumerate().map(train).collect(),
+            planes: planes
+                .map(|(found, known)| plane(found?, known.as_ref()?))
+                .zip(&sample.planes)
+                .map(|(model, plane)| model.filter(|model| !sample.all || model.pays(plane)))
+                .collect(),
             mixed: vec![None; kind.planes()],
         }
     }
@@ -187,11 +203,37 @@ impl Model {
                 decode: tables.iter().map(DecodeTable::from).collect(),
                 encode: Vec::new(),
                 lengths: Vec::new(),
+                set: Set::of(&[0; 256]),
                 tables,
             });
         }
         Ok(model)
     }
+}
+
+/// What was found for a plane with the symbols of `known`, ready to code with.
+fn plane(found: Found, known: &[u32; 256]) -> Option<PlaneModel> {
+    let (choice, mut histograms) = match found {
+        Found::One(histograms) => (Choice::One, histograms),
+        Found::Rows(histograms) => (Choice::Rows, histograms),
+        Found::Columns(classes, histograms) => (Choice::Columns(Columns::new(classes)), histograms),
+        Found::Given(classes, histograms) => (Choice::Given(classes), histograms),
+    };
+    for histogram in &mut histograms {
+        for (n, &known) in histogram.iter_mut().zip(known) {
+            // Every table takes every symbol of the plane, so that any row can be coded.
+            *n = (*n).max(u32::from(known > 0));
+        }
+    }
+    let tables: Vec<Table> = histograms.iter().filter_map(Table::from_counts).collect();
+    Some(PlaneModel {
+        encode: tables.iter().map(EncodeTable::from).collect(),
+        lengths: lengths(&tables),
+        set: Set::of(known),
+        decode: Vec::new(),
+        choice,
+        tables,
+    })
 }
 
 /// `items` classes below `count`.
@@ -207,14 +249,12 @@ fn classes(data: &mut &[u8], items: usize, count: usize) -> Result<Vec<u8>, Pred
 const NEVER: u32 = 1 << 14;
 
 fn lengths(tables: &[Table]) -> Vec<[u32; CLASSES]> {
-    let one = |table: &Table, symbol: u8| {
-        let mut counts = [0; 256];
-        counts[usize::from(symbol)] = 1;
-        u32::try_from(table.cost(&counts)).map_or(NEVER, |bits| bits.min(NEVER))
-    };
+    let length = |class: usize, symbol| tables.get(class)?.length(symbol);
     (0..=255)
         .map(|symbol| {
-            std::array::from_fn(|class| tables.get(class).map_or(NEVER, |table| one(table, symbol)))
+            std::array::from_fn(|class| {
+                length(class, symbol).map_or(NEVER, |length| length.min(NEVER))
+            })
         })
         .collect()
 }

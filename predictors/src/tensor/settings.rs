@@ -84,6 +84,7 @@ impl Settings {
                 rows: false,
                 zstd: 0,
                 mix: false,
+                sample: 1 << 18,
                 simd: self.simd,
             },
             3 => Effort {
@@ -91,6 +92,7 @@ impl Settings {
                 rows: true,
                 zstd: 0,
                 mix: false,
+                sample: 1 << 18,
                 simd: self.simd,
             },
             4..=6 => Effort {
@@ -98,6 +100,7 @@ impl Settings {
                 rows: true,
                 zstd: 3,
                 mix: false,
+                sample: 1 << 18,
                 simd: self.simd,
             },
             _ => Effort {
@@ -105,6 +108,7 @@ impl Settings {
                 rows: true,
                 zstd: 12,
                 mix: self.level >= 8,
+                sample: 1 << 20,
                 simd: self.simd,
             },
         }

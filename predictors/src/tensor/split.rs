@@ -1,29 +1,63 @@
 //! Units into planes and back.
 
-use super::kind::{Kind, Split};
+use super::kind::{Kind, MAX_PLANES, Split};
 use crate::simd::{self, Job, Kernels, Level};
 
-/// `n` more bytes at the end of a plane.
-fn room(plane: &mut Vec<u8>, n: usize) -> &mut [u8] {
-    let start = plane.len();
-    plane.resize(start + n, 0);
-    &mut plane[start..]
+/// Writes the planes of whole units, from their unit `start` on, to `planes`, which are as many as the
+/// kind has; they end there.
+pub fn split(kind: &Kind, units: &[u8], planes: &mut [Vec<u8>], start: usize, level: Level) {
+    let n = units.len() / kind.unit;
+    for (number, plane) in planes.iter_mut().enumerate() {
+        plane.resize((start + n) * kind.width(number), 0);
+    }
+    simd::run(
+        level,
+        Cut {
+            kind,
+            units,
+            planes,
+            start,
+        },
+    );
 }
 
-/// Adds the planes of whole units to `planes`, which are as many as the kind has.
-pub fn split(kind: &Kind, units: &[u8], planes: &mut [Vec<u8>]) {
+/// Plain loops, as in [`Merge`].
+struct Cut<'a> {
+    kind: &'a Kind,
+    units: &'a [u8],
+    planes: &'a mut [Vec<u8>],
+    start: usize,
+}
+
+impl Job for Cut<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<K: Kernels>(self) {
+        let Self { kind, units, .. } = self;
+        let mut planes: [&mut [u8]; MAX_PLANES] = Default::default();
+        for (number, (target, plane)) in planes.iter_mut().zip(self.planes).enumerate() {
+            *target = &mut plane[self.start * kind.width(number)..];
+        }
+        split_here(kind, units, &mut planes[..kind.planes()]);
+    }
+}
+
+#[inline(always)]
+fn split_here(kind: &Kind, units: &[u8], planes: &mut [&mut [u8]]) {
     match (kind.split, kind.unit) {
-        (Split::Bytes, 1) => planes[0].extend_from_slice(units),
+        (Split::Bytes, 1) => planes[0].copy_from_slice(units),
         (Split::Float, 2) => {
             let [high, low] = planes else {
                 unreachable!("bf16 has two planes")
             };
             let words = units.as_chunks::<2>().0;
-            let (high, low) = (room(high, words.len()), room(low, words.len()));
-            for ((word, high), low) in words.iter().zip(high).zip(low) {
-                let word = u16::from_le_bytes(*word);
-                *high = (word >> 7) as u8;
-                *low = (word & 0x7f | word >> 8 & 0x80) as u8;
+            let n = words.len();
+            let (high, low) = (&mut high[..n], &mut low[..n]);
+            for i in 0..n {
+                let word = u16::from_le_bytes(words[i]);
+                high[i] = (word >> 7) as u8;
+                low[i] = (word & 0x7f | word >> 8 & 0x80) as u8;
             }
         }
         (Split::Float, 4) => {
@@ -32,42 +66,55 @@ pub fn split(kind: &Kind, units: &[u8], planes: &mut [Vec<u8>]) {
             };
             let words = units.as_chunks::<4>().0;
             let n = words.len();
-            let (high, next) = (room(high, n), room(next, n));
-            for ((word, high), next) in words.iter().zip(high).zip(next) {
-                let word = u32::from_le_bytes(*word);
-                *high = (word >> 23) as u8;
-                *next = (word >> 16 & 0x7f | word >> 24 & 0x80) as u8;
+            let (high, next) = (&mut high[..n], &mut next[..n]);
+            let (second, lowest) = (&mut second[..n], &mut lowest[..n]);
+            for i in 0..n {
+                let word = u32::from_le_bytes(words[i]);
+                high[i] = (word >> 23) as u8;
+                next[i] = (word >> 16 & 0x7f | word >> 24 & 0x80) as u8;
+                second[i] = (word >> 8) as u8;
+                lowest[i] = word as u8;
             }
-            let (second, lowest) = (room(second, n), room(lowest, n));
-            for ((word, second), lowest) in words.iter().zip(second).zip(lowest) {
-                let word = u32::from_le_bytes(*word);
-                *second = (word >> 8) as u8;
-                *lowest = word as u8;
+        }
+        (Split::Bytes, 2) => {
+            let words = units.as_chunks::<2>().0;
+            let n = words.len();
+            let [high, low] = planes else {
+                unreachable!("two bytes are two planes")
+            };
+            let (high, low) = (&mut high[..n], &mut low[..n]);
+            for i in 0..n {
+                [low[i], high[i]] = words[i];
             }
         }
         (Split::Float, unit) => {
             for (i, plane) in planes.iter_mut().enumerate() {
-                let words = units.chunks_exact(unit);
+                let words = plane.iter_mut().zip(units.chunks_exact(unit));
                 match i {
-                    0 => plane.extend(words.map(|w| w[unit - 1] << 1 | w[unit - 2] >> 7)),
-                    1 => plane.extend(words.map(|w| w[unit - 2] & 0x7f | w[unit - 1] & 0x80)),
-                    _ => plane.extend(words.map(|w| w[unit - 1 - i])),
+                    0 => words.for_each(|(p, w)| *p = w[unit - 1] << 1 | w[unit - 2] >> 7),
+                    1 => words.for_each(|(p, w)| *p = w[unit - 2] & 0x7f | w[unit - 1] & 0x80),
+                    _ => words.for_each(|(p, w)| *p = w[unit - 1 - i]),
                 }
             }
         }
         (Split::Bytes, unit) => {
             for (i, plane) in planes.iter_mut().enumerate() {
-                plane.extend(units.chunks_exact(unit).map(|w| w[unit - 1 - i]));
+                for (byte, word) in plane.iter_mut().zip(units.chunks_exact(unit)) {
+                    *byte = word[unit - 1 - i];
+                }
             }
         }
         (Split::Ranges(ranges), unit) => {
             let mut start = 0;
             for (plane, &width) in planes.iter_mut().zip(ranges) {
                 if width == 1 {
-                    plane.extend(units.chunks_exact(unit).map(|w| w[start]));
+                    for (byte, unit) in plane.iter_mut().zip(units.chunks_exact(unit)) {
+                        *byte = unit[start];
+                    }
                 } else {
-                    for unit in units.chunks_exact(unit) {
-                        plane.extend_from_slice(&unit[start..start + width]);
+                    for (bytes, unit) in plane.chunks_exact_mut(width).zip(units.chunks_exact(unit))
+                    {
+                        bytes.copy_from_slice(&unit[start..start + width]);
                     }
                 }
                 start += width;
@@ -184,7 +231,14 @@ mod tests {
                 })
                 .collect();
             let mut planes = vec![Vec::new(); kind.planes()];
-            split(kind, &units, &mut planes);
+            for (name, level) in simd::available() {
+                let mut parts = vec![Vec::new(); kind.planes()];
+                let cut = 21 * kind.unit;
+                split(kind, &units[..cut], &mut parts, 0, level);
+                split(kind, &units[cut..], &mut parts, 21, level);
+                split(kind, &units, &mut planes, 0, Level::Scalar);
+                assert_eq!(parts, planes, "{} {name}", kind.name);
+            }
             let parts: Vec<&[u8]> = planes.iter().map(Vec::as_slice).collect();
             for (plane, part) in parts.iter().enumerate() {
                 assert_eq!(part.len(), 37 * kind.width(plane), "{}", kind.name);
@@ -200,7 +254,13 @@ mod tests {
     #[test]
     fn a_float_falls_apart_into_exponent_and_the_rest() {
         let mut planes = vec![Vec::new(); 4];
-        split(&KINDS[2], &(-1.5_f32).to_le_bytes(), &mut planes);
+        split(
+            &KINDS[2],
+            &(-1.5_f32).to_le_bytes(),
+            &mut planes,
+            0,
+            Level::Scalar,
+        );
         assert_eq!(planes, [[127], [0x80 | 0x40], [0], [0]]);
     }
 }

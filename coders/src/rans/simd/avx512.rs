@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::{Decode, Done, Encode, STEP_BYTES};
 use crate::rans::decode::{Large, Small};
-use crate::rans::encode::EncodeTable;
+use crate::rans::encode::{Compact, EncodeTable};
 use crate::rans::{LANES, LARGE_BITS, SMALL_BITS};
 use crate::simd::Level;
 
@@ -307,16 +307,109 @@ pub fn encode(table: &EncodeTable, job: Encode<'_>) -> usize {
     assert!(detected());
     // Safety: the features were detected.
     unsafe {
-        if table.slots.is_empty() {
-            encode_with::<false>(table, job)
+        if let Some(compact) = &table.compact {
+            encode_with::<true, _>(table, job, Registers::new(compact))
+        } else if table.slots.is_empty() {
+            encode_with::<false, _>(table, job, Memory(table))
         } else {
-            encode_with::<true>(table, job)
+            encode_with::<true, _>(table, job, Memory(table))
         }
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,bmi1,bmi2,popcnt")]
-fn encode_with<const SMALL: bool>(table: &EncodeTable, job: Encode<'_>) -> usize {
+/// Where entries of an encoder's table are looked up.
+trait Entries {
+    /// Which of up to 64 symbols (zeros behind them) the table lacks, unless `look_up` tells.
+    unsafe fn lacking(&self, symbols: &[u8], active: u64) -> u64;
+
+    /// Reciprocals, and frequencies below bit 16 with what comes before above it; frequencies of
+    /// symbols that `lacking` does not tell are 0 where the table has none.
+    unsafe fn look_up(&self, symbols: __m512i) -> (__m512i, __m512i);
+}
+
+/// Entries by symbol, in memory.
+struct Memory<'a>(&'a EncodeTable);
+
+impl Entries for Memory<'_> {
+    #[inline(always)]
+    unsafe fn lacking(&self, _: &[u8], _: u64) -> u64 {
+        0
+    }
+
+    #[inline(always)]
+    unsafe fn look_up(&self, symbols: __m512i) -> (__m512i, __m512i) {
+        let base = self.0.entries.as_ptr().cast();
+        // Safety: an entry has eight bytes, and there is one for every byte; the features were
+        // detected.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+            let first = _mm512_i32gather_epi64::<8>(_mm512_castsi512_si256(symbols), base);
+            let second = _mm512_i32gather_epi64::<8>(_mm512_extracti64x4_epi64::<1>(symbols), base);
+            (
+                _mm512_permutex2var_epi32(first, even, second),
+                _mm512_permutex2var_epi32(first, odd, second),
+            )
+        }
+    }
+}
+
+/// Entries by the lower six bits of a symbol, in registers.
+struct Registers {
+    symbols: __m512i,
+    reciprocals: [__m512i; 4],
+    rest: [__m512i; 4],
+}
+
+impl Registers {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn new(table: &Compact) -> Self {
+        // Safety: arrays of 64 bytes.
+        let load = |column: &[u32; 64]| unsafe {
+            let parts = column.as_chunks::<16>().0;
+            std::array::from_fn(|i| _mm512_loadu_si512(parts[i].as_ptr().cast()))
+        };
+        Self {
+            symbols: self::load(&table.symbols),
+            reciprocals: load(&table.reciprocals),
+            rest: load(&table.rest),
+        }
+    }
+}
+
+impl Entries for Registers {
+    #[inline(always)]
+    unsafe fn lacking(&self, symbols: &[u8], active: u64) -> u64 {
+        // Safety: as many bytes as `symbols` has; the features were detected.
+        unsafe {
+            let symbols = _mm512_maskz_loadu_epi8(active, symbols.as_ptr().cast());
+            let known = _mm512_permutexvar_epi8(symbols, self.symbols);
+            _mm512_mask_cmpneq_epi8_mask(active, symbols, known)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up(&self, symbols: __m512i) -> (__m512i, __m512i) {
+        // Safety: the features were detected.
+        unsafe {
+            let upper = _mm512_test_epi32_mask(symbols, _mm512_set1_epi32(32));
+            let pick = |column: &[__m512i; 4]| {
+                let low = _mm512_permutex2var_epi32(column[0], symbols, column[1]);
+                let high = _mm512_permutex2var_epi32(column[2], symbols, column[3]);
+                _mm512_mask_mov_epi32(low, upper, high)
+            };
+            (pick(&self.reciprocals), pick(&self.rest))
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn encode_with<const SMALL: bool, E: Entries>(
+    table: &EncodeTable,
+    job: Encode<'_>,
+    entries: E,
+) -> usize {
     let bits = if SMALL { SMALL_BITS } else { LARGE_BITS };
     let last_slot = (1_u32 << bits) - 1;
     assert!(!SMALL || table.slots.len() > last_slot as usize + 1);
@@ -327,15 +420,15 @@ fn encode_with<const SMALL: bool>(table: &EncodeTable, job: Encode<'_>) -> usize
         std::array::from_fn(|i| unsafe { _mm512_loadu_si512(parts[i].as_ptr().cast()) });
     let shift = _mm_cvtsi32_si128(bits as i32);
     let unshift = _mm_cvtsi32_si128(32 - bits as i32);
-    let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
     let low = _mm512_set1_epi32(0xffff);
-    let mut lacking = 0;
+    let (mut lacking, mut foreign) = (0, 0);
     let mut left = job.words.len();
     for symbols in job.symbols.chunks(job.lanes).rev() {
         let active = first(symbols.len());
         let mut words = [_mm256_setzero_si256(); 4];
         let mut full = 0;
+        // Safety: as many symbols as are active.
+        foreign |= unsafe { entries.lacking(symbols, active) };
         for (i, state) in states.iter_mut().enumerate() {
             let active = (active >> (16 * i)) as u16;
             // Safety: as many bytes as are left of `symbols`.
@@ -343,16 +436,8 @@ fn encode_with<const SMALL: bool>(table: &EncodeTable, job: Encode<'_>) -> usize
                 _mm_maskz_loadu_epi8(active, symbols.as_ptr().wrapping_add(16 * i).cast())
             };
             let symbols = _mm512_cvtepu8_epi32(symbols);
-            let base = table.entries.as_ptr().cast();
-            // Safety: an entry has eight bytes, and there is one for every byte.
-            let (first, second) = unsafe {
-                (
-                    _mm512_i32gather_epi64::<8>(_mm512_castsi512_si256(symbols), base),
-                    _mm512_i32gather_epi64::<8>(_mm512_extracti64x4_epi64::<1>(symbols), base),
-                )
-            };
-            let reciprocal = _mm512_permutex2var_epi32(first, even, second);
-            let rest = _mm512_permutex2var_epi32(first, odd, second);
+            // Safety: the features were detected.
+            let (reciprocal, rest) = unsafe { entries.look_up(symbols) };
             let frequency = _mm512_and_si512(rest, low);
             let start = _mm512_srli_epi32::<16>(rest);
             lacking |= active & _mm512_testn_epi32_mask(frequency, frequency);
@@ -408,6 +493,9 @@ fn encode_with<const SMALL: bool>(table: &EncodeTable, job: Encode<'_>) -> usize
         // Safety: an array of 64 bytes.
         unsafe { _mm512_storeu_si512(part.as_mut_ptr().cast(), state) };
     }
-    assert!(lacking == 0, "a table lacks a symbol of its run");
+    assert!(
+        lacking == 0 && foreign == 0,
+        "a table lacks a symbol of its run"
+    );
     left
 }
