@@ -85,12 +85,13 @@ class Encoder:
         """The chunk's coded bytes; where they are not shorter, it must be stored as type 3."""
 
     def encode_segment(
-        self, content: ReadableBuffer, seq: int, number: int, settings: bytes
+        self, content: ReadableBuffer, seq: int, number: int, settings: bytes, kept: bool
     ) -> tuple[bytes, bytes]:
         """Codes all of a segment's content; for a new encoder of a predictor that is `at_once`.
 
-        number: that of the predictor among the archive's. Returns header and chunks, and what these
-        add to the content hash. `look_ahead` is not to be called before.
+        number: that of the predictor among the archive's. kept: whether later segments may be
+        copies of it. Returns header and chunks, and what these add to the content hash.
+        `look_ahead` is not to be called before.
         """
 
     @property

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmzip.tensors.region import Region
 
 _READ = 1 << 20
-# Archives that are changes of one another, in a row.
+# Archives that need one another, in a row: hostile ones may go on without end.
 _MOST_WITHIN = 16
 
 
@@ -26,10 +26,10 @@ class Base:
     """An open base: a file of tensors, or an archive of one. To be closed.
 
     ref: what an archive's metadata says of it: sha256 and length of its content, its name.
-    within: the archives whose bases lead to this one.
+    bases: where an archive's own base is looked for; beside it by default.
     """
 
-    def __init__(self, path: str, within: tuple[str, ...] = ()) -> None:
+    def __init__(self, path: str, bases: Bases | None = None) -> None:
         from hashlib import sha256
 
         self._opened = open(path, "rb")
@@ -37,7 +37,7 @@ class Base:
         self._archive: RandomAccess | None = None
         try:
             if self._file.read(len(MAGIC)) == MAGIC:
-                self._file = self._unpacked(path, within)
+                self._file = self._unpacked(path, bases or Bases())
             self._file.seek(0)
             found, length = sha256(), 0
             while data := self._file.read(_READ):
@@ -53,12 +53,12 @@ class Base:
         self.ref = ModelRef(BASE, found.digest(), length, name)
         self._lock = Lock()
 
-    def _unpacked(self, path: str, within: tuple[str, ...]) -> BinaryIO:
+    def _unpacked(self, path: str, bases: Bases) -> BinaryIO:
         from llmzip.limits import Limits
         from llmzip.seeking import RandomAccess
         from llmzip.tensors.view import ContentReader
 
-        bases = Bases(os.path.dirname(path), within=(*within, os.path.realpath(path)))
+        bases = bases.inside(path).replace(beside=os.path.dirname(path) or ".")
         self._archive = RandomAccess(self._opened, 0, Limits(), bases)
         return ContentReader(self._archive)  # type: ignore[return-value]
 
@@ -90,12 +90,25 @@ class Bases(Record):
     """Where bases are looked for: beside an archive in folder `beside`, then at `given`.
 
     given: a file, or a folder that has a file of the base's name.
-    within: archives whose base is looked for, which itself is not the base of one of them.
+    within: archives that need what is looked for, which none of them can be.
     """
 
     beside: str | None = None
     given: str | None = None
     within: tuple[str, ...] = ()
+
+    def inside(self, path: str) -> Bases:
+        """Where to look for what the archive at `path` needs, which is needed here itself.
+
+        Raises `ModelError` where too many archives need one another.
+        """
+        if len(self.within) == _MOST_WITHIN:
+            raise ModelError(f"more than {_MOST_WITHIN} archives need one another: that cannot be")
+        return self.replace(within=(*self.within, os.path.realpath(path)))
+
+    def leads_here(self, path: str) -> bool:
+        """Whether the archive at `path` is one of those that need what is looked for."""
+        return os.path.realpath(path) in self.within
 
     def resolve(self, header: Header) -> Base:
         """The base that an archive names. Raises `ModelError` where it is not found.
@@ -117,8 +130,6 @@ class Bases(Record):
         return base_for(self.given, "")
 
     def _find(self, wanted: ModelRef) -> Base:
-        if len(self.within) > _MOST_WITHIN:
-            raise ModelError(f"more than {_MOST_WITHIN} archives need one another as bases")
         name = os.path.basename(wanted.name)
         others = []
         for folder, file in ((self.beside, None), (self.given, self.given)):
@@ -130,12 +141,12 @@ class Bases(Record):
                     raise UsageError(f"--base {file}: there is no such file")
                 paths = [file]
             for path in paths if name or file is not None else ():
-                if not os.path.isfile(path) or os.path.realpath(path) in self.within:
+                if not os.path.isfile(path) or self.leads_here(path):
                     continue
                 try:
                     if _is_change_of(path, wanted):
                         continue
-                    base = Base(path, self.within)
+                    base = Base(path, self.replace(given=None))
                 except LlmzError as error:
                     others.append(f"{path} cannot be read: {error}")
                     continue
@@ -148,42 +159,6 @@ class Bases(Record):
             f"the archive holds changes of {name or 'a file'!r} ({wanted.length:,} bytes, sha256 "
             f"{wanted.sha256.hex()}){other}: put it beside the archive or name it with --base"
         )
-
-
-class ArchiveBase:
-    """The base of one archive, looked for when something needs it first. To be closed.
-
-    For threads. What was not found is not looked for again. header: None where it is lost.
-    """
-
-    def __init__(self, header: Header | None, bases: Bases) -> None:
-        self._header = header
-        self._bases = bases
-        self._lock = Lock()
-        self._found: Base | None = None
-        self._error: LlmzError | None = None
-
-    def read(self, offset: int, length: int) -> bytes:
-        """As of `Base`, after what `Bases` does to find it, errors included."""
-        with self._lock:
-            if self._error is not None:
-                raise type(self._error)(str(self._error))
-            try:
-                found = self._found = self._found or self._find()
-            except LlmzError as error:
-                self._error = error
-                raise
-        return found.read(offset, length)
-
-    def _find(self) -> Base:
-        if self._header is None:
-            return self._bases.unnamed()
-        return self._bases.resolve(self._header)
-
-    def close(self) -> None:
-        """Close the base, if it was needed."""
-        if self._found is not None:
-            self._found.close()
 
 
 def _is_change_of(path: str, wanted: ModelRef) -> bool:

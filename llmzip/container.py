@@ -34,10 +34,14 @@ MAX_SEGMENT_BODY = 255
 # type, two one-byte varints, crc, check, head crc
 MIN_CHUNK_HEAD = 17
 
-STORED, CODED, CONSTANT, STORED_AFTER_CODING = range(4)
+STORED, CODED, CONSTANT, STORED_AFTER_CODING, COPIED = range(5)
 
-# Kinds of models: one at hand, one in the archive, a file that tensors are changes of.
-MODEL, EMBEDDED, BASE = 1, 2, 3
+# Flags of a segment: another one copies it; it is a copy itself.
+KEPT, COPY = 1, 2
+
+# Kinds of models: one at hand, one in the archive, a file that tensors are changes of, another
+# archive that segments are copies of.
+MODEL, EMBEDDED, BASE, ARCHIVE = 1, 2, 3, 4
 
 _MAX_WRITER = 255
 _MAX_COMMENT = 10_000
@@ -53,7 +57,10 @@ class PredictorRef(Record):
 
 
 class ModelRef(Record):
-    """What decoding needs: `kind` is `MODEL`, `EMBEDDED` or `BASE`; `length` in bytes."""
+    """What decoding needs: `kind` is `MODEL`, `EMBEDDED`, `BASE` or `ARCHIVE`; `length` in bytes.
+
+    sha256: of the content; of an `ARCHIVE` its content hash.
+    """
 
     kind: int
     sha256: bytes
@@ -89,7 +96,10 @@ class Header(Record):
 
 
 class SegmentHeader(Record):
-    """A segment's header. `predictor` indexes `Metadata.predictors`; lengths in bytes."""
+    """A segment's header. `predictor` indexes `Metadata.predictors`; lengths in bytes.
+
+    flags: 0, `KEPT` or `COPY`. A copy has no predictor; its settings are those of `CopyOf`.
+    """
 
     seq: int
     predictor: int
@@ -97,6 +107,29 @@ class SegmentHeader(Record):
     coded_len: int
     canary: int
     settings: bytes
+    flags: int = 0
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it holds no content of its own."""
+        return self.flags == COPY
+
+    @property
+    def copy_of(self) -> CopyOf:
+        """What a copy is a copy of."""
+        return parse_copy_of(self.settings, self.seq)
+
+
+class CopyOf(Record):
+    """The content that a copied segment has.
+
+    source: 0 where it is in the same archive, else which of the metadata's records of kind
+        `ARCHIVE`, from 1. place: number of a segment of the same archive; byte of the content of
+        the other archive.
+    """
+
+    source: int
+    place: int
 
 
 class ChunkHead(Record):
@@ -334,7 +367,7 @@ def _parse_models(value: _Fields) -> tuple[ModelRef, ...]:
     found: list[ModelRef] = []
     while value.left:
         kind = value.uint(1)
-        if kind not in (MODEL, EMBEDDED, BASE):
+        if kind not in (MODEL, EMBEDDED, BASE, ARCHIVE):
             raise UnsupportedError(f"the archive {_NO_FLAGS} (model of kind {kind})")
         found.append(ModelRef(kind, value.take(32), value.varint(), value.text(value.uint(1))))
     if sum(ref.kind == BASE for ref in found) > 1:
@@ -347,7 +380,7 @@ def _parse_models(value: _Fields) -> tuple[ModelRef, ...]:
 
 def build_segment_header(header: SegmentHeader) -> bytes:
     """The header of a segment."""
-    numbers = (header.seq, header.predictor, 0, header.raw_len, header.coded_len)
+    numbers = (header.seq, header.predictor, header.flags, header.raw_len, header.coded_len)
     body = b"".join(map(build_varint, numbers)) + _u(header.canary, 4) + header.settings
     if len(body) > MAX_SEGMENT_BODY:
         raise ValueError("settings of a predictor are too long for a segment header")
@@ -363,13 +396,36 @@ def parse_segment_header(record: bytes, base: int) -> SegmentHeader:
         raise CorruptError("no segment begins here", offset=base)
     fields.take(1)
     seq, predictor, flags = fields.varint(), fields.varint(), fields.varint()
-    if flags:
+    if flags & ~(KEPT | COPY):
         raise UnsupportedError(f"segment {seq} {_NO_FLAGS} (flags {flags:#x})")
     raw_len, coded_len = fields.varint(), fields.varint()
     if not raw_len:
         fields.bad("a segment without content")
     canary = fields.uint(4)
-    return SegmentHeader(seq, predictor, raw_len, coded_len, canary, fields.take(fields.left))
+    settings = fields.take(fields.left)
+    header = SegmentHeader(seq, predictor, raw_len, coded_len, canary, settings, flags)
+    if flags & COPY:
+        if flags & KEPT:
+            fields.bad("a copy that is to be copied")
+        if predictor or canary:
+            fields.bad("a copy that is coded")
+        of = header.copy_of
+        if not of.source and of.place >= seq:
+            fields.bad("a copy of what comes later")
+    return header
+
+
+def build_copy_of(of: CopyOf) -> bytes:
+    """The settings of a copy."""
+    return build_varint(of.source) + build_varint(of.place)
+
+
+def parse_copy_of(settings: bytes, seq: int) -> CopyOf:
+    """What the settings of a copy, segment `seq`, say."""
+    fields = _Fields(settings, f"the header of segment {seq}", 0)
+    of = CopyOf(fields.varint(), fields.varint())
+    fields.end()
+    return of
 
 
 def build_chunk_head(head: ChunkHead) -> bytes:
@@ -396,8 +452,10 @@ def chunk_head_len(start: bytes, base: int) -> int:
     return at + MIN_CHUNK_HEAD - 3
 
 
-def parse_chunk_head(record: bytes, max_chunk_raw: int, base: int) -> ChunkHead:
-    """A chunk's head from its whole record."""
+def parse_chunk_head(
+    record: bytes, max_chunk_raw: int, base: int, *, copied: bool = False
+) -> ChunkHead:
+    """A chunk's head from its whole record; `copied` where its segment is a copy."""
     fields = _Fields(_split_crc(record, 2, "a chunk's head", base), "a chunk's head", base)
     kind, raw_len, coded_len = fields.uint(1), fields.varint(), fields.varint()
     head = ChunkHead(kind, raw_len, coded_len, fields.uint(4), fields.take(8))
@@ -410,8 +468,12 @@ def parse_chunk_head(record: bytes, max_chunk_raw: int, base: int) -> ChunkHead:
         fitting = coded_len < raw_len
     elif kind == CONSTANT:
         fitting = coded_len == 1
+    elif kind == COPIED:
+        fitting = coded_len == 0
     else:
         raise UnsupportedError(f"the archive {_NO_FLAGS} (chunk of type {kind})")
+    if copied != (kind == COPIED):
+        fields.bad(f"a chunk of type {kind} in a segment of another sort")
     if not fitting:
         fields.bad(f"a chunk of type {kind} with {coded_len:,} bytes for {raw_len:,}")
     return head

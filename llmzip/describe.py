@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
+_MODEL_KINDS = {container.BASE: "base", container.ARCHIVE: "archive"}
+
+
 class PredictorInfo(Record):
     """A predictor of the archive; `coder` is the coder id of FORMAT.md."""
 
@@ -27,12 +30,17 @@ class PredictorInfo(Record):
 
 
 class ModelInfo(Record):
-    """A model that decoding needs; `length` in bytes, `embedded` if the archive brings it."""
+    """A model, base file or archive that decoding needs; `length` in bytes.
+
+    kind: "model"; "base" of changed tensors; "archive" that has what is copied, by whose content
+        hash `sha256` goes. embedded: whether the archive brings it.
+    """
 
     name: str
     sha256: str
     length: int
     embedded: bool
+    kind: str = "model"
 
 
 class ChunkCounts(Record):
@@ -42,12 +50,13 @@ class ChunkCounts(Record):
     coded: int
     constant: int
     stored_after_coding: int
+    copied: int = 0
 
 
 class SegmentInfo(Record):
     """One segment: `offset` and `length` in the file, `raw_len` of content, all in bytes.
 
-    `settings` are the predictor's, in hexadecimal.
+    `settings` are the predictor's, in hexadecimal. A copy has "copy" for a predictor.
     """
 
     seq: int
@@ -141,7 +150,13 @@ class _Building:
                 PredictorInfo(ref.id, ref.version, ref.coder) for ref in metadata.predictors
             ),
             models=tuple(
-                ModelInfo(model.name, model.sha256.hex(), model.length, model.kind == 2)
+                ModelInfo(
+                    model.name,
+                    model.sha256.hex(),
+                    model.length,
+                    model.kind == container.EMBEDDED,
+                    _MODEL_KINDS.get(model.kind, "model"),
+                )
                 for model in metadata.models
             ),
             max_segment_raw=bounds.max_segment_raw,
@@ -155,10 +170,12 @@ class _Building:
                     offset=offset,
                     length=entry.length,
                     raw_len=entry.raw_len,
-                    predictor=metadata.predictors[header.predictor].id,
+                    predictor="copy"
+                    if header.is_copy
+                    else metadata.predictors[header.predictor].id,
                     settings=header.settings.hex(),
                     label=entry.label,
-                    chunks=ChunkCounts(*(counts[kind] for kind in range(4))),
+                    chunks=ChunkCounts(*(counts[kind] for kind in range(5))),
                 )
                 for (offset, header, counts), entry in zip(self._segments, entries, strict=True)
             ),
@@ -177,7 +194,7 @@ def _from_directory(source: BinaryIO, archive: directory.Archive) -> ArchiveInfo
         building.segment(offset, header)
         at, end = offset + size, offset + entry.length
         while at < end:
-            head, length = directory.read_chunk_head(source, at, max_chunk)
+            head, length = directory.read_chunk_head(source, at, max_chunk, copied=header.is_copy)
             building.chunk(head)
             at += length + head.coded_len
         if at != end:

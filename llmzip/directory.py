@@ -113,12 +113,14 @@ def read_segment_header(source: BinaryIO, offset: int) -> tuple[SegmentHeader, i
     return container.parse_segment_header(record, offset), len(record)
 
 
-def read_chunk_head(source: BinaryIO, offset: int, max_chunk_raw: int) -> tuple[ChunkHead, int]:
-    """The chunk head at `offset`, and its length in bytes."""
+def read_chunk_head(
+    source: BinaryIO, offset: int, max_chunk_raw: int, *, copied: bool = False
+) -> tuple[ChunkHead, int]:
+    """The chunk head at `offset`, and its length in bytes; `copied` where its segment is a copy."""
     record = _read_at(source, offset, container.MIN_CHUNK_HEAD)
     length = container.chunk_head_len(record, offset)
     record += _read_at(source, offset + len(record), length - len(record))
-    return container.parse_chunk_head(record, max_chunk_raw, offset), length
+    return container.parse_chunk_head(record, max_chunk_raw, offset, copied=copied), length
 
 
 def check_segment(

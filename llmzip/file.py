@@ -36,7 +36,7 @@ class _Content(io.RawIOBase):
         self._position = 0
         self._rest = memoryview(b"")
         self._events = pull(source, walk_file(self._begin))
-        self._guard = Guard(limits, bases)
+        self._guard = Guard(limits, bases, source)
         self._decoder = EventDecoder(self._guard)
         self._broken = Broken()
         self._random: RandomAccess | None = None

@@ -74,6 +74,10 @@ FLAGS = (
         *(str, "FILE"),
     ),
     Flag(
+        *("standalone", "", ("standalone",)),
+        "With -r: let no archive refer to another one that has the same tensors.",
+    ),
+    Flag(
         *("verify", "", ("no-verify",)),
         "Do not decode what was written to compare it; half the time.",
         False,
@@ -101,10 +105,10 @@ _ALL = frozenset(flag.field for flag in FLAGS)
 _WRITING = _ALL - {"mode", "version", "quick"}
 _FIELDS = {
     "compress": _WRITING,
-    "decompress": _WRITING - {"level", "predictor", "verify"},
+    "decompress": _WRITING - {"level", "predictor", "verify", "standalone"},
     "test": _ALL
     - {"mode", "version", "stdout", "output", "output_dir", "keep", "remove"}
-    - {"level", "predictor", "verify"},
+    - {"level", "predictor", "verify", "standalone"},
     "list": frozenset({"recursive", "force", "quiet", "verbose", "progress", "as_json", "help"}),
     "cat": frozenset(
         {"output", "force", "threads", "memory", "base"}

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from llmzip.container import CopyOf
 from llmzip.record import Record
 from llmzip.tensors.kinds import KINDS
 from llmzip.tensors.region import Region
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmzip.duplicates import Found, Known
 
 # Bytes of a tensor's segment, but for what its last row lacks: enough that its tables cost
 # nothing, few enough that threads and readers of one tensor gain.
@@ -26,6 +31,9 @@ class Piece(Record):
     row: elements of a tensor's row, 0 where it has none.
     base: where in a base file the same tensor has this content, -1 without.
     small: whether it is so little beside the file's tensors that only the time it takes counts.
+    kept: whether later pieces repeat it.
+    copy: what it repeats, as its segment says it: what is at byte `again` of the same file, or of
+        the tensor `known` of an earlier file.
     """
 
     length: int
@@ -34,38 +42,87 @@ class Piece(Record):
     row: int = 0
     small: bool = False
     base: int = -1
+    kept: bool = False
+    copy: CopyOf | None = None
+    again: int = -1
+    known: Known | None = None
+
+
+def counterpart(region: Region, base: Mapping[str, Region] | None) -> Region | None:
+    """The tensor of a base file that `region` is a change of."""
+    like = base.get(region.label) if base and region.kind else None
+    return like if like and (like.kind, like.shape) == (region.kind, region.shape) else None
 
 
 def cut(
-    regions: Iterable[Region], segment_size: int, base: Mapping[str, Region] | None = None
+    regions: Iterable[Region],
+    segment_size: int,
+    base: Mapping[str, Region] | None = None,
+    found: Found | None = None,
 ) -> Iterator[Piece]:
     """The segments of a file with these regions; `segment_size` is for what is no tensor.
 
-    base: the tensors of a base file by name.
+    base: the tensors of a base file by name. found: those that occur again.
     """
     regions = tuple(regions)
     little = sum(region.length for region in regions if region.kind) // _LITTLE
+    numbers = {archive: n + 1 for n, archive in enumerate(found.archives())} if found else {}
+    # Of tensors that are kept, by their offset: the first segment, and the lengths of all.
+    kept: dict[int, tuple[int, list[int]]] = {}
+    seq = 0
     for region in regions:
         if region.length < 0:
             yield Piece(-1)
             return
+        again = found.again.get(region.offset) if found else None
+        if again and found:
+            first, lengths = kept.get(again.offset, (0, []))
+            known = again.known
+            at = 0
+            for number, length in enumerate(known.lengths if known else lengths):
+                copy = CopyOf(0, first + number)
+                if known:
+                    copy = CopyOf(numbers[known.archive], known.offset + at)
+                yield Piece(
+                    length,
+                    region.label,
+                    region.kind,
+                    _rows(region)[0],
+                    copy=copy,
+                    again=at if known else again.offset + at,
+                    known=known,
+                )
+                at += length
+                seq += 1
+            continue
         size, row = segment_size, 0
         if region.kind:
-            elements, unit = KINDS[region.kind]
-            row = _row(region.shape)
-            units, odd = divmod(row, elements)
-            if odd or row > _LONGEST_ROW:
-                row = 0
-            whole = units * unit if row else unit
+            row, whole = _rows(region)
             size = max(_TENSOR // whole, 1) * whole
-        like = base.get(region.label) if base and region.kind else None
-        if like and (like.kind, like.shape) != (region.kind, region.shape):
-            like = None
+        like = counterpart(region, base)
+        keep = found is not None and region.offset in found.kept
+        if keep:
+            kept[region.offset] = seq, []
         for at in range(0, region.length, size):
             length = min(size, region.length - at)
             small = not region.kind and region.length <= little
             where = like.offset + at if like else -1
-            yield Piece(length, region.label, region.kind, row, small, where)
+            yield Piece(length, region.label, region.kind, row, small, where, keep)
+            if keep:
+                kept[region.offset][1].append(length)
+            seq += 1
+
+
+def _rows(region: Region) -> tuple[int, int]:
+    """Elements of a tensor's row, 0 where it has none, and bytes that are not to be parted."""
+    if not region.kind:
+        return 0, 1
+    elements, unit = KINDS[region.kind]
+    row = _row(region.shape)
+    units, odd = divmod(row, elements)
+    if odd or row > _LONGEST_ROW:
+        row = 0
+    return row, units * unit if row else unit
 
 
 def _row(shape: tuple[int, ...]) -> int:

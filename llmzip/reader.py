@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from llmzip import route
-from llmzip.container import BASE, Header
+from llmzip.container import ARCHIVE, BASE, KEPT, Header
 from llmzip.directory import content_size
-from llmzip.errors import CorruptError, LlmzError, ModelError, UsageError
+from llmzip.errors import CorruptError, LimitError, LlmzError, ModelError, UsageError
 from llmzip.limits import Limits
 from llmzip.report import Notice, Report, Summary, Tally
 from llmzip.segments import (
@@ -21,7 +21,7 @@ from llmzip.segments import (
     no_tick,
     segment_memory,
 )
-from llmzip.streams import write_all
+from llmzip.streams import seekable, write_all
 from llmzip.walk import (
     ArchiveEnd,
     ArchiveStart,
@@ -38,7 +38,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO, Literal
 
-    from llmzip.base import ArchiveBase, Bases
+    from llmzip.base import Bases
+    from llmzip.container import SegmentHeader
+    from llmzip.sources import Sources
+    from llmzip.streams import Readable
 
 # Coded bytes and, apart from them, raw bytes that a segment may hold while others are decoded.
 _MOST_HELD = 64 << 20
@@ -50,7 +53,7 @@ def check_header(header: Header) -> None:
     for ref in header.metadata.predictors:
         route.require(ref)
     for model in header.metadata.models:
-        if model.kind == BASE:
+        if model.kind in (BASE, ARCHIVE):
             continue
         raise ModelError(
             f"model {model.name!r} (sha256 {model.sha256.hex()}) is needed, and this llmzip has "
@@ -58,22 +61,30 @@ def check_header(header: Header) -> None:
         )
 
 
-def base_of(header: Header, bases: Bases | None) -> ArchiveBase | None:
-    """The file that tensors of the archive may be changes of; None where it names none."""
-    if not header.metadata.models:
-        return None
-    from llmzip.base import ArchiveBase, Bases
-
-    return ArchiveBase(header, bases or Bases())
-
-
 class Guard:
-    """Holds what is decoded to the limits, and to the archive's content hash."""
+    """Holds what is decoded to the limits, and to the archive's content hash.
 
-    def __init__(self, limits: Limits, bases: Bases | None = None) -> None:
+    source: where archives are read from, beginning at its byte `begin`: segments that are copied
+        are read there again, or kept in memory where that cannot be.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        bases: Bases | None = None,
+        source: BinaryIO | None = None,
+        begin: int = 0,
+    ) -> None:
         self._limits = limits
         self._bases = bases
-        self.base: ArchiveBase | None = None
+        self._source = source
+        self._begin = begin
+        self._again: BinaryIO | None = None
+        self._header: Header | None = None
+        self._sources: Sources | None = None
+        self._kept: dict[int, SegmentStart] = {}
+        self._kept_content: dict[int, list[bytes]] = {}
+        self._kept_bytes = 0
         self._hash = hashlib.sha256()
         self._start = 0
         self.tally = Tally()
@@ -82,24 +93,97 @@ class Guard:
         """To be called at every archive's start."""
         check_header(event.header)
         self.close()
-        self.base = base_of(event.header, self._bases)
+        self._header = event.header
+        if event.header.metadata.models:
+            self.tally.need(event.header.metadata.models)
+            # Said before anything is decoded. A base is looked for when a change needs it.
+            self._find(event.header).needs.find_origins()
         self._hash = hashlib.sha256()
         self._start = event.offset
 
+    @property
+    def sources(self) -> Sources | None:
+        """What the archive's segments take from elsewhere; None where they are all its own."""
+        return self._sources
+
     def close(self) -> None:
-        """Closes the base of the archive, if something needed it."""
-        if self.base is not None:
-            self.base.close()
-            self.base = None
+        """Closes what the archive needed, and forgets what was kept of it."""
+        if self._sources is not None:
+            self._sources.needs.close()
+            self._sources = None
+        self._kept.clear()
+        self._kept_content.clear()
+        self._kept_bytes = 0
+
+    def _find(self, header: Header) -> Sources:
+        from llmzip.sources import Needs, Sources
+
+        self._sources = Sources(Needs(header, self._limits, self._bases), self._own)
+        return self._sources
+
+    def _keep(self, event: SegmentStart) -> None:
+        """A segment of which later ones are copies begins."""
+        from llmzip.tensors.view import another_reader
+
+        if self._sources is None and self._header is not None:
+            self._find(self._header)
+        self._kept[event.header.seq] = event
+        if self._again is None and self._source is not None:
+            self._again = another_reader(self._source, self._begin)
+        if self._again is None:
+            self._kept_bytes += event.header.raw_len
+            if self._kept_bytes > self._limits.decoder_memory:
+                raise LimitError(
+                    "memory to keep what is copied later",
+                    self._kept_bytes,
+                    self._limits.decoder_memory,
+                    "read the archive from a file, or raise it with -M",
+                )
+            self._kept_content[event.header.seq] = []
+
+    @property
+    def keeps(self) -> bool:
+        """Whether copies take their content from memory: all before them must be decoded then."""
+        return self._again is None
+
+    def kept(self, event: SegmentStart, raw: bytes) -> None:
+        """To be called with the content of every chunk, in order."""
+        if event.header.flags == KEPT and event.header.seq in self._kept_content:
+            self._kept_content[event.header.seq].append(raw)
+
+    def _own(self, header: SegmentHeader) -> Readable:
+        """Reads the earlier segment of the archive that the one with this header repeats."""
+        from llmzip.sources import Joined, check_original, decode_original
+
+        place = header.copy_of.place
+        start = self._kept.get(place)
+        check_original(header, start.header if start else None)
+        assert start is not None and self._header is not None and self._sources is not None
+        if self._again is None:
+            return Joined(iter(self._kept_content[place]))
+        needs = self._sources.needs
+        return Joined(decode_original(self._again, start, self._header, needs, self._limits))
 
     def segment(self, event: SegmentStart) -> int:
         """To be called before a segment is decoded; returns the bytes of memory it takes."""
         memory = segment_memory(event)
         check_memory(memory, self._limits)
-        self.tally.segment(event.header.raw_len, event.predictor.id)
+        name = "copy" if event.header.is_copy else event.predictor.id
+        self.tally.segment(event.header.raw_len, name)
+        if event.header.flags == KEPT:
+            self._keep(event)
+        elif event.header.is_copy:
+            if self._sources is None and self._header is not None:
+                self._find(self._header)
+            memory += self._original_memory(event)
         if self._limits.max_output is not None:
             check_output(self.tally.raw_bytes, self._limits.max_output)
         return memory
+
+    def _original_memory(self, event: SegmentStart) -> int:
+        of = event.header.copy_of
+        original = None if of.source else self._kept.get(of.place)
+        return segment_memory(original) if original else 0
 
     def chunk(self, digest: bytes) -> None:
         """To be called with what each chunk adds to the content hash, in order."""
@@ -122,16 +206,20 @@ class EventDecoder:
         self._guard = guard
         self._tick = tick
         self._segment: SegmentDecoder | None = None
+        self._start: SegmentStart | None = None
 
     def decode(self, event: Event) -> bytes:
         """The content that `event` brings: a chunk's, or none."""
         if isinstance(event, Chunk) and self._segment:
             raw, digest = self._segment.decode(event)
             self._guard.chunk(digest)
+            if self._start is not None:
+                self._guard.kept(self._start, raw)
             return raw
         if isinstance(event, SegmentStart):
             self._guard.segment(event)
-            self._segment = SegmentDecoder(event, self._tick, self._guard.base)
+            self._start = event
+            self._segment = SegmentDecoder(event, self._tick, self._guard.sources)
         elif isinstance(event, SegmentEnd) and self._segment:
             self._segment.finish()
             self._segment = None
@@ -171,10 +259,10 @@ class _Task:
     """
 
     def __init__(
-        self, start: SegmentStart, memory: int, held: int, base: ArchiveBase | None
+        self, start: SegmentStart, memory: int, held: int, sources: Sources | None
     ) -> None:
         self.start = start
-        self.base = base
+        self.sources = sources
         self.memory = memory
         self.held = held
         self.coded: deque[Chunk] = deque()
@@ -275,7 +363,7 @@ class _Parallel:
         held = max(
             min((self._allowed - memory) // 2, event.header.raw_len, _MOST_HELD), _LEAST_HELD
         )
-        task = _Task(event, memory + 2 * held, held, self._guard.base)
+        task = _Task(event, memory + 2 * held, held, self._guard.sources)
         if task.memory * self._threads > self._allowed and self._notice:
             fitting = max(self._allowed // task.memory, 1)
             self._notice(
@@ -283,6 +371,8 @@ class _Parallel:
                 f"{self._allowed:,} allowed"
             )
             self._notice = None
+        if event.header.is_copy and self._guard.keeps:
+            self._wait(lambda: not self._tasks)
         self._wait(lambda: self._fits(task))
         self._tasks.append(task)
         with self._changed:
@@ -325,6 +415,7 @@ class _Parallel:
                 self._changed.notify_all()
             for raw, digest in ready:
                 self._guard.chunk(digest)
+                self._guard.kept(task.start, raw)
                 if self._sink is not None:
                     write_all(self._sink, raw)
             self._meter.report()
@@ -348,7 +439,7 @@ class _Parallel:
 
     def _work(self, task: _Task) -> None:
         try:
-            decoder = SegmentDecoder(task.start, self._tick, task.base)
+            decoder = SegmentDecoder(task.start, self._tick, task.sources)
             while (chunk := self._next(task)) is not None:
                 result = decoder.decode(chunk)
                 with self._changed:
@@ -407,7 +498,7 @@ def read_archive(
     threads = threads or cores()
     total = content_size(source) if progress else None
     meter = Meter(progress, total)
-    guard = Guard(limits, bases)
+    guard = Guard(limits, bases, source, source.tell() if seekable(source) else 0)
     events = pull(source, walk_file())
     try:
         if threads == 1:
@@ -435,8 +526,10 @@ def check_coded(source: BinaryIO) -> Summary:
     for event in pull(source, walk_file()):
         if isinstance(event, ArchiveStart):
             start = event.offset
+            tally.need(event.header.metadata.models)
         elif isinstance(event, SegmentStart):
-            tally.segment(event.header.raw_len, event.predictor.id)
+            name = "copy" if event.header.is_copy else event.predictor.id
+            tally.segment(event.header.raw_len, name)
         elif isinstance(event, ArchiveEnd):
             tally.archives += 1
             tally.archive_bytes += event.offset - start

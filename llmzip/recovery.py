@@ -8,9 +8,10 @@ from functools import partial
 from typing import BinaryIO
 
 from llmzip import _native, container
-from llmzip.base import ArchiveBase, Bases
-from llmzip.container import Header, IndexEntry, PredictorRef
+from llmzip.base import Bases
+from llmzip.container import Header, IndexEntry, PredictorRef, SegmentHeader
 from llmzip.errors import (
+    CorruptError,
     LimitError,
     LlmzError,
     ModelError,
@@ -23,10 +24,15 @@ from llmzip.limits import Limits
 from llmzip.record import Record
 from llmzip.report import Report
 from llmzip.salvage import FoundHeader, FoundIndex, FoundSegment, scan
-from llmzip.segments import SegmentDecoder, Tick, check_memory, segment_memory
+from llmzip.segments import SegmentDecoder, Tick, check_memory, no_tick, segment_memory
+from llmzip.sources import Joined, Needs, Sources, check_original
 from llmzip.streams import From, write_all
 from llmzip.walk import ANY_BOUNDS, Chunk, Event, SegmentStart, foreign, pull, walk_alone
 from llmzip.workers import Meter, cores
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmzip.streams import Readable
 
 # Larger segments are decoded one at a time, straight to the output.
 _MOST_HELD = 64 << 20
@@ -36,8 +42,8 @@ class Gap(Record):
     """Content that is lost: segments `first` to `last` of an archive, or a part of one.
 
     archive: which of the file's archives, from 0. last: None where it is not known how many
-    segments there were. bytes: of content, None where that is not known. needs_base: whether it
-    is a change of a file that was not found, rather than damaged.
+    segments there were. bytes: of content, None where that is not known. needs_file: whether it
+    is not damaged, but takes from a base or another archive that was not found.
     """
 
     archive: int
@@ -45,7 +51,7 @@ class Gap(Record):
     last: int | None
     bytes: int | None
     reason: str
-    needs_base: bool = False
+    needs_file: bool = False
 
     def __str__(self) -> str:
         many = self.last is None or self.last > self.first
@@ -75,9 +81,9 @@ class RecoverReport(Record):
 class _Part:
     """What was found of one archive."""
 
-    def __init__(self, bases: Bases, header: Header | None = None) -> None:
+    def __init__(self, limits: Limits, bases: Bases | None, header: Header | None = None) -> None:
         self.header = header
-        self.base = ArchiveBase(header, bases)
+        self.needs = Needs(header, limits, bases)
         self.segments: list[FoundSegment] = []
         self.entries: tuple[IndexEntry, ...] | None = None
 
@@ -87,7 +93,7 @@ class _Job(Record):
 
     found: FoundSegment
     predictors: Sequence[PredictorRef]
-    base: ArchiveBase
+    part: _Part
 
     @property
     def raw_len(self) -> int:
@@ -124,32 +130,32 @@ def recover(
 ) -> RecoverReport:
     """Writes the content of every undamaged segment in `source`, which must be able to seek.
 
-    bases: where the bases of changes are looked for. Without its base a change is lost; where an
-    archive's header is lost, `bases.given` is taken for what it named.
+    bases: where the bases of changes, and archives that segments are copies of, are looked for.
+    What needs one that is not found is lost. Where an archive's header is lost, `bases.given` is
+    taken for the base that it named.
 
     Of a damaged segment, the chunks in front of the damage are written. What is lost leaves no
     hole: the rest moves up. Where an archive's header is lost, every predictor is tried. Content
     that is itself an archive, stored uncompressed, may be taken for one where bytes are missing.
+    Segments that repeat a lost one are lost with it.
 
     Raises `NotAnArchiveError` where nothing of an archive is found, `LimitError` where a segment
     takes more than `limits` allow, `UsageError` where `bases.given` is needed and not there.
     """
     limits = limits or Limits()
-    parts = _parts(source, bases or Bases())
+    parts = _parts(source, limits, bases)
     if not parts:
         source.seek(0)
         raise NotAnArchiveError(f"no segment of an archive is in it: this is {_kind(source)}")
     jobs = [
-        _Job(found, _predictors(part, found), part.base)
-        for part in parts
-        for found in part.segments
+        _Job(found, _predictors(part, found), part) for part in parts for found in part.segments
     ]
     meter = Meter(progress, sum(job.found.header.raw_len for job in jobs))
     try:
         outcomes = list(_decode_all(source, sink, jobs, threads or cores(), limits, meter))
     finally:
         for part in parts:
-            part.base.close()
+            part.needs.close()
     meter.report(last=True)
     rest = iter(outcomes)
     lost: list[Gap] = []
@@ -172,20 +178,20 @@ def _kind(source: BinaryIO) -> str:
     return foreign(source.read(262))
 
 
-def _parts(source: BinaryIO, bases: Bases) -> list[_Part]:
+def _parts(source: BinaryIO, limits: Limits, bases: Bases | None) -> list[_Part]:
     parts: list[_Part] = []
     for found in scan(source):
         part = parts[-1] if parts else None
         if isinstance(found, FoundHeader):
-            parts.append(_Part(bases, found.header))
+            parts.append(_Part(limits, bases, found.header))
         elif isinstance(found, FoundIndex):
             if part is None or part.entries is not None:
-                parts.append(part := _Part(bases))
+                parts.append(part := _Part(limits, bases))
             part.entries = found.entries
         else:
             last = part.segments[-1].header.seq if part and part.segments else -1
             if part is None or part.entries is not None or found.header.seq <= last:
-                parts.append(part := _Part(bases))
+                parts.append(part := _Part(limits, bases))
             part.segments.append(found)
     return parts
 
@@ -248,24 +254,41 @@ def _memory(job: _Job) -> int:
 
 
 def _decode(source: BinaryIO, job: _Job, limits: Limits, tick: Tick) -> Iterator[bytes]:
-    start = _start(source, job, limits)
-    decoder = SegmentDecoder(start, tick, job.base)
+    sources = _sources(source, job, limits)
+    start = _start(source, job, limits, sources)
+    decoder = SegmentDecoder(start, tick, sources)
     for event in _events(source, start):
         if isinstance(event, Chunk):
             yield decoder.decode(event)[0]
     decoder.finish()
 
 
-def _start(source: BinaryIO, job: _Job, limits: Limits) -> SegmentStart:
+def _sources(source: BinaryIO, job: _Job, limits: Limits) -> Sources:
+    def own(header: SegmentHeader) -> Readable:
+        place = header.copy_of.place
+        original = next((s for s in job.part.segments if s.header.seq == place), None)
+        if original is None:
+            raise CorruptError(f"a copy of segment {place}, which is lost")
+        check_original(header, original.header)
+        again = _Job(original, _predictors(job.part, original), job.part)
+        return Joined(_decode(source, again, limits, no_tick))
+
+    return Sources(job.part.needs, own)
+
+
+def _start(source: BinaryIO, job: _Job, limits: Limits, sources: Sources) -> SegmentStart:
     """The start with the predictor that decodes the segment's first coded chunk."""
     starts = list(job.starts())
     if not starts:
         raise UnsupportedError("no predictor here has these settings: install a newer llmzip")
     for start in starts:
         check_memory(segment_memory(start), limits)
+    if job.found.header.is_copy:
+        # No predictor coded it.
+        return starts[0]
     for start in starts[:-1]:
         try:
-            decoder = SegmentDecoder(start, base=job.base)
+            decoder = SegmentDecoder(start, sources=sources)
             for event in _events(source, start):
                 if isinstance(event, Chunk):
                     decoder.decode(event)
@@ -299,8 +322,8 @@ def _gaps(
         yield from missing(following, seq)
         if outcome.error is not None:
             left = found.header.raw_len - outcome.kept
-            needs_base = isinstance(outcome.error, ModelError)
-            yield Gap(number, seq, seq, left, str(outcome.error), needs_base)
+            needs_file = isinstance(outcome.error, ModelError)
+            yield Gap(number, seq, seq, left, str(outcome.error), needs_file)
         following = seq + 1
     if part.entries is not None:
         yield from missing(following, len(part.entries))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from llmzip.container import ARCHIVE
 from llmzip.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
+
+    from llmzip.container import ModelRef
 
     Phase: TypeAlias = Literal["compress", "verify", "decompress"]
 
@@ -34,7 +37,8 @@ Notice: TypeAlias = Callable[[str], None]
 class Summary(Record):
     """What was written or read: bytes of content and of archives, and what they are made of.
 
-    `predictors` are the ids of those that segments use, in order of first use.
+    `predictors` are the ids of those that segments use, in order of first use, and "copy" where one
+    repeats another. `needs` are the names of other files whose archives have some of the content.
     """
 
     raw_bytes: int
@@ -42,6 +46,7 @@ class Summary(Record):
     segments: int
     archives: int
     predictors: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
     @property
     def bits_per_byte(self) -> float:
@@ -57,6 +62,7 @@ class Tally:
         self.archive_bytes = 0
         self.segments = 0
         self.archives = 0
+        self._needs: dict[str, None] = {}
         self._predictors: dict[str, None] = {}
 
     def segment(self, raw_len: int, predictor: str) -> None:
@@ -64,6 +70,10 @@ class Tally:
         self.segments += 1
         self.raw_bytes += raw_len
         self._predictors[predictor] = None
+
+    def need(self, models: Iterable[ModelRef]) -> None:
+        """Notes the archives that are among `models`."""
+        self._needs.update((ref.name, None) for ref in models if ref.kind == ARCHIVE)
 
     def summary(self) -> Summary:
         """The sums so far."""
@@ -73,4 +83,5 @@ class Tally:
             self.segments,
             self.archives,
             tuple(self._predictors),
+            tuple(self._needs),
         )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from threading import Lock
 from typing import BinaryIO
 
+from llmzip.container import SegmentHeader
 from llmzip.directory import Archive, check_segment, read_directory, read_segment_header
+from llmzip.errors import CorruptError
 from llmzip.limits import Limits
-from llmzip.reader import base_of, check_header
+from llmzip.reader import check_header
 from llmzip.record import Record
 from llmzip.segments import SegmentDecoder, check_memory, segment_memory
 from llmzip.streams import From
@@ -17,7 +20,9 @@ from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from llmzip.base import ArchiveBase, Bases
+    from llmzip.base import Bases
+    from llmzip.sources import Needs, Sources
+    from llmzip.streams import Readable
 
 _CACHE_BYTES = 64 << 20
 
@@ -38,20 +43,34 @@ class RandomAccess:
 
     Keeps the decoder of the last segment and 64 MiB of decoded chunks, so that reading on, and
     going back a little, do not decode again.
+
+    archives: those to read, if they are known already. originals: whether copies are refused, as
+        they must be in what is copied itself.
     """
 
     def __init__(
-        self, source: BinaryIO, begin: int, limits: Limits, bases: Bases | None = None
+        self,
+        source: BinaryIO,
+        begin: int,
+        limits: Limits,
+        bases: Bases | None = None,
+        *,
+        archives: Sequence[Archive] | None = None,
+        originals: bool = False,
     ) -> None:
         self._source = source
-        self._bases: dict[int, ArchiveBase | None] = {}
+        self._bases = bases
+        self._originals = originals
+        self._found: dict[int, Needs] = {}
+        self._lock = Lock()
         self._limits = limits
         self.places: list[Place] = []
+        self._first: dict[int, int] = {}
         self.starts: list[int] = []
         self.size = 0
-        for archive in read_directory(source, begin):
+        for archive in read_directory(source, begin) if archives is None else archives:
             check_header(archive.header)
-            self._bases[archive.offset] = base_of(archive.header, bases)
+            self._first[archive.offset] = len(self.places)
             for seq, (offset, entry) in enumerate(archive.segments()):
                 self.starts.append(self.size)
                 self.places.append(Place(archive, seq, offset, entry.raw_len))
@@ -92,11 +111,41 @@ class RandomAccess:
             if inside < starts[number] + len(raw):
                 return memoryview(raw)[inside - starts[number] :]
 
+    def over(self, source: BinaryIO) -> RandomAccess:
+        """The same, read from `source`: several threads may each have one of their own."""
+        other = RandomAccess(
+            source, 0, self._limits, self._bases, archives=(), originals=self._originals
+        )
+        other.places, other.starts, other.size = self.places, self.starts, self.size
+        other._first, other._found, other._lock = self._first, self._found, self._lock
+        return other
+
     def close(self) -> None:
-        """Closes the bases that were needed."""
-        for base in self._bases.values():
-            if base is not None:
-                base.close()
+        """Closes what the archives needed."""
+        for needs in self._found.values():
+            needs.close()
+        self._found.clear()
+
+    def _sources(self, archive: Archive, file: BinaryIO) -> Sources:
+        """What segments of `archive`, read from `file`, take from elsewhere."""
+        from llmzip.sources import Needs, Sources
+
+        def own(header: SegmentHeader) -> Readable:
+            return self._original(archive, header, file)
+
+        # Looked for when content is asked for: headers can be read without it.
+        with self._lock:
+            if archive.offset not in self._found:
+                self._found[archive.offset] = Needs(archive.header, self._limits, self._bases)
+            return Sources(self._found[archive.offset], own)
+
+    def _original(self, archive: Archive, copy: SegmentHeader, file: BinaryIO) -> Readable:
+        """Reads the segment of `archive` that the one with header `copy` repeats."""
+        from llmzip.sources import Joined, check_original
+
+        place = self.places[self._first[archive.offset] + copy.copy_of.place]
+        check_original(copy, read_segment_header(file, place.offset)[0])
+        return Joined(raw for raw, _ in self.decode(place, file))
 
     def _keep(self, key: tuple[int, int], raw: bytes) -> None:
         if key not in self._cache:
@@ -121,7 +170,9 @@ class RandomAccess:
         for event in pull(source, walk_alone(offset, metadata.predictors, metadata.bounds, seq)):
             if isinstance(event, SegmentStart):
                 check_memory(segment_memory(event), self._limits)
-                decoder = SegmentDecoder(event, base=self._bases[archive.offset])
+                if self._originals and event.header.is_copy:
+                    raise CorruptError("a copy of a copy", segment=seq)
+                decoder = SegmentDecoder(event, sources=self._sources(archive, file))
             elif isinstance(event, Chunk) and decoder:
                 yield decoder.decode(event)
             elif decoder:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 
 from llmzip import _native, container, route
-from llmzip.container import ChunkHead, PredictorRef, SegmentHeader
+from llmzip.container import ChunkHead, CopyOf, PredictorRef, SegmentHeader
 from llmzip.errors import (
     CorruptError,
     LimitError,
@@ -26,19 +26,33 @@ from llmzip.errors import (
 from llmzip.limits import Limits
 from llmzip.options import DEFAULT_LEVEL
 from llmzip.record import Record
+from llmzip.streams import read_exactly
 from llmzip.walk import ANY_BOUNDS, Chunk, SegmentStart, pull, walk_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Protocol, TypeAlias
 
-    from llmzip.base import ArchiveBase, Base
+    from llmzip.streams import Readable
+
+    class Sources(Protocol):
+        """What segments take from elsewhere; `llmzip.sources` has the one of readers."""
+
+        def read_base(self, offset: int, length: int) -> bytes:
+            """Content of the base file; less where it ends."""
+
+        def copied(self, header: SegmentHeader) -> Readable:
+            """Reads what the segment with this header is a copy of, from its start on."""
+
 
 Tick: TypeAlias = Callable[[int, int], None]
 """Called with the raw and the coded bytes done since the last call; may raise to end the work."""
 
 _CANARY_BYTES = 64
 _DIGEST_ITEM = 24
+# What reports call a copy, which no predictor codes; and what reading one holds.
+_COPY = PredictorRef("copy", 0, 0)
+_COPY_MEMORY = 2 * container.MAX_CHUNK
 
 
 def no_tick(raw: int, coded: int) -> None:
@@ -141,10 +155,13 @@ def encode(
     index: int,
     tick: Tick = no_tick,
     base: bytes | None = None,
+    *,
+    kept: bool = False,
 ) -> Encoded:
     """Codes `data` with `choice`, which is number `index` among the archive's predictors.
 
     base: what it is a change of, where `choice` says so; as long as `data`.
+    kept: whether later segments of the archive are copies of it.
     """
     ref = choice.predictor
     if route.in_a_moment(choice) and not (
@@ -153,10 +170,10 @@ def encode(
         encoder = route.new_encoder(ref, choice.settings, len(data))
         if base is not None:
             encoder.set_base(base)
-        coded, digests = encoder.encode_segment(data, seq, index, choice.settings)
+        coded, digests = encoder.encode_segment(data, seq, index, choice.settings, kept)
         tick(len(data), len(coded))
         return Encoded(coded, len(data), ref, route.memory(choice, len(data)), digests)
-    return _encode_paced(bytes(data), choice, seq, index, tick, base)
+    return _encode_paced(bytes(data), choice, seq, index, tick, base, kept)
 
 
 def _encode_paced(
@@ -166,6 +183,7 @@ def _encode_paced(
     index: int,
     tick: Tick,
     base: bytes | None,
+    kept: bool,
 ) -> Encoded:
     """Chunk by chunk, with a report every moment."""
     ref = choice.predictor
@@ -207,7 +225,15 @@ def _encode_paced(
     body = b"".join(chunks)
     canary = encoder.canary if encoder else 0
     header = container.build_segment_header(
-        SegmentHeader(seq, index, len(data), len(body), canary, choice.settings)
+        SegmentHeader(
+            seq,
+            index,
+            len(data),
+            len(body),
+            canary,
+            choice.settings,
+            container.KEPT if kept else 0,
+        )
     )
     tick(0, len(header))
     return Encoded(
@@ -215,17 +241,36 @@ def _encode_paced(
     )
 
 
+def encode_copy(data: bytes, of: CopyOf, seq: int, tick: Tick = no_tick) -> Encoded:
+    """A segment that repeats the content `data`, which is that of `of`."""
+    chunks: list[bytes] = []
+    digests: list[bytes] = []
+    for start in range(0, len(data), container.MAX_CHUNK):
+        raw = data[start : start + container.MAX_CHUNK]
+        digest = _native.xxh3_128(raw)
+        chunks.append(
+            container.build_chunk_head(ChunkHead(container.COPIED, len(raw), 0, 0, digest[:8]))
+        )
+        digests.append(len(raw).to_bytes(8, "little") + digest)
+        tick(len(raw), len(chunks[-1]))
+    body = b"".join(chunks)
+    settings = container.build_copy_of(of)
+    header = container.build_segment_header(
+        SegmentHeader(seq, 0, len(data), len(body), 0, settings, container.COPY)
+    )
+    tick(0, len(header))
+    return Encoded(header + body, len(data), _COPY, _COPY_MEMORY, b"".join(digests))
+
+
 class SegmentDecoder:
     """Decodes one segment, chunk by chunk, and checks everything before it hands bytes out."""
 
     def __init__(
-        self,
-        start: SegmentStart,
-        tick: Tick = no_tick,
-        base: Base | ArchiveBase | None = None,
+        self, start: SegmentStart, tick: Tick = no_tick, sources: Sources | None = None
     ) -> None:
         self._start = start
-        self._base = base
+        self._sources = sources
+        self._original: Readable | None = None
         self._tick = tick
         self._pace = _Pace()
         self._native: _native.Decoder | None = None
@@ -242,11 +287,16 @@ class SegmentDecoder:
         elif head.type == container.STORED:
             raw = payload
             self._tick(len(raw), len(payload))
+        elif head.type == container.COPIED:
+            raw = self._copied(chunk)
         else:
             raw = self._predicted(chunk)
         digest = _native.xxh3_128(raw)
         if digest[:8] != head.check:
-            raise self._damaged("a chunk does not decode to what was coded", chunk)
+            what = "a chunk does not decode to what was coded"
+            if head.type == container.COPIED:
+                what = "what the segment repeats is not what it was when it was compressed"
+            raise self._damaged(what, chunk)
         return raw, head.raw_len.to_bytes(8, "little") + digest
 
     def finish(self) -> None:
@@ -260,13 +310,25 @@ class SegmentDecoder:
         offset = route.base_offset(ref, header.settings)
         if offset is not None:
             # Asked for here, for a chunk that needs it: stored and constant ones do not.
-            if self._base is None:
+            if self._sources is None:
                 raise ModelError(f"segment {header.seq} is a change of a file that is not at hand")
-            content = self._base.read(offset, header.raw_len)
+            content = self._sources.read_base(offset, header.raw_len)
             if len(content) < header.raw_len:
                 raise CorruptError("a change of what the base does not have", segment=header.seq)
             decoder.set_base(content)
         return decoder
+
+    def _copied(self, chunk: Chunk) -> bytes:
+        if self._original is None:
+            header = self._start.header
+            if self._sources is None:
+                raise ModelError(f"segment {header.seq} is a copy of what is not at hand")
+            self._original = self._sources.copied(header)
+        raw = read_exactly(self._original, chunk.head.raw_len)
+        if len(raw) < chunk.head.raw_len:
+            raise self._damaged("a copy of what is not there", chunk)
+        self._tick(len(raw), 0)
+        return raw
 
     def _predicted(self, chunk: Chunk) -> bytes:
         header, ref = self._start.header, self._start.predictor
@@ -332,6 +394,8 @@ class SegmentDecoder:
 
 def segment_memory(start: SegmentStart) -> int:
     """Bytes of memory that decoding the segment takes; `UnsupportedError` if it cannot be."""
+    if start.header.is_copy:
+        return _COPY_MEMORY
     route.require(start.predictor)
     try:
         choice = route.Choice(start.predictor, start.header.settings)
@@ -351,7 +415,7 @@ def decode(
     limits: Limits,
     seq: int | None,
     tick: Tick = no_tick,
-    base: Base | None = None,
+    sources: Sources | None = None,
 ) -> Iterator[bytes]:
     """The content of the coded segment, chunk by chunk."""
     source = BytesIO(coded)
@@ -361,7 +425,7 @@ def decode(
             check_memory(segment_memory(event), limits)
             if limits.max_output is not None:
                 check_output(event.header.raw_len, limits.max_output)
-            decoder = SegmentDecoder(event, tick, base)
+            decoder = SegmentDecoder(event, tick, sources)
         elif isinstance(event, Chunk) and decoder:
             yield decoder.decode(event)[0]
         elif decoder:
@@ -389,13 +453,13 @@ def verify(
     content: bytes | memoryview,
     predictors: tuple[PredictorRef, ...],
     tick: Tick = no_tick,
-    base: Base | None = None,
+    sources: Sources | None = None,
 ) -> None:
     """Decodes `encoded` as a reader would; `VerifyError` unless it gives `content`."""
     at = 0
     limits = Limits(decoder_memory=encoded.memory)
     try:
-        for chunk in decode(encoded.data, predictors, limits, None, tick, base):
+        for chunk in decode(encoded.data, predictors, limits, None, tick, sources):
             if bytes(content[at : at + len(chunk)]) != chunk:
                 raise CorruptError(f"content differs from byte {at:,}")
             at += len(chunk)

@@ -44,8 +44,9 @@ Levels:
   -6        the default     -7 to -9  smallest, slowest, most memory
 """
 _EXIT_CODES = """
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 something is missing here (a predictor, a
-newer version, memory over a limit); 130 interrupted. With several files, the worst.
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 something is missing here (a predictor, a base
+or another archive, a newer version, memory over a limit); 130 interrupted. With several
+files, the worst.
 """
 _VERBS = {
     "compress": """\
@@ -53,12 +54,17 @@ Usage: llmzip compress [OPTIONS] [FILE]...
 
 Compress each FILE to FILE.llmz and keep FILE. What was written is decoded again and
 compared before it gets its name.
+
+With -r, tensors that an earlier file of the same folder has are stored in its archive alone:
+later archives refer to it, say so at the end, and do not decompress without it, so keep it.
+--standalone switches such references off.
 """,
     "decompress": """\
 Usage: llmzip decompress [OPTIONS] [FILE]...
 
 Decompress each FILE.llmz to FILE and keep FILE.llmz. Nothing is kept of an archive that is
-damaged; 'llmzip recover' saves its good parts.
+damaged; 'llmzip recover' saves its good parts. Other archives that one needs, as 'llmzip
+list' shows, must be in the same folder, or what they were made from.
 """,
     "test": """\
 Usage: llmzip test [OPTIONS] [FILE]...

@@ -157,7 +157,7 @@ def walk_segment(
         record = yield from tape.take(container.MIN_CHUNK_HEAD, what)
         length = container.chunk_head_len(record, at)
         record += yield from tape.take(length - len(record), what)
-        head = container.parse_chunk_head(record, bounds.max_chunk_raw, at)
+        head = container.parse_chunk_head(record, bounds.max_chunk_raw, at, copied=header.is_copy)
         raw_left -= head.raw_len
         coded_left -= length + head.coded_len
         if raw_left < 0 or coded_left < 0:

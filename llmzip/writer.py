@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from llmzip import container, route
 from llmzip.container import Bounds, Footer, IndexEntry, Metadata, ModelRef, PredictorRef
 from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
 from llmzip.options import Options
-from llmzip.pieces import Piece, cut
+from llmzip.pieces import Piece, counterpart, cut
 from llmzip.record import Record
 from llmzip.report import Notice, Report, Summary, Tally
-from llmzip.segments import Encoded, encode, verify
+from llmzip.segments import Encoded, encode, encode_copy, verify
 from llmzip.streams import read_exactly, read_some, seekable, write_all
 from llmzip.walk import ArchiveEnd, Push, walk_archive
 from llmzip.workers import Meter, cores, machine_memory
@@ -24,11 +24,17 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from llmzip.base import Base
+    from llmzip.container import SegmentHeader
+    from llmzip.duplicates import Found, ReadAt
     from llmzip.inorder import InOrder
+    from llmzip.siblings import Folder
+    from llmzip.streams import Readable
     from llmzip.tensors.region import Region
 
 _READ = 1 << 20
 _START = 16
+# Smaller files have no two tensors that are worth a search for equal ones.
+_TWICE = 64 << 10
 _TENSOR = "tensor"
 # Smaller files without a table of tensors are not asked whether they are arrays.
 _RAW_FROM = 64 << 10
@@ -80,12 +86,33 @@ class Assembler:
 
 
 class _Cut(Record):
-    """A segment to code; `alone` where it is the whole content of its archive."""
+    """A segment to code; `alone` where it is the whole content of its archive.
+
+    again: what the same file has where the piece says that it was before.
+    """
 
     seq: int
     content: bytes | memoryview
     alone: bool
     piece: Piece
+    again: bytes = b""
+
+
+class _Given(Record):
+    """For reading back a segment: what it takes from elsewhere, as its coder had it."""
+
+    base: Base | None
+    again: bytes
+
+    def read_base(self, offset: int, length: int) -> bytes:
+        """Content of the base."""
+        return self.base.read(offset, length) if self.base else b""
+
+    def copied(self, header: SegmentHeader) -> Readable:
+        """What the segment repeats."""
+        from io import BytesIO
+
+        return BytesIO(self.again)
 
 
 class _AllOrNothing:
@@ -113,7 +140,8 @@ class ArchiveEncoder:
     threads. All but `feed`'s data lives in at most `threads` + 1 segments.
 
     plan: how the content is to be cut; what goes beyond it is cut by size.
-    base: the file that the plan's tensors may be changes of.
+    base: the file that the plan's tensors may be changes of. folder, read: what has the content
+        that pieces of the plan repeat: earlier archives, and this one's own content at any place.
     """
 
     def __init__(
@@ -125,6 +153,9 @@ class ArchiveEncoder:
         notice: Notice | None = None,
         plan: Iterable[Piece] = (),
         base: Base | None = None,
+        folder: Folder | None = None,
+        found: Found | None = None,
+        read: ReadAt | None = None,
     ) -> None:
         self._options = options
         self._size = options.segment_size or route.segment_size(options.level)
@@ -134,18 +165,28 @@ class ArchiveEncoder:
             longest = max(piece.length for piece in self._plan)
             self._size = max(longest, self._size if self._plan[-1].length < 0 else 1)
         self._table = route.candidates(options.level, options.predictor, tensors=self._planned)
+        self._folder = folder
+        self._read = read
+        # Digests of segments: of those that are kept, or of all where later files may repeat them.
+        self._digests: dict[int, bytes] = {}
         self._meter = meter
         self._threads = threads
         self._notice = notice
         self._buffer = bytearray()
         self._base = base if any(piece.base >= 0 for piece in self._plan) else None
-        self._assembler = Assembler(options, (self._base.ref,) if self._base else ())
+        models = (self._base.ref,) if self._base else ()
+        self._found = found
+        self._lengths = [piece.length for piece in self._plan]
+        others = tuple(map(folder.ref, found.archives())) if folder and found else ()
+        self._assembler = Assembler(options, models + others)
         self._check = Push(walk_archive()) if options.verify else None
-        self._pool: InOrder[_Cut, tuple[Encoded, str]] | None = None
+        self._pool: InOrder[_Cut, tuple[Encoded, Piece]] | None = None
         self._cuts = 0
+        self._done = 0
         self._whole = _AllOrNothing()
         self.tally = Tally()
         self.tally.archives = 1
+        self.tally.need(others)
 
     @property
     def wants(self) -> int:
@@ -213,6 +254,12 @@ class ArchiveEncoder:
         """Whether the archive can no longer be completed."""
         return self._whole.failed
 
+    def note(self) -> None:
+        """Tells the folder what the archive holds, which must be complete."""
+        if self._folder and self._found:
+            hash = self._assembler.content_hash
+            self._folder.note(self._found, self._lengths, self._digests, hash)
+
     def abort(self) -> None:
         """Ends all work at once; the archive stays incomplete."""
         self._whole.failed = True
@@ -241,21 +288,24 @@ class ArchiveEncoder:
         piece = Piece(length)
         if self._plan and self._plan[0].length >= 0:
             piece = self._plan.popleft()
-        cut = _Cut(self._cuts, content, alone, piece)
+        again = b""
+        if piece.copy and not piece.known and self._read:
+            again = self._read(piece.again, length)
+        cut = _Cut(self._cuts, content, alone, piece, again)
         self._cuts += 1
         if cut.seq == 0:
             self._pool = self._start(length if alone else self._size, alone)
             if not alone:
                 memory = route.most_memory(self._table, self._options.level, self._size)
                 yield self._emit(self._assembler.header(self._table, self._size, memory))
-        for encoded, label in self._pool.put(cut) if self._pool else [self._code(cut)]:
+        for encoded, done in self._pool.put(cut) if self._pool else [self._code(cut)]:
             if alone:
                 yield self._emit(
                     self._assembler.header((encoded.predictor,), encoded.raw_len, encoded.memory)
                 )
-            yield self._segment(encoded, label)
+            yield self._segment(encoded, done)
 
-    def _start(self, largest: int, alone: bool) -> InOrder[_Cut, tuple[Encoded, str]] | None:
+    def _start(self, largest: int, alone: bool) -> InOrder[_Cut, tuple[Encoded, Piece]] | None:
         """The threads to code with; None where this one does it."""
         options = self._options
         each = route.most_memory(self._table, options.level, largest) + 2 * largest
@@ -280,8 +330,19 @@ class ArchiveEncoder:
 
         return InOrder(self._code, threads, self._meter)
 
-    def _code(self, cut: _Cut) -> tuple[Encoded, str]:
+    def _code(self, cut: _Cut) -> tuple[Encoded, Piece]:
         piece, level = cut.piece, self._options.level
+        again = cut.again
+        if piece.known and self._folder and len(cut.content) == piece.length:
+            again = self._folder.read(piece.known, piece.again, piece.length)
+        if piece.copy and again == bytes(cut.content):
+            tick = self._meter.tick("compress")
+            encoded = encode_copy(again, piece.copy, cut.seq, tick)
+            if self._options.verify:
+                tick = self._meter.tick("verify")
+                verify(encoded, cut.content, self._table, tick, _Given(None, again))
+            return encoded, piece
+        piece = piece.replace(copy=None)
         choice = None
         of: bytes | None = None
         if piece.kind:
@@ -295,17 +356,27 @@ class ArchiveEncoder:
         choice = choice or route.choose(bytes(cut.content), level, self._options.predictor)
         table = (choice.predictor,) if cut.alone else self._table
         index = table.index(choice.predictor)
-        encoded = encode(cut.content, choice, cut.seq, index, self._meter.tick("compress"), of)
+        tick = self._meter.tick("compress")
+        encoded = encode(cut.content, choice, cut.seq, index, tick, of, kept=piece.kept)
         if self._options.verify:
-            verify(encoded, cut.content, table, self._meter.tick("verify"), self._base)
-        return encoded, piece.label
+            tick = self._meter.tick("verify")
+            verify(encoded, cut.content, table, tick, _Given(self._base, b""))
+        return encoded, piece
 
     def _rest(self) -> Iterator[bytes]:
         if self._pool:
-            for encoded, label in self._pool.finish():
-                yield self._segment(encoded, label)
+            for encoded, piece in self._pool.finish():
+                yield self._segment(encoded, piece)
 
-    def _segment(self, encoded: Encoded, label: str) -> bytes:
+    def _segment(self, encoded: Encoded, piece: Piece) -> bytes:
+        label = piece.label
+        if piece.kept or self._folder:
+            self._digests[self._done] = encoded.digests
+        own = piece.copy and not piece.copy.source
+        # What was read again was compared; this is what was coded.
+        if own and piece.copy and self._digests.get(piece.copy.place) != encoded.digests:
+            raise VerifyError("the input changed while it was read, nothing was kept")
+        self._done += 1
         self.tally.segment(encoded.raw_len, encoded.predictor.id)
         return self._emit(self._assembler.segment(encoded, label))
 
@@ -327,28 +398,60 @@ class ArchiveEncoder:
             raise VerifyError(_NOT_READABLE)
 
 
-def _raw_plan(source: BinaryIO, size: int) -> tuple[Region, ...] | None:
-    if size < _RAW_FROM:
-        return None
+def _regions(source: BinaryIO, size: int) -> tuple[Region, ...] | None:
+    """What the file `source` of `size` bytes consists of; None where it has no tensors."""
+    from llmzip.tensors.layout import plan
+
+    regions = plan(source, size)
+    if regions or size < _RAW_FROM:
+        return regions
     from llmzip.tensors.detect import plan_raw
 
     source.seek(0)
     return plan_raw(read_exactly(source, _READ), size)
 
 
-def _plan(source: BinaryIO, options: Options, base: Base | None) -> tuple[Iterable[Piece], bytes]:
-    """How to cut what `source` holds, and what had to be read of it to tell."""
+def planned(source: BinaryIO, size: int, options: Options) -> tuple[Piece, ...]:
+    """What a file of `size` bytes will be cut into along its tensors; nothing where it has none.
+
+    The position of `source` is left as it was. Tensors that occur again are not looked for.
+    """
+    if options.predictor not in (None, _TENSOR) or not seekable(source) or source.tell():
+        return ()
+    regions = _regions(source, size)
+    source.seek(0)
+    segment = options.segment_size or route.segment_size(options.level)
+    return tuple(cut(regions, segment)) if regions else ()
+
+
+class _Planned(Record):
+    """How to cut a source.
+
+    pieces: what it is cut into. start: what had to be read of it to tell. found: which tensors
+    occur again. read: reads the source at any place.
+    """
+
+    pieces: tuple[Piece, ...] = ()
+    start: bytes = b""
+    found: Found | None = None
+    read: ReadAt | None = None
+
+
+def _plan(source: BinaryIO, options: Options, base: Base | None, folder: Folder | None) -> _Planned:
     if options.predictor not in (None, _TENSOR):
-        return (), b""
-    from llmzip.tensors.layout import has_front_table, plan, plan_prefix
+        return _Planned()
+    from llmzip.tensors.layout import has_front_table, plan_prefix
 
     start = b""
-    regions = None
+    regions = found = read = None
+    bases = base.tensors() if base else None
     if seekable(source):
         position = source.tell()
         size = source.seek(0, os.SEEK_END) - position
         if position == 0:
-            regions = plan(source, size) or _raw_plan(source, size)
+            regions = _regions(source, size)
+        if regions and size >= _TWICE:
+            read, found = _duplicates(source, regions, bases, folder)
         source.seek(position)
     else:
         start = read_exactly(source, _START)
@@ -357,8 +460,20 @@ def _plan(source: BinaryIO, options: Options, base: Base | None) -> tuple[Iterab
             regions = plan_prefix(start)
     size = options.segment_size or route.segment_size(options.level)
     if regions is None:
-        return (), start
-    return cut(regions, size, base.tensors() if base else None), start
+        return _Planned(start=start)
+    return _Planned(tuple(cut(regions, size, bases, found)), start, found, read)
+
+
+def _duplicates(
+    source: BinaryIO,
+    regions: Sequence[Region],
+    bases: Mapping[str, Region] | None,
+    folder: Folder | None,
+) -> tuple[ReadAt, Found]:
+    from llmzip.duplicates import find, reader
+
+    read = reader(source)
+    return read, find(regions, read, folder, lambda region: bool(counterpart(region, bases)))
 
 
 def write_archive(
@@ -370,6 +485,7 @@ def write_archive(
     progress: Report | None = None,
     notice: Notice | None = None,
     base: Base | None = None,
+    folder: Folder | None = None,
     content: memoryview | None = None,
 ) -> Summary:
     """Compresses all of `source` into one archive on `sink`; neither has to be seekable.
@@ -379,6 +495,7 @@ def write_archive(
     progress: called from this thread, about ten times a second.
     notice: called with a line where fewer threads are used than asked, to stay within memory.
     base: a file that the content's tensors may be changes of; needed to decode then.
+    folder: archives beside the one that is written, which has the tensors of theirs from them.
 
     Raises `LimitError` before anything is written where one segment takes more than
     `options.memory`, `VerifyError` where what was written does not decode to what was read, and
@@ -387,11 +504,19 @@ def write_archive(
     options = options or Options()
     meter = Meter(progress, total)
     threads = options.threads or cores()
-    plan, start = _plan(source, options, base)
+    plan = _plan(source, options, base, folder)
     with ArchiveEncoder(
-        options, meter, threads=threads, notice=notice, plan=plan, base=base
+        options,
+        meter,
+        threads=threads,
+        notice=notice,
+        plan=plan.pieces,
+        base=base,
+        folder=folder,
+        found=plan.found,
+        read=plan.read,
     ) as encoder:
-        for part in encoder.feed(start):
+        for part in encoder.feed(plan.start):
             write_all(sink, part)
         if content is not None:
             for part in encoder.feed(content, stays=True):
@@ -405,4 +530,6 @@ def write_archive(
         for part in encoder.finish():
             write_all(sink, part)
     meter.report(last=True)
+    if folder:
+        encoder.note()
     return encoder.tally.summary()

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.commands.transfer import sizes, transfer
-from llmzip.fileio import Source
+from llmzip.fileio import SUFFIX, Source
 from llmzip.options import DEFAULT_LEVEL, Options
 from llmzip.output import Output
 from llmzip.progress import Meter
 from llmzip.report import Summary
 from llmzip.text import about, memory
-from llmzip.writer import write_archive
+from llmzip.writer import planned, write_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmzip.base import Base
     from llmzip.estimate import Estimate
+    from llmzip.pieces import Piece
+    from llmzip.siblings import Folder
 
 # Jobs that are expected to take longer say so before they start.
 LONG_SECONDS = 60.0
@@ -34,12 +37,14 @@ def run(job: Job, report: Report) -> None:
         memory=job.memory,
     )
 
+    folders = _Folders(job.base) if job.recursive and not job.standalone else None
+
     def work(source: Source, output: Output, meter: Meter) -> Summary:
-        if source.size is not None:
-            _announce(source.name, source.size, options, report, job.verbose > 0)
+        _announce(source, options, report, job.verbose > 0)
         base = _base(job, source)
+        folder = folders.of(output.name) if folders and output.atomic else None
         try:
-            return write_archive(
+            summary = write_archive(
                 source.stream,
                 output.stream,
                 options,
@@ -47,12 +52,59 @@ def run(job: Job, report: Report) -> None:
                 progress=meter,
                 notice=partial(report.note, source.name),
                 base=base,
+                folder=folder,
             )
         finally:
             if base is not None:
                 base.close()
+        if folders:
+            folders.needs(output.name, summary)
+        return summary
 
-    transfer(job, report, work, sizes)
+    if folders is None:
+        transfer(job, report, work, sizes)
+        return
+    try:
+        transfer(job, report, work, sizes, folders.add)
+    finally:
+        # Last, and after a failure too: inputs may be gone, and archives be all that is left.
+        folders.tell(report)
+
+
+class _Folders:
+    """What the call has written, by folder."""
+
+    def __init__(self, base: str | None) -> None:
+        self._base = base
+        self._folders: dict[str, Folder] = {}
+        self._needs: dict[str, tuple[str, ...]] = {}
+        self._complete: list[str] = []
+
+    def of(self, path: str) -> Folder:
+        """The folder of the output `path`."""
+        from llmzip.siblings import Folder
+
+        return self._folders.setdefault(os.path.dirname(path), Folder(self._base))
+
+    def add(self, path: str) -> None:
+        """The output `path` is complete."""
+        self._complete.append(path)
+        self.of(path).add(path)
+
+    def needs(self, path: str, summary: Summary) -> None:
+        """Notes what the output `path` needs; it may fail yet."""
+        self._needs[path] = summary.needs
+
+    def tell(self, report: Report) -> None:
+        """A line for every archive that needs others."""
+        for path in self._complete:
+            if needs := self._needs.get(path):
+                names = ", ".join(f"{name}{SUFFIX}" for name in needs)
+                report.say(
+                    path,
+                    f"has tensors of {names} in the same folder and does not decompress without: "
+                    "keep them together; --standalone makes archives that need no other",
+                )
 
 
 def _base(job: Job, source: Source) -> Base | None:
@@ -63,11 +115,17 @@ def _base(job: Job, source: Source) -> Base | None:
     return base_for(job.base, source.name)
 
 
-def _announce(name: str, size: int, options: Options, report: Report, verbose: bool) -> None:
+def _announce(source: Source, options: Options, report: Report, verbose: bool) -> None:
     """Say what a long job will take, and which level is done sooner."""
-    if not (report.shows_progress or verbose):
+    if not (report.shows_progress or verbose) or source.size is None:
         return
-    expected = _seconds(size, options.level, options)
+    size = source.size
+    pieces: tuple[Piece, ...] = ()
+    expected = _seconds(size, pieces, options.level, options)
+    if expected is not None and expected.seconds > LONG_SECONDS:
+        # Tensors take less, and it takes a moment to see where they are.
+        pieces = planned(source.stream, size, options)
+        expected = _seconds(size, pieces, options.level, options)
     if expected is None or expected.seconds <= LONG_SECONDS:
         return
     line = (
@@ -75,18 +133,21 @@ def _announce(name: str, size: int, options: Options, report: Report, verbose: b
         f"at level {options.level}"
     )
     for level in range(options.level - 1, 0, -1):
-        faster = _seconds(size, level, options)
+        faster = _seconds(size, pieces, level, options)
         if faster is not None and faster.seconds <= max(LONG_SECONDS, expected.seconds / 4):
             line += f"; -{level} takes about {about(faster.seconds)}"
             break
-    report.say(name, line)
+    report.say(source.name, line)
 
 
-def _seconds(size: int, level: int, options: Options) -> Estimate | None:
+def _seconds(size: int, pieces: tuple[Piece, ...], level: int, options: Options) -> Estimate | None:
     """What the whole job takes; decoding what was written takes as long as writing it."""
-    from llmzip.estimate import estimate
+    from llmzip.estimate import estimate, estimate_planned
 
-    coding = estimate(size, level, options.predictor, options.threads)
+    if pieces:
+        coding = estimate_planned(pieces, level, options.predictor, options.threads)
+    else:
+        coding = estimate(size, level, options.predictor, options.threads)
     if coding is None or not options.verify:
         return coding
     return coding.replace(seconds=2 * coding.seconds)

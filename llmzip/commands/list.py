@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from llmzip.commands.files import gather
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
-from llmzip.fileio import Source
+from llmzip.fileio import SUFFIX, Source
 from llmzip.info import ArchiveInfo, Info, SegmentInfo, info
 from llmzip.text import bits_per_byte, memory, printable, ratio, table
 
@@ -79,8 +79,13 @@ def _archive(archive: ArchiveInfo) -> Iterator[str]:
     used = ", ".join(f"{printable(p.id)} {p.version}" for p in archive.predictors)
     yield _line("predictors", used)
     for model in archive.models:
+        name = printable(model.name)
+        if model.kind == "archive":
+            rest = f"{name}{SUFFIX}, content hash {model.sha256}, in the same folder to decode"
+            yield _line("needs", rest)
+            continue
         where = "embedded" if model.embedded else "needed to decode"
-        yield _line("model", f"{printable(model.name)}, sha256 {model.sha256}, {where}")
+        yield _line(model.kind, f"{name}, sha256 {model.sha256}, {where}")
     yield _line("segments", f"{len(archive.segments):,}")
     yield _line("checks", "crc32 of coded bytes, xxh3 of content in every chunk")
     yield _line("hash", archive.content_hash)

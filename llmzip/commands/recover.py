@@ -48,20 +48,20 @@ def run(job: Job, report: Report) -> None:
         report.done(name, f"{line}, nothing lost; {kept}", output=kept, **facts)
         return
     for gap in found.lost:
-        if not gap.needs_base:
+        if not gap.needs_file:
             report.say(name, f"lost: {gap}")
     what = f"{line}; {kept} holds them" if kept else "nothing could be recovered, nothing written"
     report.error(name, _error(found, what), output=kept, **facts)
 
 
 def _error(found: RecoverReport, what: str) -> LlmzError:
-    """What ends the command where something is lost; a missing base is what can be helped."""
-    changes = [gap for gap in found.lost if gap.needs_base]
-    if not changes:
+    """What ends the command where something is lost; a missing file is what can be helped."""
+    gaps = [gap for gap in found.lost if gap.needs_file]
+    if not gaps:
         return LostError(what)
-    size = sum(gap.bytes or 0 for gap in changes)
-    reasons = "; ".join(dict.fromkeys(gap.reason for gap in changes))
-    many = f"{len(changes)} segments" if len(changes) > 1 else f"segment {changes[0].first}"
+    size = sum(gap.bytes or 0 for gap in gaps)
+    reasons = "; ".join(dict.fromkeys(gap.reason for gap in gaps))
+    many = f"{len(gaps)} segments" if len(gaps) > 1 else f"segment {gaps[0].first}"
     return ModelError(f"{what}; {many} ({size:,} bytes) cannot be decoded: {reasons}")
 
 

@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 Work = Callable[[Source, Output, Meter], Summary]
 
 
-def transfer(job: Job, report: Report, work: Work, describe: Callable[[Summary], str]) -> None:
+def transfer(
+    job: Job,
+    report: Report,
+    work: Work,
+    describe: Callable[[Summary], str],
+    kept: Callable[[str], None] = lambda path: None,
+) -> None:
     """Put every input of `job` through `work`; a failure of one does not stop the others.
 
-    `describe` makes the line for a finished file.
+    `describe` makes the line for a finished file; `kept` is called with the path of an output that
+    has its name.
     """
     items = gather(job, report)
     inputs = identities(item.path for item in items)
@@ -41,7 +48,7 @@ def transfer(job: Job, report: Report, work: Work, describe: Callable[[Summary],
             ) as source:
                 output = _open(job, item, source, inputs, written)
                 with output:
-                    _one(job, report, work, describe, source, output, written)
+                    _one(job, report, work, describe, source, output, written, kept)
         except Exception as error:
             report.error(_name(item), error)
             if output is not None and output.partial and number + 1 < len(items):
@@ -72,6 +79,7 @@ def _one(
     source: Source,
     output: Output,
     written: set[Identity],
+    kept: Callable[[str], None],
 ) -> None:
     # A bar between the lines of what is written to the same terminal helps nobody.
     show = report.shows_progress and not (job.to_stdout(source.path or "-") and os.isatty(1))
@@ -85,6 +93,7 @@ def _one(
     output.commit(source)
     if output.atomic:
         written.add(identity(os.stat(output.name)))
+        kept(output.name)
     line = describe(summary) + f" in {meter.seconds:.1f} s"
     facts = facts_of(summary) | {"seconds": round(meter.seconds, 3)}
     if output.atomic:
@@ -107,6 +116,7 @@ def facts_of(summary: Summary) -> dict[str, Any]:
         "archives": summary.archives,
         "segments": summary.segments,
         "predictors": list(summary.predictors),
+        "needs": list(summary.needs),
     }
 
 

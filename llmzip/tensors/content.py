@@ -238,7 +238,7 @@ class Content:
         assert self._random is not None
         start, at = self._start(part.place)
         changed = route.base_offset(start.predictor, start.header.settings) is not None
-        if route.at_once(start.predictor) and not changed:
+        if route.at_once(start.predictor) and not changed and not start.header.is_copy:
             check_memory(segment_memory(start), self._limits)
             return b"".join(self._decode_at_once(part, start, at))
         digests, position = [], 0

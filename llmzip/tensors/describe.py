@@ -24,7 +24,7 @@ class TensorInfo(Record):
     kind, shape: of its elements, outermost side first; "" and () where they are not known.
     elements: how many; None where that is not known.
     raw_bytes, stored_bytes: of its segments, without and with compression, headers included.
-    method: the predictor; "stored" or "constant" where all of it is.
+    method: the predictor; "stored", "constant" or "copy" where all of it is.
     """
 
     name: str
@@ -87,8 +87,9 @@ def _regions(archive: ArchiveInfo, source: BinaryIO | None) -> dict[str, Region]
 
 
 def _method(predictor: str, chunks: ChunkCounts) -> str:
-    if not chunks.coded and not chunks.constant:
+    if not chunks.coded and not chunks.constant and not chunks.copied:
         return "stored"
-    if not chunks.coded and not chunks.stored and not chunks.stored_after_coding:
+    others = chunks.coded, chunks.stored, chunks.stored_after_coding, chunks.copied
+    if not any(others):
         return "constant"
     return predictor

@@ -24,10 +24,14 @@ def _front_parser(start: bytes) -> Parser | None:
         from llmzip.tensors import gguf
 
         return gguf.tensors if gguf.claims(start) else None
-    if start[:1] == b"\x93":
+    if start[:2] == b"\x93N":
         from llmzip.tensors import npy
 
         return npy.tensors if npy.claims(start) else None
+    if start[:1] == b"\x80" and start[2:4] == b"\x8a\x0a":
+        from llmzip.tensors import torch_legacy
+
+        return torch_legacy.tensors if torch_legacy.claims(start) else None
     if start[8:9] == b"{":
         from llmzip.tensors import safetensors
 

@@ -8,6 +8,7 @@ tensors within it are still found.
 from __future__ import annotations
 
 import pickletools
+from io import BytesIO
 
 from llmzip.record import Record
 from llmzip.tensors.kinds import MAX_DIMENSIONS
@@ -93,8 +94,11 @@ class Machine:
         self._below: list[list[object]] = []
         self._memo: dict[int, object] = {}
 
-    def run(self, data: bytes) -> None:
-        """Follows the pickle `data`; `Malformed` where it is none, or does what is not known."""
+    def run(self, data: bytes | BytesIO) -> None:
+        """Follows the pickle `data`; `Malformed` where it is none, or does what is not known.
+
+        A file is left behind the pickle.
+        """
         try:
             for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
                 if count == _MAX_OPCODES:
@@ -223,6 +227,10 @@ class Machine:
 
     def _persistent(self, argument: object) -> None:
         identity = self._stack.pop()
+        if isinstance(identity, tuple) and len(identity) == 4 and identity[0] == "module":
+            # A class with its source, as files from before the zip have it.
+            self._stack.append(identity[1])
+            return
         if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] != "storage":
             raise Malformed("an object from outside that is no storage")
         _, kind, key, _, count = identity[:5]

@@ -18,6 +18,9 @@ _MAX_PICKLE = 1 << 26
 # Pickles of a file, and where the storages lie that each names.
 _PICKLES = ("data", "constants")
 
+# Storages that count bytes: their tensors say of what.
+_UNTYPED = "Untyped"
+
 # By the name of the storage's class without "Storage", or of the dtype.
 _TYPES: dict[str, tuple[str, tuple[int, ...]]] = {
     "Double": ("f64", ()),
@@ -82,10 +85,22 @@ def _shape(view: Tensor, count: int) -> tuple[int, ...]:
     return size if sides == sorted(sides) else tuple([size[side] for side in sides])
 
 
-def _storage(member: Member, label: str, storage: Storage, view: Tensor | None) -> Region | None:
+def _type_name(storage: Storage) -> str:
+    return storage.type.rpartition(".")[2].removesuffix("Storage")
+
+
+def element_width(storage: Storage) -> int | None:
+    """Bytes of an element of a storage, by its class; None where that is not known."""
+    name = _type_name(storage)
+    return 1 if name == _UNTYPED else byte_length(*_TYPES[name]) if name in _TYPES else None
+
+
+def storage_region(
+    member: Member, label: str, storage: Storage, view: Tensor | None
+) -> Region | None:
     """The region of a storage, or None where the pickle does not tell its kind."""
-    name = storage.type.rpartition(".")[2].removesuffix("Storage")
-    untyped = name == "Untyped"
+    name = _type_name(storage)
+    untyped = name == _UNTYPED
     if untyped and view:
         name = view.dtype.rpartition(".")[2]
     if name not in _TYPES:
@@ -152,7 +167,7 @@ def tensors(source: BinaryIO, members: list[Member], pickle: Member) -> list[Reg
             if swapped:
                 regions.append(Region(member.offset, member.length, label))
                 continue
-            region = _storage(member, label, storage, view) if storage else None
+            region = storage_region(member, label, storage, view) if storage else None
             if region is None:
                 start = _take(source, member, SPAN)
                 region = opaque(member.offset, member.length, label, start)

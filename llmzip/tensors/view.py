@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, BinaryIO
 
     from _typeshed import WriteableBuffer
 
@@ -67,6 +68,23 @@ class _Reader(io.RawIOBase):
         raise NotImplementedError
 
 
+def another_reader(source: BinaryIO, begin: int) -> BinaryIO | None:
+    """Reads `source` from byte `begin` on with a position of its own; None where that cannot be."""
+    reader: Any
+    if isinstance(source, io.BytesIO):
+        reader = View(source.getbuffer()[begin:])
+        return reader  # type: ignore[no-any-return]
+    raw: object = source.raw if isinstance(source, io.BufferedReader) else source
+    # Others may have a descriptor of something else than what is read of them.
+    if not isinstance(raw, io.FileIO):
+        return None
+    status = os.fstat(raw.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    reader = Descriptor(raw.fileno(), begin, max(status.st_size - begin, 0))
+    return reader  # type: ignore[no-any-return]
+
+
 class View(_Reader):
     """Reads bytes in memory as a file."""
 
@@ -76,6 +94,19 @@ class View(_Reader):
 
     def _from(self, position: int, most: int) -> memoryview:
         return self._data[position : position + most]
+
+
+class Descriptor(_Reader):
+    """Reads `size` bytes of an open file from byte `begin` on, wherever others are in it."""
+
+    def __init__(self, descriptor: int, begin: int, size: int) -> None:
+        super().__init__(size)
+        self._descriptor = descriptor
+        self._begin = begin
+
+    def _from(self, position: int, most: int) -> memoryview:
+        most = min(most, max(self._size - position, 0))
+        return memoryview(os.pread(self._descriptor, most, self._begin + position))
 
 
 class ContentReader(_Reader):

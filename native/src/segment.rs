@@ -222,7 +222,8 @@ impl Encoder {
     }
 
     /// Codes all of the content of segment `seq`, whose predictor is number `number` of the archive's;
-    /// returns header and chunks, and what these add to the content hash.
+    /// `kept`: later ones may be copies of it. Returns header and chunks, and what these add to the
+    /// content hash.
     fn encode_segment<'py>(
         &mut self,
         py: Python<'py>,
@@ -230,12 +231,13 @@ impl Encoder {
         seq: u64,
         number: u64,
         settings: &[u8],
+        kept: bool,
     ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
         let content = content.as_slice();
         let coded = py
             .detach(|| {
                 self.0.look_ahead(content);
-                chunks::encode(&mut *self.0, content, seq, number, settings)
+                chunks::encode(&mut *self.0, content, seq, number, settings, kept)
             })
             .map_err(raise)?;
         let digests = PyBytes::new(py, &coded.digests);

@@ -14,6 +14,9 @@ pub const MAX_CHUNK: usize = 1 << 20;
 
 const SYNC: [u8; 4] = *b"\xe7SEG";
 
+/// Flags of a segment that later ones may be copies of.
+const KEPT: u64 = 1;
+
 const STORED: u8 = 0;
 const CODED: u8 = 1;
 const CONSTANT: u8 = 2;
@@ -72,6 +75,7 @@ impl Segment {
 }
 
 /// Codes `content` as segment `seq` by predictor `number` of the archive's, whose `encoder` is new.
+/// `kept`: later segments may be copies of it.
 ///
 /// # Errors
 /// As those of [`SegmentEncoder::encode_chunk`]; [`PredictorError::Usage`] when the settings are longer
@@ -82,6 +86,7 @@ pub fn encode(
     seq: u64,
     number: u64,
     settings: &[u8],
+    kept: bool,
 ) -> Result<Segment, PredictorError> {
     let mut out = Vec::with_capacity(MAX_HEADER + content.len() + 64);
     out.resize(MAX_HEADER, 0);
@@ -118,7 +123,8 @@ pub fn encode(
     }
     let mut body = Vec::new();
     let coded_len = (out.len() - MAX_HEADER) as u64;
-    for value in [seq, number, 0, content.len() as u64, coded_len] {
+    let flags = if kept { KEPT } else { 0 };
+    for value in [seq, number, flags, content.len() as u64, coded_len] {
         varint(value, &mut body);
     }
     body.extend_from_slice(&encoder.canary().to_le_bytes());
@@ -168,7 +174,7 @@ pub fn decode(mut segment: &[u8], expected: &Expected<'_>, out: &mut [u8]) -> Op
     let predictor = (*expected.predictors.get(usize::try_from(predictor).ok()?)?)?;
     let settings = *body;
     if seq != expected.seq
-        || flags != 0
+        || flags > KEPT
         || canary != 0
         || lengths != [out.len() as u64, data.len() as u64]
         || (predictor.memory)(settings, out.len() as u64).ok()? > expected.memory
@@ -310,7 +316,8 @@ mod tests {
             let settings = crate::tensor::settings(6, "bf16", 0, None).unwrap();
             let mut encoder = (tensor.encoder)(&settings, len as u64).unwrap();
             encoder.look_ahead(&content);
-            let coded = encode(&mut *encoder, &content, 300, 1, &settings).unwrap();
+            let coded = encode(&mut *encoder, &content, 300, 1, &settings, flat).unwrap();
+            assert_eq!(coded.bytes()[8], u8::from(flat));
             let expected = Expected {
                 seq: 300,
                 predictors: &[None, Some(tensor)],

@@ -120,7 +120,7 @@ def test_recover_without_the_base_saves_what_is_no_change(llmzip: Shell, change:
     done = llmzip("recover", "--json", "-f", *RECOVER, code=3)
     told = json.loads(done.stdout)
     assert (told["error"]["kind"], told["output"]) == ("model", "out")
-    assert [gap["needs_base"] for gap in told["lost"]] == [True, True]
+    assert [gap["needs_file"] for gap in told["lost"]] == [True, True]
     (llmzip.folder / "out").unlink()
     assert "nothing" in llmzip.fails("recover", "--base", "nothing", *RECOVER, code=2)
     assert not (llmzip.folder / "out").exists()

@@ -254,3 +254,18 @@ def test_long_jobs_say_so_beforehand(llmzip: Shell) -> None:
     assert said.startswith("llmzip: a: about 60 min and ") and "; -" not in said.splitlines()[0]
     assert "about" not in run_with_rates(llmzip, "{8: 36_000}", "-v", "-8f", "a")
     assert run_with_rates(llmzip, "{8: 100}", "-8f", "a") == ""
+
+
+def test_what_a_file_of_tensors_will_take(llmzip: Shell) -> None:
+    """The speed of the predictor that its segments get counts, not of the one for other content."""
+    table = {"w": {"dtype": "F32", "shape": [90_000], "data_offsets": [0, 360_000]}}
+    text = json.dumps(table).encode()
+    weights = b"".join((i * 40503 % 99991).to_bytes(4, "little") for i in range(90_000))
+    llmzip.write("model.st", len(text).to_bytes(8, "little") + text + weights)
+    rates = "{6: {'tensor': 100_000}.get(p[0], 100), 5: 100}"
+    assert "about" not in run_with_rates(llmzip, rates, "-v", "model.st")
+    rates = "{6: {'tensor': 200}.get(p[0], 100), 5: {'tensor': 100_000}.get(p[0], 100)}"
+    first = run_with_rates(llmzip, rates, "-vf", "model.st").splitlines()[0]
+    assert first.startswith("llmzip: model.st: about 60 min and ")
+    assert "at level 6; -5 takes about 7 s" in first
+    assert llmzip("-dc", "model.st.llmz").stdout == (llmzip.folder / "model.st").read_bytes()

@@ -41,6 +41,7 @@ OUTPUT = 8 << 20
 HEADROOM = 768 << 20  # address space beyond the start: readers, their threads, this script
 SLOW = 20  # seconds for one reader on one input
 PIECE = 700
+KEPT, COPY = 1, 2
 
 # Values near which a length, a count or a shift goes wrong.
 EDGES = sorted(
@@ -265,7 +266,7 @@ def damage(rng: random.Random, data: bytes) -> bytes:
 
 
 def forged(rng: random.Random) -> forge.Archive:
-    """A truthful archive built by hand: every chunk type, any predictor."""
+    """A truthful archive built by hand: every chunk type, any predictor, copies."""
     registry = _native.predictors()
     segments = []
     for seq in range(rng.randrange(1, 4)):
@@ -292,6 +293,19 @@ def forged(rng: random.Random) -> forge.Archive:
         segments.append(
             forge.Segment(chunks, seq, number, canary=encoder.canary, settings=settings)
         )
+    while rng.random() < 0.4 and len(segments) < 7:
+        original = rng.choice([segment for segment in segments if segment.flags != COPY])
+        original.flags = KEPT
+        parts = [
+            forge.Chunk(4, b"", part)
+            for chunk in original.chunks
+            for half in [rng.randrange(1, len(chunk.raw) + 1)]
+            for part in (chunk.raw[:half], chunk.raw[half:])
+            if part
+        ]
+        settings = forge.varint(0) + forge.varint(original.seq)
+        copy = forge.Segment(parts, len(segments), flags=COPY, settings=settings)
+        segments.append(copy)
     names = b"".join(
         bytes([len(name)]) + name.encode() + forge.varint(version) + bytes([coder])
         for name, version, coder in registry
@@ -329,12 +343,17 @@ def lie(rng: random.Random, archive: forge.Archive) -> str:
         "label": lambda: setattr(segment, "label", rng.randbytes(edge % 5000)),
         "seq": lambda: setattr(segment, "seq", edge),
         "predictor": lambda: setattr(segment, "predictor", edge),
-        "flags": lambda: setattr(segment, "flags", edge),
+        "flags": lambda: setattr(segment, "flags", rng.choice((KEPT, COPY, KEPT | COPY, edge))),
+        "copy": lambda: setattr(
+            segment,
+            "settings",
+            forge.varint(rng.randrange(3)) + forge.varint(rng.choice((0, edge))),
+        ),
         "canary": lambda: setattr(segment, "canary", edge & 0xFFFFFFFF),
         "settings": lambda: setattr(segment, "settings", rng.randbytes(rng.randrange(12))),
         "segment raw_len": lambda: setattr(segment, "raw_len", near),
         "segment coded_len": lambda: setattr(segment, "coded_len", near),
-        "chunk kind": lambda: setattr(chunk, "kind", rng.choice((0, 1, 2, 3, 4, 255))),
+        "chunk kind": lambda: setattr(chunk, "kind", rng.choice((0, 1, 2, 3, 4, 5, 255))),
         "chunk raw_len": lambda: setattr(chunk, "raw_len", near),
         "chunk coded_len": lambda: setattr(chunk, "coded_len", near),
         "chunk payload": lambda: setattr(chunk, "payload", damage(rng, chunk.payload)),

@@ -9,6 +9,9 @@ from golden import inputs
 from golden.parts import (
     CODED,
     CONSTANT,
+    COPIED,
+    COPY,
+    KEPT,
     STORED,
     STORED_AFTER_CODING,
     Archive,
@@ -56,6 +59,7 @@ def cases() -> Iterator[Bad]:
     yield from metadata()
     yield from segments()
     yield from chunks()
+    yield from copies()
     yield from ends()
 
 
@@ -148,7 +152,8 @@ def metadata() -> Iterator[Bad]:
     base = b"\x03" + bytes(32) + b"\x05\x01n"
     other = b"\x01" + base[1:]
     yield variant("model", "a model that no predictor takes", MODEL, t5=other)
-    yield variant("model-kind", "a kind of model nobody knows", UNSUPPORTED, t5=b"\x04" + base[1:])
+    yield variant("model-kind", "a kind of model nobody knows", UNSUPPORTED, t5=b"\x05" + base[1:])
+    yield variant("no-archive", "an archive that is not here", MODEL, t5=b"\x04" + base[1:])
     yield variant("model-cut", "a model that is cut", CORRUPT, t5=base[:-1])
     yield variant("model-not-utf8", "a name that is not UTF-8", CORRUPT, t5=base[:-1] + b"\xff")
     yield variant("two-bases", "two files that tensors are changes of", CORRUPT, t5=base * 2)
@@ -182,7 +187,7 @@ def segments() -> Iterator[Bad]:
     def first(length: int) -> int:
         return len(good().segments[1].raw()) + length
 
-    yield variant("flags-1", "a reserved segment flag", put(flags=1), UNSUPPORTED)
+    yield variant("flags-4", "a reserved segment flag", put(flags=4), UNSUPPORTED)
     yield variant("settings", "zstd without its level", put(settings=b""), UNSUPPORTED)
     yield variant("seq", "the second segment says it is the third", put(seq=2))
     yield variant("predictor", "a predictor beyond the list", put(predictor=1))
@@ -213,8 +218,9 @@ def chunks() -> Iterator[Bad]:
         return Bad(f"chunk-{name}", intent, error, archive.build())
 
     yield variant(
-        "type-4", "a chunk type that nobody knows", Chunk(4, text, text), error=UNSUPPORTED
+        "type-5", "a chunk type that nobody knows", Chunk(5, text, text), error=UNSUPPORTED
     )
+    yield variant("type-4", "a copied chunk in a segment that is no copy", Chunk(COPIED, text, b""))
     yield variant("type-255", "the highest chunk type", Chunk(255, text, text), error=UNSUPPORTED)
     yield variant("payload-check", "a payload's check", replace(coded, payload_check=b"\1\2\3\4"))
     yield variant("raw-check", "the raw bytes' check", replace(coded, raw_check=b"12345678"))
@@ -266,6 +272,47 @@ def chunks() -> Iterator[Bad]:
     yield frame(
         "window", "a frame with a window of 2^31 bytes", bytes.fromhex("28b52ffd00a8") + block(400)
     )
+
+
+def copies() -> Iterator[Bad]:
+    text = inputs.text(300)
+
+    def variant(name: str, intent: str, error: str = CORRUPT, **fields: object) -> Bad:
+        copy = Segment(0, varint(0) + varint(0), [Chunk(COPIED, text, b"")], flags=COPY)
+        kept = coded_segment(ZSTD, LEVEL, [(CODED, text)])
+        kept.flags = KEPT
+        archive = Archive([ZSTD], [kept, replace(copy, **fields)], decoder_memory=MEMORY)
+        return Bad(f"copy-{name}", intent, error, archive.build())
+
+    yield variant("itself", "a copy of itself", settings=varint(0) + varint(1))
+    yield variant("later", "a copy of what comes later", settings=varint(0) + varint(2))
+    yield variant("kept", "a copy that is kept", flags=KEPT | COPY)
+    yield variant("canary", "a copy with a canary", canary=1)
+    yield variant("predictor", "a copy that names a predictor", predictor=1)
+    yield variant("settings", "settings that go on", settings=varint(0) + varint(0) + b"x")
+    yield variant("no-settings", "settings that end early", settings=varint(0))
+    yield variant("source", "a copy of an archive that is not named", settings=varint(1) + b"\0")
+    yield variant("coded", "a stored chunk in a copy", chunks=[Chunk(STORED, text, text)])
+    yield variant("payload", "a copied chunk with a payload", chunks=[Chunk(COPIED, text, b"x")])
+    yield variant("check", "other content", chunks=[Chunk(COPIED, text[::-1], b"")])
+    yield variant("shorter", "a part of a segment", chunks=[Chunk(COPIED, text[:-1], b"")])
+    two = [Chunk(COPIED, text, b""), Chunk(COPIED, b"!", b"")]
+    yield variant("longer", "more than a segment has", chunks=two)
+    plain = coded_segment(ZSTD, LEVEL, [(CODED, text)])
+    copy = Segment(0, varint(0) + varint(0), [Chunk(COPIED, text, b"")], flags=COPY)
+    again = replace(copy, settings=varint(0) + varint(1))
+    plain_kept = replace(plain, flags=KEPT)
+    for name, intent, segments in (
+        ("of-not-kept", "a copy of a segment that is not kept", [plain, copy]),
+        ("of-copy", "a copy of a copy", [plain_kept, copy, again]),
+    ):
+        data = Archive([ZSTD], segments, decoder_memory=MEMORY).build()
+        yield Bad(f"copy-{name}", intent, CORRUPT, data)
+    away = replace(copy, settings=varint(1) + varint(0))
+    ref = bytes([4]) + bytes(32) + varint(300) + b"\x06away.x"
+    archive = Archive([ZSTD], [away], decoder_memory=MEMORY, records={5: ref})
+    intent = "a copy of an archive that is nowhere"
+    yield Bad("copy-nowhere", intent, "ModelError", archive.build())
 
 
 def ends() -> Iterator[Bad]:

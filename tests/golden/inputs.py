@@ -179,6 +179,23 @@ def safetensors() -> bytes:
     )
 
 
+def tied() -> bytes:
+    """A file of tensors of which one occurs three times, in three shapes, and another one twice."""
+    source = randoms(7)
+    embedding = bytes(1 << next(source) % 4 if not next(source) % 40 else 0 for _ in range(70_000))
+    other = embedding[::-1]
+    return with_table(
+        {
+            "embedding": ("BF16", [350, 100], embedding),
+            "head": ("BF16", [100, 350], embedding),
+            "norm": ("F32", [25], weights(100, 4, 0)),
+            "other": ("I8", [70_000], other),
+            "flat": ("U8", [70_000], embedding),
+            "again": ("F32", [175, 100], other),
+        }
+    )
+
+
 def mixed() -> bytes:
     """A file with a tensor that is long enough to be mixed (FORMAT.md, 9.5)."""
     return with_table(

@@ -21,7 +21,18 @@ if __name__ == "__main__":
     sys.path.insert(0, str(FOLDER.parent))
 
 from golden import bad, inputs  # noqa: E402
-from golden.parts import CODED, CONSTANT, STORED, Archive, coded_segment  # noqa: E402
+from golden.parts import (  # noqa: E402
+    CODED,
+    CONSTANT,
+    COPIED,
+    COPY,
+    KEPT,
+    STORED,
+    Archive,
+    Chunk,
+    Segment,
+    coded_segment,
+)
 from llmzip import _native  # noqa: E402
 from llmzip.archive import write_archive  # noqa: E402
 from llmzip.base import Base  # noqa: E402
@@ -89,6 +100,7 @@ def cases() -> Iterator[Good]:
     yield from split()
     yield from mixing()
     yield from tensors()
+    yield from copies()
     yield from mixed_tensors()
     yield from changes()
     yield from by_hand()
@@ -168,6 +180,29 @@ def tensors() -> Iterator[Good]:
     for level in (1, 3, 6, 9):
         intent = f"a safetensors file at level {level}"
         yield Good(f"level-{level}-safetensors", intent, written(file, level=level), file)
+
+
+def copies() -> Iterator[Good]:
+    """Tensors that occur again; copies of whatever else may be kept."""
+    file = inputs.tied()
+    for level in (1, 6):
+        intent = f"a safetensors file with equal tensors at level {level}"
+        yield Good(f"level-{level}-tied", intent, written(file, level=level), file)
+    text = inputs.text(1500)
+    raws = [(STORED, b"stored"), (CODED, text), (CONSTANT, b"=" * 700), (CODED, inputs.random(99))]
+    kept = coded_segment(CM, _native.settings("cm", 1, LEVEL, text), raws)
+    other = coded_segment(bad.ZSTD, bad.LEVEL, raws[1:], index=1)
+    kept.flags = other.flags = KEPT
+
+    def copy(place: int, of: Segment, cut: int) -> Segment:
+        raw = of.raw()
+        chunks = [Chunk(COPIED, raw[:cut], b""), Chunk(COPIED, raw[cut:], b"")]
+        return Segment(0, bytes([0, place]), chunks, flags=COPY)
+
+    segments = [kept, copy(0, kept, 9), other, copy(2, other, 1600), copy(0, kept, 1000)]
+    archive = Archive([CM, bad.ZSTD], segments, level=LEVEL)
+    intent = "copies of two segments, in chunks of other lengths"
+    yield Good("hand-copies", intent, archive.build(), archive.content())
 
 
 def mixed_tensors() -> Iterator[Good]:

@@ -21,7 +21,8 @@ SEGMENT_SYNC = bytes.fromhex("E7534547")
 INDEX_SYNC = bytes.fromhex("E7494458")
 TAIL_MAGIC = bytes.fromhex("5A4D4CF6")
 
-STORED, CODED, CONSTANT, STORED_AFTER_CODING = range(4)
+STORED, CODED, CONSTANT, STORED_AFTER_CODING, COPIED = range(5)
+KEPT, COPY = 1, 2
 
 
 def varint(value: int) -> bytes:
@@ -143,6 +144,7 @@ class Archive:
         needs = (
             _native.memory(*self.predictors[s.predictor][:2], s.settings, len(s.raw()))
             for s in self.segments
+            if s.flags != COPY
         )
         return max(needs, default=0)
 

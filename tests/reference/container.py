@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import xxhash
@@ -26,13 +26,16 @@ TAIL_MAGIC = bytes.fromhex("5A4D4CF6")
 MAX_CHUNK_RAW = 1_048_576
 MAX_LABEL = 4096
 CANARY_BYTES = 64
-BASE = 3  # a kind of model
+BASE, ARCHIVE = 3, 4  # kinds of models
 
-STORED, CODED, CONSTANT, STORED_AFTER_CODING = range(4)
+STORED, CODED, CONSTANT, STORED_AFTER_CODING, COPIED = range(5)
+KEPT, COPY = 1, 2
 
 
 @dataclass(frozen=True)
 class Model:
+    """What the archive needs; `sha256` is the content hash of an archive."""
+
     kind: int
     sha256: bytes
     length: int
@@ -46,26 +49,46 @@ class Metadata:
     max_chunk_raw: int
     decoder_memory: int
     base: Model | None
+    archives: list[Model]
 
 
-def decode(data: bytes, bases: Sequence[bytes] = ()) -> bytes:
+@dataclass(frozen=True)
+class Others:
+    """Contents that segments may take theirs from.
+
+    bases: of files that tensors may be changes of. archives: of those that the metadata name, in
+    order. kept: of earlier segments, by their numbers.
+    """
+
+    bases: Sequence[bytes]
+    archives: Sequence[bytes]
+    kept: dict[int, bytes]
+
+
+def decode(
+    data: bytes, bases: Sequence[bytes] = (), archives: Mapping[bytes, bytes] | None = None
+) -> bytes:
     """The contents of every archive in `data`, which is one archive or several in a row.
 
     bases: contents of files that tensors may be changes of; archives name them by their SHA-256.
+    archives: contents of archives that segments may be copies of, by their content hashes.
 
     Raises a child of ArchiveError, and gives nothing then.
     """
     file = Fields(data)
     content = bytearray()
     while True:
-        content += read_archive(file, bases)
+        content += read_archive(file, bases, archives or {})
         if not file.left():
             return bytes(content)
 
 
-def read_archive(file: Fields, bases: Sequence[bytes] = ()) -> bytes:
+def read_archive(
+    file: Fields, bases: Sequence[bytes] = (), archives: Mapping[bytes, bytes] | None = None
+) -> bytes:
     start = file.at
     metadata = read_header(file)
+    others = Others(bases, contents(metadata.archives, archives or {}), {})
     content = bytearray()
     chunk_hashes = hashlib.sha256()
     seen: list[tuple[int, int]] = []  # length and raw length of each segment
@@ -73,7 +96,9 @@ def read_archive(file: Fields, bases: Sequence[bytes] = ()) -> bytes:
         sync = file.take(4)
         if sync == SEGMENT_SYNC:
             segment_start = file.at - 4
-            raw = read_segment(file, len(seen), metadata, chunk_hashes, bases)
+            raw, flags = read_segment(file, len(seen), metadata, others, chunk_hashes)
+            if flags == KEPT:
+                others.kept[len(seen)] = raw
             seen.append((file.at - segment_start, len(raw)))
             content += raw
         elif sync == INDEX_SYNC:
@@ -169,22 +194,32 @@ def read_metadata(meta: Fields) -> Metadata:
                 raise CorruptError(f"metadata tag {tag} is too long")
             records[tag].utf8(records[tag].left())
     base = next((model for model in models if model.kind == BASE), None)
-    if any(model.kind != BASE for model in models):
+    archives = [model for model in models if model.kind == ARCHIVE]
+    if any(model.kind not in (BASE, ARCHIVE) for model in models):
         raise ModelError("no predictor of this reader takes a model")
-    return Metadata(predictors, level, max_segment_raw, max_chunk_raw, decoder_memory, base)
+    bounds = (max_segment_raw, max_chunk_raw, decoder_memory)
+    return Metadata(predictors, level, *bounds, base, archives)
 
 
 def read_models(record: Fields) -> list[Model]:
     models: list[Model] = []
     while record.left():
         kind = record.u(1)
-        if kind not in (1, 2, BASE):
+        if kind not in (1, 2, BASE, ARCHIVE):
             raise UnsupportedError(f"a model of kind {kind}")
         models.append(Model(kind, record.take(32), record.varint()))
         record.utf8(record.u(1))
     if sum(model.kind == BASE for model in models) > 1:
         raise CorruptError("two files that tensors are changes of")
     return models
+
+
+def contents(models: Sequence[Model], archives: Mapping[bytes, bytes]) -> list[bytes]:
+    """What the archives that segments are copies of hold, in the order of the metadata."""
+    found = [archives.get(model.sha256, b"") for model in models]
+    if any(len(content) != model.length for content, model in zip(found, models, strict=True)):
+        raise ModelError("an archive that segments are copies of is not here")
+    return found
 
 
 def counterpart(base: Model | None, bases: Sequence[bytes], offset: int, length: int) -> bytes:
@@ -201,17 +236,22 @@ def read_segment(
     file: Fields,
     number: int,
     metadata: Metadata,
+    others: Others,
     chunk_hashes: "hashlib._Hash",
-    bases: Sequence[bytes],
-) -> bytes:
-    """One segment, whose sync has just been read; feeds each chunk's hash to `chunk_hashes`."""
+) -> tuple[bytes, int]:
+    """The content and flags of one segment, whose sync has just been read.
+
+    Feeds each chunk's hash to `chunk_hashes`.
+    """
     start = file.at - 4
     body = file.part(file.u(1))
     if file.u(4) != zlib.crc32(covered(file, start, 4)):
         raise CorruptError(f"segment {number}: the header's check differs")
     seq, index, flags = (body.varint() for _ in range(3))
-    if flags:
+    if flags & ~(KEPT | COPY):
         raise UnsupportedError(f"segment flags {flags:#x}")
+    if flags == KEPT | COPY:
+        raise CorruptError(f"segment {number}: a copy that is kept")
     raw_len, coded_len = body.varint(), body.varint()
     canary = body.u(4)
     settings = body.take(body.left())
@@ -222,9 +262,15 @@ def read_segment(
     if not 1 <= raw_len <= metadata.max_segment_raw:
         raise CorruptError(f"segment {number}: its raw length is out of bounds")
     kind = metadata.predictors[index]
-    if kind not in PREDICTORS:
+    predictor: Predictor
+    if flags == COPY:
+        if index or canary:
+            raise CorruptError(f"segment {number}: a copy has no predictor and no canary")
+        predictor = Copy(copied(Fields(settings, whole=True), number, raw_len, others))
+    elif kind not in PREDICTORS:
         raise UnsupportedError(f"predictor {kind[0]} version {kind[1]} with coder {kind[2]}")
-    predictor = PREDICTORS[kind](settings, raw_len)
+    else:
+        predictor = PREDICTORS[kind](settings, raw_len)
 
     # Chunks are read off the file, not off a part of it: that there is enough left is for each
     # chunk's check to say, and a file that ends here is truncated.
@@ -234,9 +280,12 @@ def read_segment(
     while file.at < end:
         longest = min(metadata.max_chunk_raw, raw_len - len(raw))
         chunk = Chunk.read(file, end, longest)
+        if (chunk.type == COPIED) != (flags == COPY):
+            raise CorruptError(f"segment {number}: a chunk of another sort")
         needs_base = isinstance(predictor, Tensor) and predictor.change and not predictor.base
         if needs_base and chunk.type in (CODED, STORED_AFTER_CODING):
-            predictor.base = counterpart(metadata.base, bases, predictor.offset, raw_len)
+            base = counterpart(metadata.base, others.bases, predictor.offset, raw_len)
+            predictor.base = base
         piece = chunk.decode(predictor)
         last = len(raw) + chunk.raw_len == raw_len
         if not checked and (predictor.seen >= CANARY_BYTES or last):
@@ -250,7 +299,39 @@ def read_segment(
         raw += piece
     if len(raw) != raw_len:
         raise CorruptError(f"segment {number}: its chunks do not add up")
-    return bytes(raw)
+    return bytes(raw), flags
+
+
+def copied(settings: Fields, number: int, raw_len: int, others: Others) -> bytes:
+    """What segment `number` is a copy of."""
+    source, place = settings.varint(), settings.varint()
+    settings.end()
+    if source > len(others.archives):
+        raise CorruptError(f"segment {number}: a copy of what the header does not name")
+    original = others.kept.get(place, b"")
+    if source:
+        original = others.archives[source - 1][place : place + raw_len]
+    if len(original) != raw_len:
+        raise CorruptError(f"segment {number}: a copy of what is not there, or not as long")
+    return original
+
+
+class Copy:
+    """Stands where a predictor does: gives out what a copy repeats."""
+
+    def __init__(self, original: bytes) -> None:
+        self.original = original
+        self.seen = 0
+
+    def decode(self, payload: bytes, raw_len: int) -> bytes:
+        self.seen += raw_len
+        return self.original[self.seen - raw_len : self.seen]
+
+    def train(self, raw: bytes) -> None:
+        raise AssertionError("no chunk of a copy is of another type")
+
+    def canary(self) -> int:
+        return 0
 
 
 @dataclass(frozen=True)
@@ -271,7 +352,7 @@ class Chunk:
         raw_check = file.take(8)
         if file.u(2) != crc16(covered(file, start, 2)):
             raise CorruptError("a chunk head's check differs")
-        if type_ > STORED_AFTER_CODING:
+        if type_ > COPIED:
             raise UnsupportedError(f"chunk type {type_}")
         if not 1 <= raw_len <= longest:
             raise CorruptError("a chunk's raw length is out of bounds")
@@ -280,6 +361,7 @@ class Chunk:
             CODED: coded_len < raw_len,
             CONSTANT: coded_len == 1,
             STORED_AFTER_CODING: coded_len == raw_len,
+            COPIED: coded_len == 0,
         }
         if not fits[type_] or file.at + coded_len > segment_end:
             raise CorruptError("a chunk's coded length is out of bounds")
@@ -294,7 +376,7 @@ class Chunk:
             return self.payload
         if self.type == CONSTANT:
             return self.payload * self.raw_len
-        if self.type == CODED:
+        if self.type in (CODED, COPIED):
             return predictor.decode(self.payload, self.raw_len)
         predictor.train(self.payload)
         return self.payload

@@ -21,9 +21,9 @@ class UnsupportedError(ArchiveError):
     """The archive uses something that FORMAT.md reserves or does not list."""
 
 
-class ModelError(ArchiveError):
-    """The archive needs a file that is not here."""
-
-
 class PredictionMismatch(ArchiveError):
     """The canary differs: this reader predicts differently from the writer."""
+
+
+class ModelError(ArchiveError):
+    """Something that the archive needs besides itself is not here."""

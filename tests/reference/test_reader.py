@@ -1,5 +1,6 @@
 """The reference reader: what llmzip's predictors coded, every way to break it, and its command."""
 
+import io
 import subprocess
 import sys
 from dataclasses import replace
@@ -109,6 +110,31 @@ def test_command(tmp_path):
     assert refused.stderr.count(b"\n") == 1
     assert b"ends too early" in refused.stderr
     assert run().returncode == 2
+
+
+def test_copies_of_another_archive(tmp_path):
+    from llmzip.archive import write_archive
+    from llmzip.directory import read_directory
+    from llmzip.options import Options
+    from llmzip.siblings import Folder
+
+    folder = Folder()
+    made = []
+    for level in (1, 3):
+        path = tmp_path / f"{level}.llmz"
+        with path.open("wb") as sink:
+            content = inputs.tied()
+            write_archive(io.BytesIO(content), sink, Options(level=level), folder=folder)
+        made.append(path.read_bytes())
+        folder.add(str(path))
+    first, second = made
+    assert len(second) < len(first) / 2
+    content_hash = read_directory(io.BytesIO(first))[0].footer.content_hash
+    assert reference.decode(second, archives={content_hash: reference.decode(first)}) == content
+    with pytest.raises(errors.ModelError):
+        reference.decode(second)
+    with pytest.raises(errors.CorruptError):
+        reference.decode(second, archives={content_hash: content[::-1]})
 
 
 def test_command_with_a_base(tmp_path):

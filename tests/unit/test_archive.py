@@ -173,10 +173,10 @@ def test_a_source_without_data_is_not_an_end():
 def test_what_does_not_decode_is_not_reported_as_written(monkeypatch, content, threads):
     coded = segments.encode
 
-    def wrong(data, choice, seq, *rest):
+    def wrong(data, choice, seq, *rest, **more):
         if seq == 3:
             data = data[:-1] + b"?"
-        return coded(data, choice, seq, *rest)
+        return coded(data, choice, seq, *rest, **more)
 
     monkeypatch.setattr(writer, "encode", wrong)
     options = Options(level=1, segment_size=5000, threads=threads)
@@ -203,10 +203,10 @@ def test_few_segments_are_in_memory(monkeypatch):
     coded = segments.encode
     read = 0
 
-    def slow(data, choice, seq, *rest):
+    def slow(data, choice, seq, *rest, **more):
         if seq == 0:
             done.acquire(timeout=1)
-        return coded(data, choice, seq, *rest)
+        return coded(data, choice, seq, *rest, **more)
 
     class Counting(io.BytesIO):
         def read(self, size=-1):

@@ -81,7 +81,7 @@ def test_even_tags_and_higher_minor_versions_are_skipped_over():
     [
         PREDICTORS + LEVEL + BOUNDS + tag(9, b""),
         PREDICTORS + LEVEL + BOUNDS + tag(11, b"x"),
-        PREDICTORS + LEVEL + tag(5, b"\x04" + bytes(32) + b"\x00\x00") + BOUNDS,
+        PREDICTORS + LEVEL + tag(5, b"\x05" + bytes(32) + b"\x00\x00") + BOUNDS,
     ],
 )
 def test_what_a_newer_version_may_write_is_unsupported(meta):
@@ -172,7 +172,14 @@ def test_settings_that_do_not_fit_are_a_bug_of_the_predictor():
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        ("0000010a0a00000000", UnsupportedError),
+        ("0000040a0a00000000", UnsupportedError),
+        ("0000030a0a000000000000", CorruptError),
+        ("0000020a0a000000000000", CorruptError),
+        ("0100020a0a0000000000", CorruptError),
+        ("0101020a0a000000000000", CorruptError),
+        ("0100020a0a010000000000", CorruptError),
+        ("0100020a0a000000000001", CorruptError),
+        ("0100020a0a00000000000000", CorruptError),
         ("000000000a00000000", CorruptError),
         ("0000000a0a000000", CorruptError),
         ("00", CorruptError),
@@ -217,13 +224,37 @@ def test_a_chunk_head_parses_back(head):
         (3, 10, 11, CorruptError),
         (1, 0, 0, CorruptError),
         (1, 1001, 5, CorruptError),
-        (4, 10, 10, UnsupportedError),
+        (4, 10, 0, CorruptError),
+        (5, 10, 10, UnsupportedError),
         (255, 10, 10, UnsupportedError),
     ],
 )
 def test_bad_chunk_heads(kind, raw_len, coded_len, error):
     with pytest.raises(error):
         container.parse_chunk_head(head_record(kind, raw_len, coded_len), 1000, 0)
+
+
+def test_chunks_of_copies():
+    head = container.parse_chunk_head(head_record(4, 10, 0), 1000, 0, copied=True)
+    assert (head.type, head.raw_len, head.coded_len) == (4, 10, 0)
+    for kind, coded_len, error in (
+        (4, 1, CorruptError),
+        (0, 10, CorruptError),
+        (1, 0, CorruptError),
+    ):
+        with pytest.raises(error):
+            container.parse_chunk_head(head_record(kind, 10, coded_len), 1000, 0, copied=True)
+
+
+def test_headers_of_copies():
+    header = HEADER.replace(
+        seq=7, predictor=0, canary=0, flags=container.COPY, settings=bytes([0, 6])
+    )
+    assert container.parse_segment_header(container.build_segment_header(header), 0) == header
+    assert header.copy_of == container.CopyOf(0, 6)
+    far = container.CopyOf(3, 1 << 40)
+    header = header.replace(settings=container.build_copy_of(far))
+    assert header.copy_of == far
 
 
 def test_a_chunk_head_with_endless_numbers_is_corrupt():

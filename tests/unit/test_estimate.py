@@ -7,7 +7,8 @@ import pytest
 from llmzip import estimate as module
 from llmzip import route
 from llmzip.errors import UsageError
-from llmzip.estimate import estimate
+from llmzip.estimate import estimate, estimate_planned
+from llmzip.pieces import Piece
 
 
 def test_measured_rates_scale(monkeypatch):
@@ -37,3 +38,22 @@ def test_what_was_not_measured_is_not_said(monkeypatch):
 def test_an_unknown_predictor():
     with pytest.raises(UsageError):
         estimate(1000, 6, "magic", 1)
+
+
+def test_tensors_have_a_rate_of_their_own(monkeypatch):
+    monkeypatch.setattr(module, "_RATES", {"cm": {6: 1000, 7: 500}, "tensor": {6: 10_000, 7: 5000}})
+    header, tensor = Piece(100, small=True), Piece(40_000, "w", "f32")
+    one = estimate_planned((header, tensor), 6, None, 1)
+    assert one is not None and one.seconds == pytest.approx(4.01)
+    # From level 7 on, what is little gets the predictor of other content.
+    slow = estimate_planned((header, tensor), 7, None, 1)
+    assert slow is not None and slow.seconds == pytest.approx(8.2)
+    other = estimate_planned((Piece(3000), tensor, tensor), 6, None, 1)
+    assert other is not None and other.seconds == pytest.approx(11)
+    # A segment is one thread's work.
+    two = estimate_planned((Piece(3000), tensor, tensor), 6, None, 2)
+    assert two is not None and two.seconds == pytest.approx(5.5)
+    uneven = estimate_planned((Piece(3000), tensor), 6, None, 8)
+    assert uneven is not None and uneven.seconds == 4
+    assert two.memory == 2 * other.memory
+    assert estimate_planned((tensor,), 5, None, 1) is None

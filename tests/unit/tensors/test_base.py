@@ -10,12 +10,13 @@ import pytest
 
 from llmzip import LlmzFile, _native, route
 from llmzip.archive import read_archive, write_archive
-from llmzip.base import ArchiveBase, Base, Bases
+from llmzip.base import Base, Bases
 from llmzip.directory import read_directory
 from llmzip.errors import ModelError
 from llmzip.limits import Limits
 from llmzip.options import Options
 from llmzip.segments import decode, encode
+from llmzip.sources import Needs
 
 from .helpers import entry, safetensors
 
@@ -148,10 +149,10 @@ def test_a_constant_segment_of_a_change_needs_no_base():
 
 def test_what_was_not_found_is_not_looked_for_again(pair, tmp_path):
     (header,) = (found.header for found in read_directory(io.BytesIO(pack(pair))))
-    searched = ArchiveBase(header, Bases(str(tmp_path / "empty")))
+    searched = Needs(header, Limits(), Bases(str(tmp_path / "empty")))
     for _ in range(2):
         with pytest.raises(ModelError):
-            searched.read(0, 1)
+            searched.base()
         (tmp_path / "empty").mkdir(exist_ok=True)
         (tmp_path / "empty" / "base.st").write_bytes((pair / "base.st").read_bytes())
     searched.close()
