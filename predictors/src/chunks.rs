@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
+use crate::varint;
 
 /// Raw bytes of a chunk, but for the last one of a segment.
 pub const MAX_CHUNK: usize = 1 << 20;
@@ -21,31 +22,6 @@ const STORED: u8 = 0;
 const CODED: u8 = 1;
 const CONSTANT: u8 = 2;
 const STORED_AFTER_CODING: u8 = 3;
-
-fn varint(mut value: u64, out: &mut Vec<u8>) {
-    while value > 0x7f {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn varint_len(value: usize) -> usize {
-    (value.checked_ilog2().unwrap_or(0) / 7 + 1) as usize
-}
-
-/// Takes a varint in its shortest form off the front.
-fn take_varint(data: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..63).step_by(7) {
-        let byte = *data.split_off_first()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return (byte > 0 || shift == 0).then_some(value);
-        }
-    }
-    None
-}
 
 fn take<'a, const N: usize>(data: &mut &'a [u8]) -> Option<&'a [u8; N]> {
     let (first, rest) = data.split_first_chunk()?;
@@ -94,7 +70,7 @@ pub fn encode(
     for raw in content.chunks(MAX_CHUNK) {
         // The payload is written where it stays if its length takes as many bytes as that of `raw`.
         let start = out.len();
-        let room = HEAD + 2 * varint_len(raw.len());
+        let room = HEAD + 2 * varint::len(raw.len() as u64);
         out.resize(start + room, 0);
         encoder.encode_chunk(raw, &mut out)?;
         let mut kind = CODED;
@@ -108,8 +84,8 @@ pub fn encode(
         digests.extend_from_slice(&(raw.len() as u64).to_le_bytes());
         digests.extend_from_slice(&hash);
         let mut head = vec![kind];
-        varint(raw.len() as u64, &mut head);
-        varint(payload.len() as u64, &mut head);
+        varint::write(raw.len() as u64, &mut head);
+        varint::write(payload.len() as u64, &mut head);
         head.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
         head.extend_from_slice(&hash[..8]);
         let check = crc32fast::hash(&head) as u16;
@@ -125,7 +101,7 @@ pub fn encode(
     let coded_len = (out.len() - MAX_HEADER) as u64;
     let flags = if kept { KEPT } else { 0 };
     for value in [seq, number, flags, content.len() as u64, coded_len] {
-        varint(value, &mut body);
+        varint::write(value, &mut body);
     }
     body.extend_from_slice(&encoder.canary().to_le_bytes());
     body.extend_from_slice(settings);
@@ -168,8 +144,12 @@ pub fn decode(mut segment: &[u8], expected: &Expected<'_>, out: &mut [u8]) -> Op
         return None;
     }
     let body = &mut body;
-    let (seq, predictor, flags) = (take_varint(body)?, take_varint(body)?, take_varint(body)?);
-    let lengths = [take_varint(body)?, take_varint(body)?];
+    let (seq, predictor, flags) = (
+        varint::take(body)?,
+        varint::take(body)?,
+        varint::take(body)?,
+    );
+    let lengths = [varint::take(body)?, varint::take(body)?];
     let canary = u32::from_le_bytes(*take(body)?);
     let predictor = (*expected.predictors.get(usize::try_from(predictor).ok()?)?)?;
     let settings = *body;
@@ -188,8 +168,8 @@ pub fn decode(mut segment: &[u8], expected: &Expected<'_>, out: &mut [u8]) -> Op
     while !left.is_empty() {
         let start = *data;
         let [kind] = *take(data)?;
-        let raw_len = take_varint(data)?;
-        let coded_len = take_varint(data)?;
+        let raw_len = varint::take(data)?;
+        let coded_len = varint::take(data)?;
         let payload_crc = u32::from_le_bytes(*take(data)?);
         let hash: &[u8; 8] = take(data)?;
         let head = &start[..start.len() - data.len()];

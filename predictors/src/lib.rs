@@ -9,4 +9,5 @@ pub mod segment;
 pub mod simd;
 mod store;
 pub mod tensor;
+mod varint;
 mod zstd;

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from golden.inputs import FLOATS
 from llmzip import _native
 from reference import tensor_mix
 from reference.binary_coder import Decoder, Encoder
@@ -16,15 +17,6 @@ from reference.tensor import KINDS, MIXED, Tensor
 
 from .test_tensor import coded, cut
 
-# Bits of exponent and mantissa.
-FLOATS = {
-    "bf16": (8, 7),
-    "f32": (8, 23),
-    "f64": (11, 52),
-    "f16": (5, 10),
-    "f8e4m3": (4, 3),
-    "f8e5m2": (5, 2),
-}
 UNITS = {name: unit for name, unit, *_ in KINDS}
 
 

@@ -3,6 +3,7 @@
 //! Templates of growing reach, in the manner of JBIG (ITU-T T.82) and of paq8's im1bit model.
 
 use super::counter;
+use super::history::GOLDEN;
 use super::tables::Tables;
 
 /// Contexts, each with a table of its own.
@@ -89,7 +90,7 @@ impl Bilevel {
             (low(5) | window(r1, 2, 2) << 5 | window(r2, 0, 0) << 10 | window(r3, 0, 0) << 11)
                 as usize;
         for (i, &context) in contexts.iter().enumerate() {
-            let hash = (context + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - LOG_SIZE);
+            let hash = (context + 1).wrapping_mul(GOLDEN) >> (64 - LOG_SIZE);
             let at = i << LOG_SIZE | hash as usize;
             self.at[i] = at;
             let [p, state] = self.tables[at];

@@ -1,9 +1,6 @@
 //! Contexts of the bit histories: what each takes from the bytes so far.
 
-use super::history::{History, mix};
-
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-const SPREAD: u64 = 0x6a09_e667_f3bc_c909;
+use super::history::{GOLDEN, History, SPREAD, mix};
 
 /// One context. Distances of `Above` and `Place` are pairs of strides and bytes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

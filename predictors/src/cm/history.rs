@@ -5,11 +5,15 @@ use crate::segment::PredictorError;
 /// Most open brackets that are remembered.
 const DEEPEST: usize = 64;
 
+/// Multipliers of hashes: fractions of the golden ratio and of the root of 2.
+pub const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+pub const SPREAD: u64 = 0x6a09_e667_f3bc_c909;
+
 /// Joins a value to a hash.
 pub fn mix(hash: u64, value: u64) -> u64 {
     let h = (hash ^ value)
         .wrapping_add(value << 32)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        .wrapping_mul(GOLDEN);
     h ^ h >> 29
 }
 

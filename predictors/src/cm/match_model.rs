@@ -4,6 +4,7 @@
 //! lowers the trust until the match proves itself again or a better one is found.
 
 use super::counter;
+use super::history::{GOLDEN, SPREAD};
 use super::tables::Tables;
 use crate::simd::prefetch;
 
@@ -11,8 +12,6 @@ const LENGTHS: usize = 32;
 const MISSES: usize = 4;
 /// Most bytes that a new match is verified for.
 const LONGEST: usize = 400;
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-const SPREAD: u64 = 0x6a09_e667_f3bc_c909;
 
 pub struct MatchModel {
     min_len: usize,

@@ -108,9 +108,11 @@ impl<const S: usize, const A: usize> Model<S, A> {
             .zip(externals)
             .map(|(at, e)| (at, e.rate_shift.min(31)))
             .collect();
+        let history = History::new(plan.stride, raw_len, plan.distance)?;
         let mut model = Self {
             tables,
-            history: History::new(plan.stride, raw_len, plan.distance)?,
+            guesses: !plan.bilevel && history.can_undo(),
+            history,
             hashes: vec![0; n],
             slots: vec![usize::MAX; n],
             groups: Group::of(n, &map),
@@ -137,7 +139,6 @@ impl<const S: usize, const A: usize> Model<S, A> {
             apm_bases: [0; A],
             partial: 1,
             bit_position: 0,
-            guesses: !plan.bilevel && !plan.distance,
             guessed: None,
             plan,
         };

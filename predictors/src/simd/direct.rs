@@ -77,8 +77,9 @@ pub fn context_inputs(
     seen as usize
 }
 
-/// `tables.reciprocal` of counts up to 1023: the division rounds to nearest, which for numbers this
-/// small never reaches the next integer, so that cutting off the fraction gives the exact quotient.
+/// `tables.reciprocal` of counts up to 1023. The divisor `d` is odd and not 1, so that the quotient is at
+/// least `1 / d` from any integer; rounding moves it by less than `2^-10 / d`, in whatever mode
+/// the caller's process has, and cutting off the fraction gives the exact quotient.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn shares(counts: __m256i) -> __m256i {

@@ -14,7 +14,7 @@ struct All<'a> {
 /// Every output of every kernel.
 type Outputs = (
     [i32; ESTIMATES],
-    [i32; 2],
+    Vec<i32>,
     Vec<i32>,
     usize,
     Vec<i32>,
@@ -39,11 +39,14 @@ impl Job for All<'_> {
             &[self.error, -self.error],
         );
         let mut values = [0; ESTIMATES];
-        let lanes = self.inputs.len().min(ESTIMATES);
-        values[..lanes].copy_from_slice(&self.inputs[..lanes]);
-        let blended = K::blend(&values, lanes, &weights, &starts);
-        let errors = [-self.error, self.error];
-        K::train_blend(&values, lanes, &mut weights, &starts, &errors);
+        let most = self.inputs.len().min(ESTIMATES);
+        values[..most].copy_from_slice(&self.inputs[..most]);
+        let mut blended = Vec::new();
+        for lanes in (0..=most).step_by(ESTIMATE_LANES) {
+            blended.extend(K::blend(&values, lanes, &weights, &starts));
+            let errors = [-self.error, self.error];
+            K::train_blend(&values, lanes, &mut weights, &starts, &errors);
+        }
         let mut groups = Group::of(self.nodes.len() / 16, &[0; 256]);
         let mut nodes = self.nodes.as_chunks().0.iter();
         for group in &mut groups {

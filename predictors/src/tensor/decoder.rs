@@ -3,7 +3,7 @@
 use super::delta;
 use super::kind::MAX_PLANES;
 use super::mix::Mix;
-use super::model::{Model, byte, read_varint, take};
+use super::model::{Model, byte, read_length, take};
 use super::plane::{self, MIX, mixes_of, model_of};
 use super::settings::{BAD, BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, checked_base, place};
 use super::split::merge;
@@ -141,7 +141,7 @@ impl Decoder {
             }
             _ => return Err(BAD),
         }
-        let len = read_varint(data)?;
+        let len = read_length(data)?;
         self.left = self.left.checked_sub(len as u64).ok_or(BAD)?;
         let cut = Cut::new(kind, self.blocks.position, len);
         let head = take(data, cut.head)?;

@@ -2,7 +2,7 @@
 
 use super::delta;
 use super::mix::{Mix, try_plane};
-use super::model::{Model, row_symbols, write_varint};
+use super::model::{Model, row_symbols, write_length};
 use super::plane::{self, Place, Scratch, mixes_of, model_of};
 use super::sample::Sample;
 use super::settings::{BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, checked_base, place};
@@ -146,7 +146,7 @@ impl Encoder {
         let model = self.model.as_ref().unwrap_or(&none);
         out.push(if self.unsent.is_empty() { 0 } else { HAS_MODEL });
         out.extend_from_slice(&self.unsent);
-        write_varint(chunk.len(), out);
+        write_length(chunk.len(), out);
         let (head, rest) = chunk.split_at(cut.head);
         let (units, tail) = rest.split_at(cut.units * kind.unit);
         out.extend_from_slice(head);

@@ -10,6 +10,7 @@ use super::sample::{Sample, complete};
 use super::simd::Set;
 use super::train::{Found, entropy, look, look_given};
 use crate::segment::PredictorError;
+use crate::varint;
 
 const BAD: PredictorError = PredictorError::Corrupt("tables of a tensor are damaged");
 
@@ -290,17 +291,13 @@ pub fn unpack(data: &mut &[u8], count: usize) -> Result<Vec<u8>, PredictorError>
     Ok(values)
 }
 
-/// A number of at most 28 bits as LEB128.
-pub fn write_varint(mut value: usize, out: &mut Vec<u8>) {
-    while value > 0x7f {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
+/// Writes a length of at most 28 bits.
+pub fn write_length(length: usize, out: &mut Vec<u8>) {
+    varint::write(length as u64, out);
 }
 
-/// The inverse of [`write_varint`].
-pub fn read_varint(data: &mut &[u8]) -> Result<usize, PredictorError> {
+/// Reads what [`write_length`] wrote, or a longer form of it in at most four bytes.
+pub fn read_length(data: &mut &[u8]) -> Result<usize, PredictorError> {
     let mut value = 0;
     for shift in [0, 7, 14, 21] {
         let next = byte(data)?;

@@ -15,7 +15,7 @@ use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 use llmzip_coders::rans;
 
 use super::kind::{Kind, Split};
-use super::model::{byte, read_varint, take, write_varint};
+use super::model::{byte, read_length, take, write_length};
 use super::train::entropy;
 use crate::segment::PredictorError;
 use crate::simd::{self, Job, Kernels, Level};
@@ -194,7 +194,7 @@ impl Mix {
         out: &mut Vec<u8>,
     ) {
         let coded = self.bits(symbols, first, column, level);
-        write_varint(coded.len(), out);
+        write_length(coded.len(), out);
         out.extend_from_slice(&coded);
     }
 
@@ -203,17 +203,7 @@ impl Mix {
             coder: BitEncoder::new(),
             symbols,
         };
-        let len = symbols.len();
-        simd::run(
-            level,
-            Pass {
-                mix: self,
-                coder: &mut coder,
-                first,
-                column,
-                len,
-            },
-        );
+        self.pass(&mut coder, symbols.len(), first, column, level);
         coder.coder.finish()
     }
 
@@ -226,23 +216,32 @@ impl Mix {
         level: Level,
         out: &mut [u8],
     ) -> Result<(), PredictorError> {
-        let len = read_varint(data)?;
+        let len = read_length(data)?;
         let mut coder = Reader {
             coder: BitDecoder::new(take(data, len)?.to_vec()),
             out,
         };
         let len = coder.out.len();
-        simd::run(
-            level,
-            Pass {
-                mix: self,
-                coder: &mut coder,
-                first,
-                column,
-                len,
-            },
-        );
+        self.pass(&mut coder, len, first, column, level);
         Ok(coder.coder.finish()?)
+    }
+
+    fn pass(
+        &mut self,
+        coder: &mut impl Coder,
+        len: usize,
+        first: &[u8],
+        column: usize,
+        level: Level,
+    ) {
+        let pass = Pass {
+            mix: self,
+            coder,
+            first,
+            column,
+            len,
+        };
+        simd::run(level, pass);
     }
 }
 

@@ -3,7 +3,7 @@
 use llmzip_coders::rans::{self, DecodeTable, Table};
 
 use super::super::classes::{CLASSES, pieces, runs_by, ungroup_by};
-use super::super::model::{Choice, PlaneModel, byte, read_varint, take, unpack};
+use super::super::model::{Choice, PlaneModel, byte, read_length, take, unpack};
 use super::{BAD, CONSTANT, OWN, Place, RAW, SHARED, ZSTD};
 use crate::segment::PredictorError;
 use crate::simd::Level;
@@ -46,7 +46,7 @@ pub fn decode<'a>(
 }
 
 fn coded<'a>(data: &mut &'a [u8]) -> Result<&'a [u8], PredictorError> {
-    let len = read_varint(data)?;
+    let len = read_length(data)?;
     take(data, len)
 }
 

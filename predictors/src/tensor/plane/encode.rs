@@ -3,7 +3,7 @@
 use llmzip_coders::rans::{self, EncodeTable, Run, Table};
 
 use super::super::classes::{CLASSES, group_by, pieces, runs_by};
-use super::super::model::{Choice, PlaneModel, pack, write_varint};
+use super::super::model::{Choice, PlaneModel, pack, write_length};
 use super::super::simd::holds;
 use super::super::train::entropy;
 use super::repeats::{Repeats, Zstd};
@@ -126,7 +126,7 @@ pub fn encode(
         if let Some(frame) = scratch.zstd.shrink(repeats, symbols, coded, effort.zstd) {
             out.truncate(start);
             out.push(ZSTD);
-            write_varint(frame.len(), out);
+            write_length(frame.len(), out);
             out.extend_from_slice(frame);
         }
     }
@@ -180,7 +180,7 @@ fn own(
 
 fn stream(runs: &[Run<'_>], effort: Effort, rans: &mut rans::Encoder, out: &mut Vec<u8>) {
     let stream = rans.encode(runs, effort.simd);
-    write_varint(stream.len(), out);
+    write_length(stream.len(), out);
     stream.write(out);
 }
 
