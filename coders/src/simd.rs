@@ -14,6 +14,9 @@ pub enum Level {
     /// What [`Level::Avx2`] has, and AVX-512 F, BW and VL.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// NEON, which every 64-bit ARM processor has.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 impl Level {
@@ -36,6 +39,11 @@ impl Level {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512vl")
             }
+            // Kernels take vectors apart in little-endian order.
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => {
+                cfg!(target_endian = "little") && std::arch::is_aarch64_feature_detected!("neon")
+            }
         }
     }
 }
@@ -46,6 +54,8 @@ pub fn available() -> Vec<(&'static str, Level)> {
     let mut levels = vec![("scalar", Level::Scalar)];
     #[cfg(target_arch = "x86_64")]
     levels.extend([("avx2", Level::Avx2), ("avx512", Level::Avx512)]);
+    #[cfg(target_arch = "aarch64")]
+    levels.push(("neon", Level::Neon));
     levels.retain(|(_, level)| level.detected());
     levels
 }

@@ -19,10 +19,12 @@ pub struct EncodeTable {
     /// bytes can be read as four; empty where slots are in order.
     pub(super) slots: Box<[u16]>,
     /// Of a small table whose symbols differ in their lower six bits.
+    #[cfg(target_arch = "x86_64")]
     pub(super) compact: Option<Box<Compact>>,
 }
 
 /// The entries of up to 64 symbols by the lower six bits of each, for look-up in registers.
+#[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone)]
 #[repr(C, align(64))]
 pub(super) struct Compact {
@@ -33,6 +35,7 @@ pub(super) struct Compact {
     pub rest: [u32; BUCKETS],
 }
 
+#[cfg(target_arch = "x86_64")]
 impl Compact {
     fn new(entries: &[Entry; 256]) -> Option<Box<Self>> {
         let mut compact = Self {
@@ -83,6 +86,7 @@ impl From<&Table> for EncodeTable {
         } else {
             Box::default()
         };
+        #[cfg(target_arch = "x86_64")]
         let compact = if slots.is_empty() {
             None
         } else {
@@ -93,6 +97,7 @@ impl From<&Table> for EncodeTable {
             symbols: table.symbols(),
             entries,
             slots,
+            #[cfg(target_arch = "x86_64")]
             compact,
         }
     }

@@ -7,32 +7,6 @@ use std::arch::x86_64::*;
 use super::group::{GROUP, Group};
 use crate::cm::tables::Tables;
 
-/// Takes up the history and the counter of a context, and the stretched probability: zero for an
-/// empty history, and for no other, as the table has no zero.
-#[inline(always)]
-fn look_up(
-    tables: &Tables,
-    group: &mut Group,
-    node: usize,
-    i: usize,
-    stretched: &mut [i32; GROUP],
-) {
-    let state = group.nodes[i][node & 15];
-    let entry = group.maps[i][usize::from(state)];
-    group.states[i] = state;
-    group.counters[i] = entry;
-    let stretch = tables.stretch(entry >> 20);
-    stretched[i] = if state == 0 { 0 } else { stretch };
-}
-
-/// Writes the counter of a context back and moves its bit history on.
-#[inline(always)]
-fn write_back(tables: &Tables, group: &mut Group, node: usize, i: usize, bit: u32) {
-    let state = group.states[i];
-    group.maps[i][usize::from(state)] = group.counters[i];
-    group.nodes[i][node & 15] = tables.next(state, bit);
-}
-
 #[inline]
 #[target_feature(enable = "avx2,popcnt")]
 pub fn context_inputs(
@@ -48,11 +22,11 @@ pub fn context_inputs(
         let mut stretched = [0; GROUP];
         if group.count == GROUP {
             for i in 0..GROUP {
-                look_up(tables, group, node, i, &mut stretched);
+                stretched[i] = group.look_up(tables, node, i);
             }
         } else {
             for i in 0..group.count.min(GROUP) {
-                look_up(tables, group, node, i, &mut stretched);
+                stretched[i] = group.look_up(tables, node, i);
             }
         }
         // Safety: every pointer is that of an array of eight values.
@@ -109,11 +83,11 @@ pub fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u
         }
         if group.count == GROUP {
             for i in 0..GROUP {
-                write_back(tables, group, node, i, bit);
+                group.write_back(tables, node, i, bit);
             }
         } else {
             for i in 0..group.count.min(GROUP) {
-                write_back(tables, group, node, i, bit);
+                group.write_back(tables, node, i, bit);
             }
         }
     }

@@ -1,5 +1,8 @@
 //! Contexts in groups of eight: their bit histories and the adaptive maps that read them.
 
+use crate::cm::counter;
+use crate::cm::tables::Tables;
+
 /// Contexts of a group.
 pub const GROUP: usize = 8;
 
@@ -36,5 +39,25 @@ impl Group {
                 }
             })
             .collect()
+    }
+
+    /// Takes up the history and the counter of context `i` at node `node` (1..=15). Returns the stretched
+    /// probability: zero for an empty history, and for no other, as the table has no zero.
+    #[inline(always)]
+    pub fn look_up(&mut self, tables: &Tables, node: usize, i: usize) -> i32 {
+        let state = self.nodes[i][node & 15];
+        let entry = self.maps[i][usize::from(state)];
+        self.states[i] = state;
+        self.counters[i] = entry;
+        let stretch = tables.stretch(counter::p12(entry));
+        if state == 0 { 0 } else { stretch }
+    }
+
+    /// Writes the counter of context `i` back and moves its bit history at node `node` on.
+    #[inline(always)]
+    pub fn write_back(&mut self, tables: &Tables, node: usize, i: usize, bit: u32) {
+        let state = self.states[i];
+        self.maps[i][usize::from(state)] = self.counters[i];
+        self.nodes[i][node & 15] = tables.next(state, bit);
     }
 }

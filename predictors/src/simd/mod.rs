@@ -14,6 +14,9 @@ mod avx512;
 #[allow(unsafe_code)]
 mod direct;
 pub mod group;
+#[cfg(target_arch = "aarch64")]
+#[allow(unsafe_code)]
+mod neon;
 #[allow(unsafe_code)]
 mod prefetch;
 pub(crate) mod scalar;
@@ -88,6 +91,7 @@ pub trait Kernels: Copy {
 }
 
 /// Checks the lengths that vector loads and stores of weights rely on.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
 fn check_vectors(inputs: &[i32], weights: &[i32], starts: &[usize]) {
     let last = starts.iter().fold(0, |most, &start| most.max(start));
@@ -99,6 +103,7 @@ fn check_vectors(inputs: &[i32], weights: &[i32], starts: &[usize]) {
 }
 
 /// As [`check_vectors`], of the second layer.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
 fn check_estimates(lanes: usize, weights: &[i32], starts: &[usize; 2]) {
     assert!(
@@ -124,6 +129,8 @@ pub fn run<J: Job>(level: Level, job: J) -> J::Output {
         Level::Avx2 => avx2::enter(job),
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => avx512::enter(job),
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => neon::enter(job),
     }
 }
 

@@ -11,6 +11,17 @@ pub fn prefetch<T>(data: &[T], index: usize) {
             _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(item).cast());
         }
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    if let Some(item) = data.get(index) {
+        // Safety: as above.
+        unsafe {
+            std::arch::asm!(
+                "prfm pldl1keep, [{item}]",
+                item = in(reg) std::ptr::from_ref(item),
+                options(nomem, nostack, preserves_flags)
+            );
+        }
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = (data, index);
 }

@@ -52,7 +52,7 @@ pub fn decode_small(level: Level, table: &Small, job: Decode<'_>) -> Done {
         Level::Avx512 if avx512::detected() => avx512::decode_small(table, job),
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 | Level::Avx2 => avx2::decode_small(table, job),
-        Level::Scalar => scalar::decode_small(table, job),
+        _ => scalar::decode_small(table, job),
     }
 }
 
@@ -63,7 +63,7 @@ pub fn decode_large(level: Level, table: &Large, job: Decode<'_>) -> Done {
         Level::Avx512 if avx512::detected() => avx512::decode_large(table, job),
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 | Level::Avx2 => avx2::decode_large(table, job),
-        Level::Scalar => scalar::decode_large(table, job),
+        _ => scalar::decode_large(table, job),
     }
 }
 

@@ -3,6 +3,9 @@
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+#[allow(unsafe_code)]
+mod neon;
 
 use llmzip_coders::simd::Level;
 
@@ -31,6 +34,11 @@ pub fn holds(set: &Set, bytes: &[u8], level: Level) -> bool {
         Level::Scalar => 0,
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 | Level::Avx512 => match avx2::holds(set, bytes) {
+            None => return false,
+            Some(done) => done,
+        },
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => match neon::holds(set, bytes) {
             None => return false,
             Some(done) => done,
         },
