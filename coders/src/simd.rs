@@ -63,28 +63,18 @@ pub fn available() -> Vec<(&'static str, Level)> {
 /// The level in use: the widest one here, or the one that `LLMZIP_SIMD` names.
 ///
 /// # Errors
-/// A sentence that says why the level asked for cannot be used.
-pub fn active() -> Result<Level, String> {
-    static ACTIVE: OnceLock<Result<Level, String>> = OnceLock::new();
+/// A sentence that says which levels can be asked for.
+pub fn active() -> Result<Level, &'static str> {
+    static ACTIVE: OnceLock<Option<Level>> = OnceLock::new();
     ACTIVE
         .get_or_init(|| {
             let levels = available();
             let Some(asked) = std::env::var_os("LLMZIP_SIMD").filter(|name| !name.is_empty())
             else {
-                return Ok(levels[levels.len() - 1].1);
+                return levels.last().map(|&(_, level)| level);
             };
-            levels
-                .iter()
-                .find(|(name, _)| asked == *name)
-                .map(|&(_, level)| level)
-                .ok_or_else(|| {
-                    let names: Vec<_> = levels.iter().map(|&(name, _)| name).collect();
-                    format!(
-                        "LLMZIP_SIMD={} cannot be used here, only {}",
-                        asked.to_string_lossy(),
-                        names.join(", ")
-                    )
-                })
+            let found = levels.iter().find(|(name, _)| asked == *name);
+            found.map(|&(_, level)| level)
         })
-        .clone()
+        .ok_or("LLMZIP_SIMD must be scalar, avx2, avx512 or neon, and one that this CPU has")
 }

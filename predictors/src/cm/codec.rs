@@ -105,11 +105,7 @@ impl Canary {
 impl State {
     fn new(settings: &[u8], raw_len: u64) -> Result<Self, PredictorError> {
         let (level, content) = parse(settings)?;
-        let simd = simd::active().map_err(|_| {
-            PredictorError::Setup(
-                "LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has",
-            )
-        })?;
+        let simd = simd::active().map_err(PredictorError::Setup)?;
         let plan = Plan::new(level, content);
         let primer = primer(&plan);
         let mut model = AnyModel::new(plan, raw_len.saturating_add(primer.len() as u64))?;

@@ -29,7 +29,8 @@ impl Blocks {
         let first = self.position / kind.unit as u64;
         let mut base: &[u8] = &[];
         if settings.delta {
-            base = self.base.get(self.position as usize..).ok_or(NO_BASE)?;
+            let at = usize::try_from(self.position).map_err(|_| NO_BASE)?;
+            base = self.base.get(at..).ok_or(NO_BASE)?;
             base = base.get(..out.len()).ok_or(NO_BASE)?;
             self.given.clear();
             delta::exponents(settings.kind, base, &mut self.given);

@@ -55,7 +55,8 @@ impl SegmentEncoder for Encoder {
 
     fn look_ahead(&mut self, segment: &[u8]) {
         let (settings, kind) = (self.settings, self.settings.coded());
-        let whole = segment.len().min(self.left as usize) / kind.unit * kind.unit;
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let whole = segment.len().min(left) / kind.unit * kind.unit;
         let effort = settings.effort();
         let mut given = Vec::new();
         let changes;

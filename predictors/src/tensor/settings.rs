@@ -54,11 +54,7 @@ impl Settings {
             ));
         }
         let row = u32::from_le_bytes([a, b, c, d]) as usize;
-        let simd = simd::active().map_err(|_| {
-            PredictorError::Setup(
-                "LLMZIP_SIMD must be scalar, avx2 or avx512, and one that this CPU has",
-            )
-        })?;
+        let simd = simd::active().map_err(PredictorError::Setup)?;
         Ok(Self {
             level,
             kind,
