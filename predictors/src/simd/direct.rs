@@ -19,16 +19,7 @@ pub fn context_inputs(
     let mut seen = 0;
     let mut distance = distance.as_chunks_mut::<GROUP>().0.iter_mut();
     for (group, out) in groups.iter_mut().zip(inputs.as_chunks_mut::<GROUP>().0) {
-        let mut stretched = [0; GROUP];
-        if group.count == GROUP {
-            for i in 0..GROUP {
-                stretched[i] = group.look_up(tables, node, i);
-            }
-        } else {
-            for i in 0..group.count.min(GROUP) {
-                stretched[i] = group.look_up(tables, node, i);
-            }
-        }
+        let stretched = group.look_up(tables, node);
         // Safety: every pointer is that of an array of eight values.
         unsafe {
             let new = _mm256_loadu_si256(stretched.as_ptr().cast());
@@ -81,15 +72,7 @@ pub fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u
             let entry = _mm256_or_si256(p, _mm256_sub_epi32(count, more));
             _mm256_storeu_si256(group.counters.as_mut_ptr().cast(), entry);
         }
-        if group.count == GROUP {
-            for i in 0..GROUP {
-                group.write_back(tables, node, i, bit);
-            }
-        } else {
-            for i in 0..group.count.min(GROUP) {
-                group.write_back(tables, node, i, bit);
-            }
-        }
+        group.write_back(tables, node, bit);
     }
 }
 

@@ -41,10 +41,26 @@ impl Group {
             .collect()
     }
 
-    /// Takes up the history and the counter of context `i` at node `node` (1..=15). Returns the stretched
-    /// probability: zero for an empty history, and for no other, as the table has no zero.
+    /// Takes up histories and counters at node `node` (1..=15). Returns the stretched probabilities: zero
+    /// for an empty history, and for no other, as the table has no zero; zeros behind the contexts.
     #[inline(always)]
-    pub fn look_up(&mut self, tables: &Tables, node: usize, i: usize) -> i32 {
+    pub fn look_up(&mut self, tables: &Tables, node: usize) -> [i32; GROUP] {
+        let mut stretched = [0; GROUP];
+        // A whole group apart, so that its loop is unrolled.
+        if self.count == GROUP {
+            for (i, stretched) in stretched.iter_mut().enumerate() {
+                *stretched = self.look_up_one(tables, node, i);
+            }
+        } else {
+            for (i, stretched) in stretched.iter_mut().enumerate().take(self.count) {
+                *stretched = self.look_up_one(tables, node, i);
+            }
+        }
+        stretched
+    }
+
+    #[inline(always)]
+    fn look_up_one(&mut self, tables: &Tables, node: usize, i: usize) -> i32 {
         let state = self.nodes[i][node & 15];
         let entry = self.maps[i][usize::from(state)];
         self.states[i] = state;
@@ -53,9 +69,22 @@ impl Group {
         if state == 0 { 0 } else { stretch }
     }
 
-    /// Writes the counter of context `i` back and moves its bit history at node `node` on.
+    /// Writes counters back and moves bit histories at node `node` on.
     #[inline(always)]
-    pub fn write_back(&mut self, tables: &Tables, node: usize, i: usize, bit: u32) {
+    pub fn write_back(&mut self, tables: &Tables, node: usize, bit: u32) {
+        if self.count == GROUP {
+            for i in 0..GROUP {
+                self.write_back_one(tables, node, i, bit);
+            }
+        } else {
+            for i in 0..self.count.min(GROUP) {
+                self.write_back_one(tables, node, i, bit);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn write_back_one(&mut self, tables: &Tables, node: usize, i: usize, bit: u32) {
         let state = self.states[i];
         self.maps[i][usize::from(state)] = self.counters[i];
         self.nodes[i][node & 15] = tables.next(state, bit);

@@ -254,16 +254,7 @@ fn context_inputs(
     let mut lanes = 0;
     let mut distance = distance.as_chunks_mut::<GROUP>().0.iter_mut();
     for (group, out) in groups.iter_mut().zip(inputs.as_chunks_mut::<GROUP>().0) {
-        let mut stretched = [0; GROUP];
-        if group.count == GROUP {
-            for i in 0..GROUP {
-                stretched[i] = group.look_up(tables, node, i);
-            }
-        } else {
-            for i in 0..group.count.min(GROUP) {
-                stretched[i] = group.look_up(tables, node, i);
-            }
-        }
+        let stretched = group.look_up(tables, node);
         lanes += GROUP;
         let mut distance = distance.next();
         for half in [0, 4] {
@@ -319,15 +310,7 @@ fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, 
                 vst1q_u32(place, entry);
             }
         }
-        if group.count == GROUP {
-            for i in 0..GROUP {
-                group.write_back(tables, node, i, bit);
-            }
-        } else {
-            for i in 0..group.count.min(GROUP) {
-                group.write_back(tables, node, i, bit);
-            }
-        }
+        group.write_back(tables, node, bit);
     }
 }
 
