@@ -76,6 +76,11 @@ impl Kernels for Neon {
     }
 
     #[inline(always)]
+    fn update_counters(_: &Tables, counters: &mut [u32; GROUP], bit: u32, limit: u32) {
+        unsafe { update_counters(counters, bit, limit) }
+    }
+
+    #[inline(always)]
     fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, limit: u32) {
         unsafe { context_update(tables, groups, node, bit, limit) }
     }
@@ -289,27 +294,31 @@ fn shares(counts: uint32x4_t) -> int32x4_t {
     vcvtq_s32_f32(vdivq_f32(vdupq_n_f32(8192.0), divisor))
 }
 
+/// Moves eight counters towards `bit`.
+#[inline]
+#[target_feature(enable = "neon")]
+fn update_counters(counters: &mut [u32; GROUP], bit: u32, limit: u32) {
+    let target = vdupq_n_s32((bit << 22) as i32 - bit as i32);
+    let limit = vdupq_n_u32(limit);
+    for counters in counters.as_chunks_mut::<4>().0 {
+        // Safety: an array of four values.
+        let entry = unsafe { vld1q_u32(counters.as_ptr()) };
+        let count = vandq_u32(entry, vdupq_n_u32(1023));
+        let p = vreinterpretq_s32_u32(vshrq_n_u32::<10>(entry));
+        let error = vshrq_n_s32::<4>(vsubq_s32(target, p));
+        let p = vsraq_n_s32::<8>(p, vmulq_s32(error, shares(count)));
+        let count = vsubq_u32(count, vcltq_u32(count, limit));
+        let entry = vsliq_n_u32::<10>(count, vreinterpretq_u32_s32(p));
+        // Safety: as above.
+        unsafe { vst1q_u32(counters.as_mut_ptr(), entry) };
+    }
+}
+
 #[inline]
 #[target_feature(enable = "neon")]
 fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, limit: u32) {
-    let target = vdupq_n_s32((bit << 22) as i32 - bit as i32);
-    let limit = vdupq_n_u32(limit);
     for group in groups {
-        for half in [0, 4] {
-            // Safety: the pointer is that of four values from `half` on, of eight.
-            unsafe {
-                let place = group.counters.as_mut_ptr().add(half);
-                let entry = vld1q_u32(place);
-                let count = vandq_u32(entry, vdupq_n_u32(1023));
-                let p = vreinterpretq_s32_u32(vshrq_n_u32::<10>(entry));
-                let error = vshrq_n_s32::<4>(vsubq_s32(target, p));
-                let p = vsraq_n_s32::<8>(p, vmulq_s32(error, shares(count)));
-                let more = vcltq_u32(count, limit);
-                let count = vsubq_u32(count, more);
-                let entry = vsliq_n_u32::<10>(count, vreinterpretq_u32_s32(p));
-                vst1q_u32(place, entry);
-            }
-        }
+        update_counters(&mut group.counters, bit, limit);
         group.write_back(tables, node, bit);
     }
 }
