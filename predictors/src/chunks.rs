@@ -5,10 +5,9 @@
 
 use std::sync::Mutex;
 
-use xxhash_rust::xxh3::xxh3_128;
-
 use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
 use crate::varint;
+use crate::xxh3::{Hasher, xxh3_128};
 
 /// Raw bytes of a chunk, but for the last one of a segment.
 pub const MAX_CHUNK: usize = 1 << 20;
@@ -186,8 +185,7 @@ pub fn decode(mut segment: &[u8], expected: &Expected<'_>, out: &mut [u8]) -> Op
         if matches!(kind, CODED | STORED_AFTER_CODING) && decoder.is_none() {
             decoder = Some((predictor.decoder)(settings, len).ok()?);
         }
-        fill(kind, payload, raw, decoder.as_deref_mut())?;
-        let found = xxh3_128(raw).to_be_bytes();
+        let found = fill(kind, payload, raw, decoder.as_deref_mut())?.to_be_bytes();
         if found[..8] != *hash {
             return None;
         }
@@ -243,15 +241,20 @@ pub fn decode_all(
     results.into_inner().unwrap_or_default()
 }
 
-/// The content of a chunk.
+/// The content of a chunk, and its hash.
 fn fill(
     kind: u8,
     payload: &[u8],
     raw: &mut [u8],
     decoder: Option<&mut (dyn SegmentDecoder + 'static)>,
-) -> Option<()> {
+) -> Option<u128> {
+    let mut hasher = Hasher::default();
     match kind {
-        CODED if payload.len() < raw.len() => decoder?.decode_chunk(payload, raw).ok()?,
+        CODED if payload.len() < raw.len() => {
+            // What was just decoded is still near.
+            let ready = &mut |done: &[u8]| hasher.advance(done);
+            decoder?.decode_chunk_in_parts(payload, raw, ready).ok()?;
+        }
         STORED | STORED_AFTER_CODING if payload.len() == raw.len() => {
             raw.copy_from_slice(payload);
             if kind == STORED_AFTER_CODING {
@@ -264,7 +267,7 @@ fn fill(
         },
         _ => return None,
     }
-    Some(())
+    Some(hasher.finish(raw))
 }
 
 #[cfg(test)]

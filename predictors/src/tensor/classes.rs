@@ -142,10 +142,12 @@ fn starts(runs: &[usize; CLASSES]) -> [usize; CLASSES] {
 
 /// Lengths of the pieces of rows in `len` symbols, the first of which is in column `first`.
 pub fn pieces(row: usize, first: usize, len: usize) -> impl Iterator<Item = usize> {
-    let mut at = 0;
+    let mut left = len;
+    let mut next = if len == 0 { 0 } else { row - first % row };
     std::iter::from_fn(move || {
-        let piece = (row - (first + at) % row).min(len - at);
-        at += piece;
+        let piece = next.min(left);
+        left -= piece;
+        next = row;
         (piece > 0).then_some(piece)
     })
 }
