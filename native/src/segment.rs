@@ -325,7 +325,7 @@ impl Decoder {
             intact(payload, payload_crc)?;
             let mut hasher = Hasher::default();
             self.0
-                .decode_chunk_in_parts(payload, out, &mut |done| hasher.advance(done))?;
+                .decode_chunk_in_parts(payload, out, &[], &mut |done| hasher.advance(done))?;
             checked(hasher.finish(out), check)
         });
         Ok(PyBytes::new(py, &hash.map_err(raise)?))

@@ -185,7 +185,8 @@ pub fn decode(mut segment: &[u8], expected: &Expected<'_>, out: &mut [u8]) -> Op
         if matches!(kind, CODED | STORED_AFTER_CODING) && decoder.is_none() {
             decoder = Some((predictor.decoder)(settings, len).ok()?);
         }
-        let found = fill(kind, payload, raw, decoder.as_deref_mut())?.to_be_bytes();
+        let after = &data[..data.len().min(payload.len())];
+        let found = fill(kind, payload, raw, after, decoder.as_deref_mut())?.to_be_bytes();
         if found[..8] != *hash {
             return None;
         }
@@ -241,11 +242,12 @@ pub fn decode_all(
     results.into_inner().unwrap_or_default()
 }
 
-/// The content of a chunk, and its hash.
+/// The content of a chunk, and its hash; `after` is what is read next.
 fn fill(
     kind: u8,
     payload: &[u8],
     raw: &mut [u8],
+    after: &[u8],
     decoder: Option<&mut (dyn SegmentDecoder + 'static)>,
 ) -> Option<u128> {
     let mut hasher = Hasher::default();
@@ -253,7 +255,9 @@ fn fill(
         CODED if payload.len() < raw.len() => {
             // What was just decoded is still near.
             let ready = &mut |done: &[u8]| hasher.advance(done);
-            decoder?.decode_chunk_in_parts(payload, raw, ready).ok()?;
+            decoder?
+                .decode_chunk_in_parts(payload, raw, after, ready)
+                .ok()?;
         }
         STORED | STORED_AFTER_CODING if payload.len() == raw.len() => {
             raw.copy_from_slice(payload);

@@ -164,6 +164,8 @@ pub struct Task<'a> {
     pub runs: &'a [Part<'a>],
     /// As long as all runs together.
     pub out: &'a mut [u8],
+    /// Memory that is read or written next: it is fetched while the decoder computes.
+    pub next: [&'a [u8]; 2],
 }
 
 /// Decodes whole streams. They wait for nothing but themselves, so two at a time take little longer
@@ -183,7 +185,7 @@ pub fn decode<'a>(
     while let Some(task) = tasks.next() {
         let mut first = Decoder::new(task.stream, level)?;
         let Some(second) = tasks.next() else {
-            first.runs(task.runs, task.out)?;
+            first.complete(Cursor::new(task.runs, task.out, task.next))?;
             return first.finish();
         };
         first.runs_beside(task, second)?;
@@ -248,13 +250,13 @@ impl<'a> Decoder<'a> {
     /// # Panics
     /// When `out` has another length.
     pub fn runs(&mut self, runs: &[Part<'_>], out: &mut [u8]) -> Result<(), CoderError> {
-        self.complete(Cursor::new(runs, out))
+        self.complete(Cursor::new(runs, out, [&[]; 2]))
     }
 
     /// Decodes all of two streams, this one and a second one.
     fn runs_beside(mut self, task: Task<'a>, second: Task<'a>) -> Result<(), CoderError> {
         let mut other = Decoder::new(second.stream, self.level)?;
-        let mut cursors = [task, second].map(|task| Cursor::new(task.runs, task.out));
+        let mut cursors = [task, second].map(|task| Cursor::new(task.runs, task.out, task.next));
         if self.lanes == LANES && other.lanes == LANES {
             let [a, b] = &mut cursors;
             simd::decode_two(
@@ -331,13 +333,19 @@ pub(super) struct Cursor<'r, 'o> {
     /// What the first of them lacks.
     left: usize,
     out: &'o mut [u8],
+    next: [&'o [u8]; 2],
 }
 
 impl<'r, 'o> Cursor<'r, 'o> {
-    fn new(runs: &'r [Part<'r>], out: &'o mut [u8]) -> Self {
+    fn new(runs: &'r [Part<'r>], out: &'o mut [u8], next: [&'o [u8]; 2]) -> Self {
         assert_eq!(runs.iter().map(|run| run.len).sum::<usize>(), out.len());
         let left = runs.first().map_or(0, |run| run.len);
-        Self { runs, left, out }
+        Self {
+            runs,
+            left,
+            out,
+            next,
+        }
     }
 
     /// The table of the next byte; `None` behind the last one.
@@ -355,6 +363,18 @@ impl<'r, 'o> Cursor<'r, 'o> {
     #[inline]
     pub fn left(&self) -> usize {
         self.left
+    }
+
+    /// Takes up to `len` bytes off what is to be fetched.
+    #[inline]
+    pub fn fetch(&mut self, len: usize) -> &'o [u8] {
+        let next = match &mut self.next {
+            [first, _] if !first.is_empty() => first,
+            [_, second] => second,
+        };
+        let (now, later) = next.split_at(len.min(next.len()));
+        *next = later;
+        now
     }
 
     /// The next `len` bytes of the run, to be filled.

@@ -1,7 +1,13 @@
 //! Classes of columns and rows: symbols that share a static table are coded together.
 
+use super::simd;
+use crate::simd::Level;
+
 /// Most classes that a plane has.
 pub const CLASSES: usize = 16;
+
+/// Bytes behind what is grouped that may be read.
+pub const SLACK: usize = 64;
 
 /// Class of every column of a row of symbols.
 pub struct Columns {
@@ -73,24 +79,23 @@ impl Columns {
         runs
     }
 
-    /// The inverse of [`Columns::group`]; `runs` are the runs' lengths.
+    /// The inverse of [`Columns::group`]; `runs` are the runs' lengths. Whatever is behind the symbols in
+    /// `grouped`, [`SLACK`] bytes of it let vectors be read at their end.
     pub fn ungroup(
         &self,
         first: usize,
         runs: &[usize; CLASSES],
         grouped: &[u8],
         symbols: &mut [u8],
+        level: Level,
     ) {
         let mut next = starts(runs);
+        let len = symbols.len();
         let mut rest = symbols;
-        for classes in self.rows(first, grouped.len()) {
+        for classes in self.rows(first, len) {
             let (row, after) = rest.split_at_mut(classes.len());
             rest = after;
-            for (symbol, &class) in row.iter_mut().zip(classes) {
-                let next = &mut next[usize::from(class) % CLASSES];
-                *symbol = grouped[*next];
-                *next += 1;
-            }
+            simd::ungroup(classes, &mut next, grouped, row, level);
         }
     }
 }
@@ -158,9 +163,16 @@ mod tests {
 
     #[test]
     fn grouping_comes_back_from_any_column() {
-        let columns = Columns::new((0..37_u8).map(|c| c * 7 % 13).collect());
-        for first in [0, 1, 20, 36] {
-            for len in [0, 1, 16, 37, 38, 74, 500] {
+        for width in [37, 64, 300] {
+            grouping_comes_back(width);
+        }
+    }
+
+    fn grouping_comes_back(width: usize) {
+        let class = |column: usize| (column * column * 7 % 16) as u8;
+        let columns = Columns::new((0..width).map(class).collect());
+        for first in [0, 1, 20, width - 1] {
+            for len in [0, 1, 16, 37, 38, 74, 500, 5000] {
                 let symbols: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
                 let mut grouped = vec![0; len];
                 let runs = columns.group(first, &symbols, &mut grouped);
@@ -168,13 +180,20 @@ mod tests {
                 assert_eq!(runs.iter().sum::<usize>(), len);
                 // The first run holds the columns of class 0 in order.
                 let zeros: Vec<u8> = (0..len)
-                    .filter(|i| columns.classes()[(first + i) % 37] == 0)
+                    .filter(|i| columns.classes()[(first + i) % width] == 0)
                     .map(|i| symbols[i])
                     .collect();
                 assert_eq!(grouped[..runs[0]], zeros);
                 let mut back = vec![0; len];
-                columns.ungroup(first, &runs, &grouped, &mut back);
-                assert_eq!(back, symbols);
+                let without = grouped.clone();
+                grouped.extend_from_slice(&[77; SLACK]);
+                for (name, level) in crate::simd::available() {
+                    columns.ungroup(first, &runs, &without, &mut back, level);
+                    assert_eq!(back, symbols, "{name}");
+                    back.fill(0);
+                    columns.ungroup(first, &runs, &grouped, &mut back, level);
+                    assert_eq!(back, symbols, "{name}");
+                }
             }
         }
     }

@@ -67,8 +67,13 @@ impl Blocks {
     }
 
     /// Decodes the next blocks, as long as `out`, no more than [`Blocks::together`], off the front of
-    /// `data`.
-    fn decode(&mut self, data: &mut &[u8], out: &mut [u8]) -> Result<(), PredictorError> {
+    /// `data`; `after` is what is read next.
+    fn decode(
+        &mut self,
+        data: &mut &[u8],
+        out: &mut [u8],
+        after: &[u8],
+    ) -> Result<(), PredictorError> {
         let (settings, kind) = (self.settings, &self.settings.coded());
         let length = BLOCK / kind.unit * kind.unit;
         let mut base: &[u8] = &[];
@@ -98,7 +103,14 @@ impl Blocks {
         coded.sort_by_key(|&(number, _)| number);
         let coded: Vec<_> = coded.into_iter().map(|(_, plane)| plane).collect();
         let buffers = &mut self.buffers[..coded.len()];
-        plane::decode(&coded, buffers, settings.simd)?;
+        let shares = after.chunks(after.len().div_ceil(blocks).max(1));
+        let shares = shares.chain(std::iter::repeat(&[][..]));
+        let next: Vec<_> = out
+            .chunks(length)
+            .zip(shares)
+            .map(|(out, after)| [out, after])
+            .collect();
+        plane::decode(&coded, buffers, settings.simd, &next)?;
         for (i, plane) in coded.iter().enumerate() {
             let Some(stream) = plane.mixed() else {
                 continue;
@@ -221,7 +233,7 @@ impl Decoder {
     /// Decodes the next block of the open chunk, as long as `out`.
     fn decode_block(&mut self, out: &mut [u8]) -> Result<(), PredictorError> {
         let mut data = &self.chunk[self.used..];
-        self.blocks.decode(&mut data, out)?;
+        self.blocks.decode(&mut data, out, &[])?;
         self.used = self.chunk.len() - data.len();
         self.units -= out.len() / self.blocks.settings.kind.unit;
         Ok(())
@@ -251,6 +263,7 @@ impl SegmentDecoder for Decoder {
         &mut self,
         payload: &[u8],
         out: &mut [u8],
+        after: &[u8],
         ready: &mut dyn FnMut(&[u8]),
     ) -> Result<(), PredictorError> {
         let mut data = payload;
@@ -261,9 +274,17 @@ impl SegmentDecoder for Decoder {
         out[..front.cut.head].copy_from_slice(front.head);
         let mut done = front.cut.head;
         let end = done + front.cut.units * self.blocks.settings.kind.unit;
+        let together = self.blocks.together();
+        let mut shares = after.chunks(
+            after
+                .len()
+                .div_ceil((end - done).div_ceil(together).max(1))
+                .max(1),
+        );
         while done < end {
-            let next = end.min(done + self.blocks.together());
-            self.blocks.decode(&mut data, &mut out[done..next])?;
+            let next = end.min(done + together);
+            let share = shares.next().unwrap_or_default();
+            self.blocks.decode(&mut data, &mut out[done..next], share)?;
             ready(&out[..next]);
             done = next;
         }

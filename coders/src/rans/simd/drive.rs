@@ -1,5 +1,7 @@
 //! What kernels of all levels have in common: which run and which words a step is for.
 
+use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+
 use super::{Decode, STEP_BYTES};
 use crate::rans::LANES;
 use crate::rans::decode::DecodeTable;
@@ -63,6 +65,37 @@ impl<'r> Decode<'_, '_, 'r, '_> {
     }
 }
 
+/// Bytes that are fetched in a step: more than the 128 that two planes of its symbols become, so that
+/// it is done before they are.
+const FETCHED: usize = 256;
+
+/// Memory to fetch in a number of steps.
+struct Fetch {
+    from: *const u8,
+    step: usize,
+}
+
+impl Fetch {
+    #[inline(always)]
+    fn new(job: &mut Decode<'_, '_, '_, '_>, steps: usize) -> Self {
+        let memory = job.at.fetch(steps * FETCHED);
+        Self {
+            from: memory.as_ptr(),
+            // Where there is nothing, one place again and again.
+            step: if memory.is_empty() { 0 } else { FETCHED },
+        }
+    }
+
+    #[inline(always)]
+    fn step(&mut self) {
+        for line in 0..FETCHED / 64 {
+            // Safety: a hint, which heeds no bounds.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(self.from.wrapping_add(64 * line).cast()) };
+        }
+        self.from = self.from.wrapping_add(self.step);
+    }
+}
+
 /// Decodes as far as one kernel can.
 ///
 /// # Safety
@@ -77,11 +110,13 @@ pub unsafe fn one<K: Kernel>(job: &mut Decode<'_, '_, '_, '_>) {
                 job.part::<K>(table, &mut states);
                 continue;
             }
+            let mut fetch = Fetch::new(job, steps);
             let mut out = job.at.take(steps * LANES).as_mut_ptr();
             let mut used = 0;
             for _ in 0..steps {
                 used += K::step(table, &mut states, job.words.as_ptr().add(used), out);
                 out = out.add(LANES);
+                fetch.step();
             }
             *job.words = &job.words[used..];
         }
@@ -113,6 +148,7 @@ pub unsafe fn two<K: Kernel>(jobs: &mut [Decode<'_, '_, '_, '_>; 2]) {
                 }
                 continue;
             }
+            let (mut fetch_a, mut fetch_b) = (Fetch::new(a, steps), Fetch::new(b, steps));
             let mut out_a = a.at.take(steps * LANES).as_mut_ptr();
             let mut out_b = b.at.take(steps * LANES).as_mut_ptr();
             let (words_a, words_b) = (a.words.as_ptr(), b.words.as_ptr());
@@ -122,6 +158,8 @@ pub unsafe fn two<K: Kernel>(jobs: &mut [Decode<'_, '_, '_, '_>; 2]) {
                 used_b += K::step(table_b, &mut states_b, words_b.add(used_b), out_b);
                 out_a = out_a.add(LANES);
                 out_b = out_b.add(LANES);
+                fetch_a.step();
+                fetch_b.step();
             }
             *a.words = &a.words[used_a..];
             *b.words = &b.words[used_b..];

@@ -2,7 +2,7 @@
 
 use llmzip_coders::rans::{self, DecodeTable, Part, Table, Task};
 
-use super::super::classes::{CLASSES, Columns, pieces, runs_by, ungroup_by};
+use super::super::classes::{CLASSES, Columns, SLACK, pieces, runs_by, ungroup_by};
 use super::super::model::{Choice, PlaneModel, byte, read_length, take, unpack};
 use super::{BAD, CONSTANT, MIX, OWN, Place, RAW, SHARED, ZSTD};
 use crate::segment::PredictorError;
@@ -156,11 +156,12 @@ impl<'d, 'm> Shared<'d, 'm> {
 }
 
 /// Decodes planes, but for those that are mixed, each to its buffer. Streams are taken two at a time, in
-/// this order.
+/// this order. `next`: what is to be fetched meanwhile, for each of the first streams.
 pub fn decode(
     planes: &[Coded<'_, '_>],
     buffers: &mut [Buffer],
     simd: Level,
+    next: &[[&[u8]; 2]],
 ) -> Result<(), PredictorError> {
     let own: Vec<_> = planes
         .iter()
@@ -173,6 +174,7 @@ pub fn decode(
         })
         .collect();
     let mut tasks = Vec::with_capacity(planes.len());
+    let mut next = next.iter().copied();
     for ((plane, buffer), own) in planes.iter().zip(&mut *buffers).zip(&own) {
         let symbols = &mut buffer.plane;
         match (&plane.method, own) {
@@ -188,16 +190,20 @@ pub fn decode(
                 stream,
                 runs,
                 out: room(symbols, plane.len),
+                next: next.next().unwrap_or_default(),
             }),
             (Method::Shared(shared), _) => {
                 let out = match shared.order {
-                    Order::Plane => symbols,
-                    Order::Columns(..) | Order::Given(..) => &mut buffer.grouped,
+                    Order::Plane => room(symbols, plane.len),
+                    Order::Columns(..) | Order::Given(..) => {
+                        &mut room(&mut buffer.grouped, plane.len + SLACK)[..plane.len]
+                    }
                 };
                 tasks.push(Task {
                     stream: shared.stream,
                     runs: &shared.runs,
-                    out: room(out, plane.len),
+                    out,
+                    next: next.next().unwrap_or_default(),
                 });
             }
             (Method::Raw(_) | Method::Own(..) | Method::Mixed(_), _) => {}
@@ -210,11 +216,11 @@ pub fn decode(
         };
         if !matches!(shared.order, Order::Plane) {
             let symbols = room(&mut buffer.plane, plane.len);
-            let grouped = &buffer.grouped[..plane.len];
+            let grouped = &buffer.grouped[..plane.len + SLACK];
             match &shared.order {
                 Order::Plane => {}
                 Order::Columns(columns, first, runs) => {
-                    columns.ungroup(*first, runs, grouped, symbols);
+                    columns.ungroup(*first, runs, grouped, symbols, simd);
                 }
                 Order::Given(classes, given) => ungroup_by(classes, given, grouped, symbols),
             }

@@ -3,8 +3,36 @@
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod avx512;
+mod scalar;
 
+use super::classes::CLASSES;
 use llmzip_coders::simd::Level;
+
+/// Fills `symbols`, each of the class in `classes`, which is below [`CLASSES`], with the next symbol of its class: the one in
+/// `grouped` that `next` says, which moves on.
+///
+/// # Panics
+/// When a symbol would come from behind the end of `grouped`.
+pub fn ungroup(
+    classes: &[u8],
+    next: &mut [usize; CLASSES],
+    grouped: &[u8],
+    symbols: &mut [u8],
+    level: Level,
+) {
+    assert_eq!(classes.len(), symbols.len());
+    let done = match level {
+        Level::Scalar => 0,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 if avx512::detected() => avx512::ungroup(classes, next, grouped, symbols),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 | Level::Avx512 => 0,
+    };
+    scalar::ungroup(&classes[done..], next, grouped, &mut symbols[done..]);
+}
 
 /// A set of bytes: for the lower four bits, which of the upper ones it has.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,11 @@
+//! The definition of kernels.
+
+use super::super::classes::CLASSES;
+
+pub fn ungroup(classes: &[u8], next: &mut [usize; CLASSES], grouped: &[u8], symbols: &mut [u8]) {
+    for (symbol, &class) in symbols.iter_mut().zip(classes) {
+        let next = &mut next[usize::from(class)];
+        *symbol = grouped[*next];
+        *next += 1;
+    }
+}
