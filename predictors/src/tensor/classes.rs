@@ -1,10 +1,13 @@
 //! Classes of columns and rows: symbols that share a static table are coded together.
 
-use super::simd;
+use super::simd::{self, scalar};
 use crate::simd::Level;
 
 /// Most classes that a plane has.
 pub const CLASSES: usize = 16;
+
+/// Columns that a kernel takes at once.
+pub const TILE: usize = 64;
 
 /// Bytes behind what is grouped that may be read.
 pub const SLACK: usize = 64;
@@ -14,6 +17,8 @@ pub struct Columns {
     classes: Vec<u8>,
     /// Columns of each class.
     members: [usize; CLASSES],
+    /// For every [`TILE`] columns, a bit for each class that one of them has.
+    present: Vec<u16>,
 }
 
 fn count(classes: &[u8]) -> [usize; CLASSES] {
@@ -21,13 +26,28 @@ fn count(classes: &[u8]) -> [usize; CLASSES] {
     std::array::from_fn(|class| counts[class] as usize)
 }
 
+fn present(classes: &[u8]) -> u16 {
+    classes.iter().fold(0, |all, &class| all | 1 << class)
+}
+
 impl Columns {
     /// `classes` are below [`CLASSES`], one for each symbol of a row.
     pub fn new(classes: Vec<u8>) -> Self {
         Self {
             members: count(&classes),
+            present: classes.chunks(TILE).map(present).collect(),
             classes,
         }
+    }
+
+    /// Columns of each class.
+    pub fn members(&self) -> &[usize; CLASSES] {
+        &self.members
+    }
+
+    /// For every [`TILE`] columns, a bit for each class that one of them has.
+    pub fn present(&self) -> &[u16] {
+        &self.present
     }
 
     /// Class of every column.
@@ -89,14 +109,17 @@ impl Columns {
         symbols: &mut [u8],
         level: Level,
     ) {
+        let width = self.classes.len();
         let mut next = starts(runs);
-        let len = symbols.len();
-        let mut rest = symbols;
-        for classes in self.rows(first, len) {
-            let (row, after) = rest.split_at_mut(classes.len());
-            rest = after;
-            simd::ungroup(classes, &mut next, grouped, row, level);
+        let begun = if first == 0 { 0 } else { width - first };
+        let (begun, rest) = symbols.split_at_mut(begun.min(symbols.len()));
+        let (whole, last) = rest.split_at_mut(rest.len() / width * width);
+        let classes = &self.classes[first..first + begun.len()];
+        scalar::ungroup(classes, &mut next, grouped, begun);
+        if !whole.is_empty() {
+            simd::ungroup_rows(self, &mut next, grouped, whole, level);
         }
+        scalar::ungroup(&self.classes[..last.len()], &mut next, grouped, last);
     }
 }
 
@@ -172,7 +195,7 @@ mod tests {
         let class = |column: usize| (column * column * 7 % 16) as u8;
         let columns = Columns::new((0..width).map(class).collect());
         for first in [0, 1, 20, width - 1] {
-            for len in [0, 1, 16, 37, 38, 74, 500, 5000] {
+            for len in [0, 1, 16, 37, 38, 74, 500, 1300, 5000] {
                 let symbols: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
                 let mut grouped = vec![0; len];
                 let runs = columns.group(first, &symbols, &mut grouped);
