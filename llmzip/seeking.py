@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from threading import Lock
 from typing import BinaryIO
 
 from llmzip.container import SegmentHeader
@@ -62,7 +62,7 @@ class RandomAccess:
         self._bases = bases
         self._originals = originals
         self._found: dict[int, Needs] = {}
-        self._lock = Lock()
+        self._lock = allocate_lock()
         self._limits = limits
         self.places: list[Place] = []
         self._first: dict[int, int] = {}
