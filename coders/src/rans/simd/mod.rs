@@ -16,6 +16,10 @@ use crate::simd::Level;
 /// Bytes of words that a step takes at most.
 pub const STEP_BYTES: usize = 2 * LANES;
 
+/// Lanes from which on a kernel that encodes all at once is faster.
+#[cfg(target_arch = "x86_64")]
+const LEAST_LANES: usize = 8;
+
 /// What to decode.
 pub struct Decode<'a> {
     /// All in `2^16..2^32`, before and after.
@@ -41,8 +45,8 @@ pub struct Encode<'a> {
     /// Symbols of a step but the last, 1 to [`LANES`].
     pub lanes: usize,
     pub symbols: &'a [u8],
-    /// Filled from the end; at least as long as `symbols`.
-    pub words: &'a mut [u16],
+    /// Filled from the end, little-endian; at least as long as `symbols`.
+    pub words: &'a mut [[u8; 2]],
 }
 
 /// Decodes steps while at least [`STEP_BYTES`] of words are left and `out` is not full.
@@ -74,7 +78,9 @@ pub fn decode_large(level: Level, table: &Large, job: Decode<'_>) -> Done {
 pub fn encode(level: Level, table: &EncodeTable, job: Encode<'_>) -> usize {
     match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 if avx512::detected() => avx512::encode(table, job),
+        Level::Avx512 if job.lanes >= LEAST_LANES && avx512::detected() => {
+            avx512::encode(table, job)
+        }
         _ => scalar::encode(table, job),
     }
 }
