@@ -8,6 +8,51 @@ pub struct Columns {
     classes: Vec<u8>,
     /// Columns of each class.
     members: [usize; CLASSES],
+    /// For an encoder; empty otherwise.
+    tiles: Vec<Tile>,
+}
+
+/// Columns that are grouped together: they stay in the nearest cache.
+const TILE: usize = 1 << 13;
+
+/// Up to [`TILE`] columns.
+struct Tile {
+    /// Columns of each class.
+    members: [usize; CLASSES],
+    /// Columns by their classes, counted from the tile's first.
+    order: Vec<u16>,
+}
+
+impl Tile {
+    fn new(classes: &[u8]) -> Self {
+        let members = count(classes);
+        let mut next = starts(&members);
+        let mut order = vec![0; classes.len()];
+        for (column, &class) in (0..).zip(classes) {
+            let next = &mut next[usize::from(class)];
+            order[*next] = column;
+            *next += 1;
+        }
+        Self { members, order }
+    }
+
+    /// Puts the symbols of the tile's columns where `next` says for each class, and moves that on.
+    fn group(&self, symbols: &[u8], next: &mut [usize; CLASSES], grouped: &mut [u8]) {
+        let mut order = &self.order[..];
+        // Of a whole tile no place has to be checked.
+        let whole: Option<&[u8; TILE]> = symbols.try_into().ok();
+        for (next, members) in next.iter_mut().zip(self.members) {
+            let (columns, others) = order.split_at(members);
+            order = others;
+            let targets = grouped[*next..*next + members].iter_mut().zip(columns);
+            if let Some(symbols) = whole {
+                targets.for_each(|(symbol, &at)| *symbol = symbols[usize::from(at) % TILE]);
+            } else {
+                targets.for_each(|(symbol, &at)| *symbol = symbols[usize::from(at)]);
+            }
+            *next += members;
+        }
+    }
 }
 
 fn count(classes: &[u8]) -> [usize; CLASSES] {
@@ -21,7 +66,14 @@ impl Columns {
         Self {
             members: count(&classes),
             classes,
+            tiles: Vec::new(),
         }
+    }
+
+    /// Ready to group rows faster.
+    pub fn ordered(mut self) -> Self {
+        self.tiles = self.classes.chunks(TILE).map(Tile::new).collect();
+        self
     }
 
     /// Class of every column.
@@ -64,6 +116,12 @@ impl Columns {
         for classes in self.rows(first, symbols.len()) {
             let (row, after) = rest.split_at(classes.len());
             rest = after;
+            if row.len() == self.classes.len() && !self.tiles.is_empty() {
+                for (tile, symbols) in self.tiles.iter().zip(row.chunks(TILE)) {
+                    tile.group(symbols, &mut next, grouped);
+                }
+                continue;
+            }
             for (&symbol, &class) in row.iter().zip(classes) {
                 let next = &mut next[usize::from(class) % CLASSES];
                 grouped[*next] = symbol;
@@ -156,12 +214,17 @@ mod tests {
 
     #[test]
     fn grouping_comes_back_from_any_column() {
-        let columns = Columns::new((0..37_u8).map(|c| c * 7 % 13).collect());
+        let classes: Vec<u8> = (0..37_u8).map(|c| c * 7 % 13).collect();
+        let columns = Columns::new(classes.clone());
+        let ordered = Columns::new(classes).ordered();
         for first in [0, 1, 20, 36] {
             for len in [0, 1, 16, 37, 38, 74, 500] {
                 let symbols: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
                 let mut grouped = vec![0; len];
                 let runs = columns.group(first, &symbols, &mut grouped);
+                let mut again = vec![0; len];
+                assert_eq!(ordered.group(first, &symbols, &mut again), runs);
+                assert_eq!(again, grouped);
                 assert_eq!(runs, columns.runs(first, len));
                 assert_eq!(runs.iter().sum::<usize>(), len);
                 // The first run holds the columns of class 0 in order.
@@ -173,6 +236,22 @@ mod tests {
                 let mut back = vec![0; len];
                 columns.ungroup(first, &runs, &grouped, &mut back);
                 assert_eq!(back, symbols);
+            }
+        }
+    }
+
+    #[test]
+    fn long_rows_are_grouped_in_tiles() {
+        for row in [TILE - 1, TILE, 2 * TILE + 5] {
+            let classes: Vec<u8> = (0..row as u32).map(|c| (c * c % 251 % 13) as u8).collect();
+            let symbols: Vec<u8> = (0..3 * row).map(|i| (i * 31 % 251) as u8).collect();
+            let columns = Columns::new(classes.clone());
+            for first in [0, 7, row - 1] {
+                let mut grouped = [vec![0; 3 * row], vec![0; 3 * row]];
+                let runs = columns.group(first, &symbols, &mut grouped[0]);
+                let ordered = Columns::new(classes.clone()).ordered();
+                assert_eq!(ordered.group(first, &symbols, &mut grouped[1]), runs);
+                assert!(grouped[0] == grouped[1], "{row} {first}");
             }
         }
     }

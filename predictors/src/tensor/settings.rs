@@ -84,7 +84,7 @@ impl Settings {
                 rows: false,
                 zstd: 0,
                 mix: false,
-                sample: 1 << 18,
+                sample: 1 << 17,
                 simd: self.simd,
             },
             3 => Effort {
@@ -92,7 +92,7 @@ impl Settings {
                 rows: true,
                 zstd: 0,
                 mix: false,
-                sample: 1 << 18,
+                sample: 1 << 17,
                 simd: self.simd,
             },
             4..=6 => Effort {
@@ -100,7 +100,7 @@ impl Settings {
                 rows: true,
                 zstd: 3,
                 mix: false,
-                sample: 1 << 18,
+                sample: 1 << 17,
                 simd: self.simd,
             },
             _ => Effort {
