@@ -228,7 +228,7 @@ mod tests {
         let mut seed = 5_u32;
         let mut next = || {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            ((seed >> 16) * symbols >> 16) as u8
+            (((seed >> 16) * symbols) >> 16) as u8
         };
         (0..len).map(|_| next()).collect()
     }

@@ -71,7 +71,9 @@ impl Drop for Encoder {
         if sample > MOST_KEPT {
             self.memory.sample = Vec::new();
         }
-        MEMORY.set(Some(std::mem::take(&mut self.memory)));
+        let memory = std::mem::take(&mut self.memory);
+        // A thread that is ending keeps nothing.
+        let _ = MEMORY.try_with(|kept| kept.set(Some(memory)));
     }
 }
 
