@@ -60,6 +60,15 @@ def _llmzip(level: int) -> Tool:
     return Tool(f"llmzip -{level}, into a warm buffer", compress, decompress, _length)
 
 
+def _unwritten(length: int) -> bytearray | memoryview:
+    """Memory as a user gets it to decode to: numpy's is not filled with zeros beforehand."""
+    try:
+        numpy: Any = import_module("numpy")
+    except ImportError:
+        return bytearray(length)
+    return memoryview(numpy.empty(length, numpy.uint8))
+
+
 def _llmzip_fresh(level: int) -> Tool:
     options = llmzip.Options(level=level, threads=1, verify=False)
     lengths: dict[int, int] = {}
@@ -70,7 +79,7 @@ def _llmzip_fresh(level: int) -> Tool:
 
     def decompress(coded: object) -> object:
         assert isinstance(coded, bytes)
-        out = bytearray(lengths[0])
+        out = _unwritten(lengths[0])
         decompress_into(coded, out, threads=1)
         return out
 

@@ -5,9 +5,9 @@ mod segment;
 mod sha256;
 
 use buffer::Bytes;
+use llmzip_predictors::xxh3::xxh3_128;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use xxhash_rust::xxh3::xxh3_128;
 
 /// XXH3-128 of `data` in canonical form (16 bytes, big-endian).
 #[pyfunction]

@@ -2,11 +2,11 @@
 
 use llmzip_predictors::chunks::{self, Expected, Job};
 use llmzip_predictors::segment::{self, Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
+use llmzip_predictors::xxh3::{Hasher, xxh3_128};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::buffer::{Bytes, BytesMut, apart};
 
@@ -84,8 +84,8 @@ fn intact(payload: &[u8], crc: u32) -> Result<(), PredictorError> {
     }
 }
 
-fn hashed(raw: &[u8], check: &[u8]) -> Result<[u8; 16], PredictorError> {
-    let hash = xxh3_128(raw).to_be_bytes();
+fn checked(hash: u128, check: &[u8]) -> Result<[u8; 16], PredictorError> {
+    let hash = hash.to_be_bytes();
     if hash[..8] == *check {
         Ok(hash)
     } else {
@@ -115,7 +115,7 @@ pub fn copy_chunk_into<'py>(
             &[byte] => out.fill(byte),
             _ => out.copy_from_slice(payload),
         }
-        hashed(out, check)
+        checked(xxh3_128(out), check)
     });
     Ok(PyBytes::new(py, &hash.map_err(raise)?))
 }
@@ -323,8 +323,10 @@ impl Decoder {
         let (payload, out) = apart(&payload, &mut out)?;
         let hash = py.detach(|| {
             intact(payload, payload_crc)?;
-            self.0.decode_chunk(payload, out)?;
-            hashed(out, check)
+            let mut hasher = Hasher::default();
+            self.0
+                .decode_chunk_in_parts(payload, out, &[], &mut |done| hasher.advance(done))?;
+            checked(hasher.finish(out), check)
         });
         Ok(PyBytes::new(py, &hash.map_err(raise)?))
     }

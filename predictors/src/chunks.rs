@@ -3,12 +3,12 @@
 //! For predictors that take a moment for a chunk and have no canary. What is not as usual is left to
 //! the container's reader, which says what is wrong and where.
 
+use std::cmp::Reverse;
 use std::sync::Mutex;
-
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
 use crate::varint;
+use crate::xxh3::{Hasher, xxh3_128};
 
 /// Raw bytes of a chunk, but for the last one of a segment.
 pub const MAX_CHUNK: usize = 1 << 20;
@@ -186,8 +186,8 @@ pub fn decode(mut segment: &[u8], expected: &Expected<'_>, out: &mut [u8]) -> Op
         if matches!(kind, CODED | STORED_AFTER_CODING) && decoder.is_none() {
             decoder = Some((predictor.decoder)(settings, len).ok()?);
         }
-        fill(kind, payload, raw, decoder.as_deref_mut())?;
-        let found = xxh3_128(raw).to_be_bytes();
+        let after = &data[..data.len().min(payload.len())];
+        let found = fill(kind, payload, raw, after, decoder.as_deref_mut())?.to_be_bytes();
         if found[..8] != *hash {
             return None;
         }
@@ -223,7 +223,10 @@ pub fn decode_all(
         return jobs.into_iter().map(decode).collect();
     }
     let results = Mutex::new(vec![None; jobs.len()]);
-    let waiting = Mutex::new(jobs.into_iter().enumerate());
+    // Long ones first, so that none is left to one thread at the end.
+    let mut jobs: Vec<_> = jobs.into_iter().enumerate().collect();
+    jobs.sort_by_key(|(_, job)| Reverse(job.out.len()));
+    let waiting = Mutex::new(jobs.into_iter());
     let next = || waiting.lock().ok()?.next();
     std::thread::scope(|scope| {
         let work = || {
@@ -243,15 +246,23 @@ pub fn decode_all(
     results.into_inner().unwrap_or_default()
 }
 
-/// The content of a chunk.
+/// The content of a chunk, and its hash; `after` is what is read next.
 fn fill(
     kind: u8,
     payload: &[u8],
     raw: &mut [u8],
+    after: &[u8],
     decoder: Option<&mut (dyn SegmentDecoder + 'static)>,
-) -> Option<()> {
+) -> Option<u128> {
+    let mut hasher = Hasher::default();
     match kind {
-        CODED if payload.len() < raw.len() => decoder?.decode_chunk(payload, raw).ok()?,
+        CODED if payload.len() < raw.len() => {
+            // What was just decoded is still near.
+            let ready = &mut |done: &[u8]| hasher.advance(done);
+            decoder?
+                .decode_chunk_in_parts(payload, raw, after, ready)
+                .ok()?;
+        }
         STORED | STORED_AFTER_CODING if payload.len() == raw.len() => {
             raw.copy_from_slice(payload);
             if kind == STORED_AFTER_CODING {
@@ -264,7 +275,7 @@ fn fill(
         },
         _ => return None,
     }
-    Some(())
+    Some(hasher.finish(raw))
 }
 
 #[cfg(test)]
@@ -333,7 +344,9 @@ mod tests {
             assert!(decode(coded.bytes(), &expected, &mut vec![0; len + 1]).is_none());
             let data = coded.bytes();
             for threads in [1, 2, 5] {
+                // Of several lengths, one of them wrong.
                 let mut outs = vec![vec![0; len]; 7];
+                outs[5].push(0);
                 let jobs = outs.iter_mut().enumerate().map(|(number, out)| Job {
                     segment: data,
                     seq: if number == 3 { 1 } else { 300 },
@@ -341,9 +354,9 @@ mod tests {
                 });
                 let found = decode_all(jobs.collect(), &expected, threads);
                 for (number, (found, out)) in found.iter().zip(&outs).enumerate() {
-                    assert_eq!(found.is_none(), number == 3);
-                    assert!(number == 3 || found.as_ref() == Some(&coded.digests));
-                    assert!(number == 3 || *out == content);
+                    assert_eq!(found.is_none(), number == 3 || number == 5);
+                    assert!(found.is_none() || found.as_ref() == Some(&coded.digests));
+                    assert!(found.is_none() || *out == content);
                 }
             }
             let step = (data.len() / 300).max(1);

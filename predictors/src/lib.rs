@@ -10,4 +10,5 @@ pub mod simd;
 mod store;
 pub mod tensor;
 mod varint;
+pub mod xxh3;
 mod zstd;

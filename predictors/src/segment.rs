@@ -121,6 +121,21 @@ pub trait SegmentDecoder: Send + Sync {
     /// # Errors
     /// As theirs; [`PredictorError::Corrupt`] when the chunk is not as long as `out`.
     fn decode_chunk(&mut self, payload: &[u8], out: &mut [u8]) -> Result<(), PredictorError> {
+        self.decode_chunk_in_parts(payload, out, &[], &mut |_| {})
+    }
+
+    /// As `decode_chunk`; `ready` sees the first bytes of `out`, ever more of them, as soon as they are
+    /// there, but perhaps not the last ones. `after` is what the caller reads next: it may be fetched.
+    ///
+    /// # Errors
+    /// As those of `decode_chunk`.
+    fn decode_chunk_in_parts(
+        &mut self,
+        payload: &[u8],
+        out: &mut [u8],
+        _after: &[u8],
+        _ready: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), PredictorError> {
         self.begin_chunk(payload.to_vec())?;
         self.read(out)?;
         self.end_chunk()

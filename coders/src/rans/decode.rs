@@ -8,13 +8,31 @@ use crate::simd::Level;
 
 /// What a decoder looks up: made once for a table, used for any number of runs.
 #[derive(Debug, Clone)]
-pub struct DecodeTable(pub(super) Kind);
+pub struct DecodeTable(Kind);
 
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
-    One(u8),
+enum Kind {
     Small(Box<Small>),
     Large(Box<Large>),
+}
+
+/// Bytes by bucket or by rank.
+#[derive(Debug, Clone)]
+#[repr(C, align(64))]
+pub(super) struct Column {
+    pub bytes: [u8; BUCKETS],
+    /// The same, each 16 of them but the first combined by xor with the 16 before.
+    pub steps: [u8; BUCKETS],
+}
+
+impl From<[u8; BUCKETS]> for Column {
+    fn from(bytes: [u8; BUCKETS]) -> Self {
+        let step = |i: usize| bytes[i] ^ if i < 16 { 0 } else { bytes[i - 16] };
+        Self {
+            bytes,
+            steps: std::array::from_fn(step),
+        }
+    }
 }
 
 /// Buckets of a small table, a column each, for look-up in registers. The own symbol has the
@@ -23,18 +41,16 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 #[repr(C, align(64))]
 pub(super) struct Small {
-    pub divider: [u8; BUCKETS],
-    /// Rank of the other symbol; the columns named own are also those by rank.
-    pub other: [u8; BUCKETS],
-    pub own_symbol: [u8; BUCKETS],
-    pub other_symbol: [u8; BUCKETS],
-    pub own_low: [u8; BUCKETS],
-    pub own_high: [u8; BUCKETS],
-    pub other_low: [u8; BUCKETS],
-    pub other_high: [u8; BUCKETS],
+    pub divider: Column,
+    /// Rank of the other symbol.
+    pub other: Column,
     /// Modulo 2^16, what to add to the position to have the place within the other symbol.
-    pub bias_low: [u8; BUCKETS],
-    pub bias_high: [u8; BUCKETS],
+    pub bias_low: Column,
+    pub bias_high: Column,
+    /// By rank.
+    pub symbol: Column,
+    pub low: Column,
+    pub high: Column,
     /// Own and other of each bucket in turn: symbol, frequency << 16, bias << 32.
     pub pairs: [u64; 2 * BUCKETS],
     pub symbols: usize,
@@ -47,13 +63,38 @@ pub(super) struct Large(pub [u32; 1 << super::LARGE_BITS]);
 
 impl From<&Table> for DecodeTable {
     fn from(table: &Table) -> Self {
-        if table.symbols() == 1 {
-            Self(Kind::One(table.mode()))
-        } else if table.symbols() <= BUCKETS {
-            Self(Kind::Small(Box::new(Small::new(table))))
+        Self(if table.symbols() <= BUCKETS {
+            Kind::Small(Box::new(Small::new(table)))
         } else {
-            Self(Kind::Large(Box::new(Large::new(table))))
+            Kind::Large(Box::new(Large::new(table)))
+        })
+    }
+}
+
+impl DecodeTable {
+    pub(super) fn small(&self) -> Option<&Small> {
+        match &self.0 {
+            Kind::Small(table) => Some(table),
+            Kind::Large(_) => None,
         }
+    }
+
+    pub(super) fn large(&self) -> Option<&Large> {
+        match &self.0 {
+            Kind::Small(_) => None,
+            Kind::Large(table) => Some(table),
+        }
+    }
+
+    pub(super) fn is_small(&self) -> bool {
+        self.small().is_some()
+    }
+
+    /// The symbol, where it is the only one. Its frequency is then all of the sum: decoding it
+    /// leaves a state as it is.
+    fn only(&self) -> Option<u8> {
+        let table = self.small().filter(|table| table.symbols == 1)?;
+        Some(table.symbol.bytes[0])
     }
 }
 
@@ -77,22 +118,19 @@ impl Small {
         let low = |value: u16| value as u8;
         let high = |value: u16| (value >> 8) as u8;
         Self {
-            symbols: table.symbols(),
             // 256 becomes 0.
-            divider: buckets.map(|bucket| bucket.divider as u8),
-            other: others.map(|rank| rank as u8),
-            own_symbol: symbols,
-            other_symbol: others.map(|rank| symbols[rank]),
-            own_low: frequencies.map(low),
-            own_high: frequencies.map(high),
-            other_low: others.map(|rank| low(frequencies[rank])),
-            other_high: others.map(|rank| high(frequencies[rank])),
-            bias_low: biases.map(low),
-            bias_high: biases.map(high),
+            divider: buckets.map(|bucket| bucket.divider as u8).into(),
+            other: others.map(|rank| rank as u8).into(),
+            bias_low: biases.map(low).into(),
+            bias_high: biases.map(high).into(),
+            symbol: symbols.into(),
+            low: frequencies.map(low).into(),
+            high: frequencies.map(high).into(),
             pairs: std::array::from_fn(|i| match (i / 2, i % 2) {
                 (bucket, 0) => entry(bucket, 0),
                 (bucket, _) => entry(others[bucket], biases[bucket]),
             }),
+            symbols: table.symbols(),
         }
     }
 }
@@ -112,14 +150,56 @@ impl Large {
     }
 }
 
+/// A run: so many bytes with one table.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    pub table: &'a DecodeTable,
+    pub len: usize,
+}
+
+/// A stream to decode.
+#[derive(Debug)]
+pub struct Task<'a> {
+    pub stream: &'a [u8],
+    pub runs: &'a [Part<'a>],
+    /// As long as all runs together.
+    pub out: &'a mut [u8],
+    /// Memory that is read or written next: it is fetched while the decoder computes.
+    pub next: [&'a [u8]; 2],
+}
+
+/// Decodes whole streams. They wait for nothing but themselves, so two at a time take little longer
+/// than one.
+///
+/// # Errors
+/// [`CoderError`] when a stream is damaged; what was decoded is then not meaningful. A damaged stream
+/// can also give wrong bytes without an error.
+///
+/// # Panics
+/// When `out` of a task has another length than its runs.
+pub fn decode<'a>(
+    tasks: impl IntoIterator<Item = Task<'a>>,
+    level: Level,
+) -> Result<(), CoderError> {
+    let mut tasks = tasks.into_iter();
+    while let Some(task) = tasks.next() {
+        let mut first = Decoder::new(task.stream, level)?;
+        let Some(second) = tasks.next() else {
+            first.complete(Cursor::new(task.runs, task.out, task.next))?;
+            return first.finish();
+        };
+        first.runs_beside(task, second)?;
+    }
+    Ok(())
+}
+
 /// Reads runs from a stream that [`super::encode`] wrote.
 #[derive(Debug, Clone)]
 pub struct Decoder<'a> {
     states: [u32; LANES],
     lanes: usize,
+    /// Those that are left.
     words: &'a [u8],
-    /// Bytes of `words` that were read; past the end once they did not suffice.
-    at: usize,
     level: Level,
 }
 
@@ -148,7 +228,6 @@ impl<'a> Decoder<'a> {
             states,
             lanes,
             words,
-            at: 0,
             level,
         })
     }
@@ -158,52 +237,79 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`CoderError::Truncated`] when the stream does not suffice; `out` is then not meaningful.
     /// A damaged stream can also give wrong bytes, with an error in [`Decoder::finish`] at best.
-    pub fn run(&mut self, table: &DecodeTable, mut out: &mut [u8]) -> Result<(), CoderError> {
-        if let Kind::One(symbol) = table.0 {
-            out.fill(symbol);
-            return Ok(());
+    pub fn run(&mut self, table: &DecodeTable, out: &mut [u8]) -> Result<(), CoderError> {
+        let len = out.len();
+        self.runs(&[Part { table, len }], out)
+    }
+
+    /// Decodes the next runs, as long as `out` together.
+    ///
+    /// # Errors
+    /// As those of [`Decoder::run`].
+    ///
+    /// # Panics
+    /// When `out` has another length.
+    pub fn runs(&mut self, runs: &[Part<'_>], out: &mut [u8]) -> Result<(), CoderError> {
+        self.complete(Cursor::new(runs, out, [&[]; 2]))
+    }
+
+    /// Decodes all of two streams, this one and a second one.
+    fn runs_beside(mut self, task: Task<'a>, second: Task<'a>) -> Result<(), CoderError> {
+        let mut other = Decoder::new(second.stream, self.level)?;
+        let mut cursors = [task, second].map(|task| Cursor::new(task.runs, task.out, task.next));
+        if self.lanes == LANES && other.lanes == LANES {
+            let [a, b] = &mut cursors;
+            simd::decode_two(
+                self.level,
+                [
+                    simd::Decode::of(&mut self.states, &mut self.words, LANES, a),
+                    simd::Decode::of(&mut other.states, &mut other.words, LANES, b),
+                ],
+            );
         }
-        if out.is_empty() {
-            return Ok(());
+        let [a, b] = cursors;
+        self.complete(a)?;
+        self.finish()?;
+        other.complete(b)?;
+        other.finish()
+    }
+
+    fn complete(&mut self, mut at: Cursor<'_, '_>) -> Result<(), CoderError> {
+        while let Some(table) = at.table() {
+            if let Some(symbol) = table.only() {
+                at.take(at.left).fill(symbol);
+            } else if self.lanes == 0 {
+                return Err(self.failed());
+            } else if self.words.len() >= STEP_BYTES {
+                let Self { states, words, .. } = self;
+                simd::decode(
+                    self.level,
+                    simd::Decode::of(states, words, self.lanes, &mut at),
+                );
+            } else {
+                // Fewer words are left than a step may take: zeros follow.
+                let mut tail = [0; 2 * STEP_BYTES];
+                tail[..self.words.len()].copy_from_slice(self.words);
+                let mut words = &tail[..];
+                simd::decode(
+                    self.level,
+                    simd::Decode::of(&mut self.states, &mut words, self.lanes, &mut at),
+                );
+                let used = tail.len() - words.len();
+                let Some(rest) = self.words.get(used..) else {
+                    return Err(self.failed());
+                };
+                self.words = rest;
+            }
         }
-        if self.lanes == 0 {
-            return Err(CoderError::Truncated);
-        }
-        while self.words.len() - self.at >= STEP_BYTES && !out.is_empty() {
-            let words = &self.words[self.at..];
-            let done = self.decode(table, words, out);
-            self.at += done.bytes;
-            out = &mut out[done.symbols..];
-        }
-        if out.is_empty() {
-            return Ok(());
-        }
-        // Fewer words are left than a step may take: zeros follow.
-        let mut tail = [0; 2 * STEP_BYTES];
-        let rest = &self.words[self.at..];
-        tail[..rest.len()].copy_from_slice(rest);
-        let done = self.decode(table, &tail, out);
-        if done.bytes > rest.len() || done.symbols < out.len() {
-            self.lanes = 0;
-            self.at = self.words.len();
-            return Err(CoderError::Truncated);
-        }
-        self.at += done.bytes;
         Ok(())
     }
 
-    fn decode(&mut self, table: &DecodeTable, words: &[u8], out: &mut [u8]) -> simd::Done {
-        let job = simd::Decode {
-            states: &mut self.states,
-            lanes: self.lanes,
-            words,
-            out,
-        };
-        match &table.0 {
-            Kind::One(_) => unreachable!("runs of one symbol are not coded"),
-            Kind::Small(table) => simd::decode_small(self.level, table, job),
-            Kind::Large(table) => simd::decode_large(self.level, table, job),
-        }
+    /// Nothing can be decoded any more.
+    fn failed(&mut self) -> CoderError {
+        self.lanes = 0;
+        self.states[0] = 0;
+        CoderError::Truncated
     }
 
     /// Ends the stream.
@@ -212,10 +318,75 @@ impl<'a> Decoder<'a> {
     /// [`CoderError::Corrupt`] when something is left of it, or the states are not what an encoder
     /// starts with; also after an error of [`Decoder::run`].
     pub fn finish(self) -> Result<(), CoderError> {
-        if self.at == self.words.len() && self.states.iter().all(|&state| state == LOW) {
+        if self.words.is_empty() && self.states.iter().all(|&state| state == LOW) {
             Ok(())
         } else {
             Err(CoderError::Corrupt)
         }
+    }
+}
+
+/// How far runs are decoded.
+#[derive(Debug)]
+pub(super) struct Cursor<'r, 'o> {
+    runs: &'r [Part<'r>],
+    /// What the first of them lacks.
+    left: usize,
+    out: &'o mut [u8],
+    next: [&'o [u8]; 2],
+}
+
+impl<'r, 'o> Cursor<'r, 'o> {
+    fn new(runs: &'r [Part<'r>], out: &'o mut [u8], next: [&'o [u8]; 2]) -> Self {
+        assert_eq!(runs.iter().map(|run| run.len).sum::<usize>(), out.len());
+        let left = runs.first().map_or(0, |run| run.len);
+        Self {
+            runs,
+            left,
+            out,
+            next,
+        }
+    }
+
+    /// The table of the next byte; `None` behind the last one.
+    #[inline]
+    pub fn table(&mut self) -> Option<&'r DecodeTable> {
+        while self.left == 0 {
+            let (_, rest) = self.runs.split_first()?;
+            self.runs = rest;
+            self.left = rest.first()?.len;
+        }
+        self.runs.first().map(|run| run.table)
+    }
+
+    /// Bytes that the run lacks.
+    #[inline]
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Takes up to `len` bytes off what is to be fetched.
+    #[inline]
+    pub fn fetch(&mut self, len: usize) -> &'o [u8] {
+        let next = match &mut self.next {
+            [first, _] if !first.is_empty() => first,
+            [_, second] => second,
+        };
+        let (now, later) = next.split_at(len.min(next.len()));
+        *next = later;
+        now
+    }
+
+    /// The next `len` bytes of the run, to be filled.
+    ///
+    /// # Panics
+    /// When it lacks fewer.
+    #[inline]
+    pub fn take(&mut self, len: usize) -> &'o mut [u8] {
+        assert!(len <= self.left);
+        self.left -= len;
+        let (now, later) = std::mem::take(&mut self.out).split_at_mut(len);
+        self.out = later;
+        now
     }
 }

@@ -19,7 +19,7 @@ mod histogram;
 mod simd;
 mod table;
 
-pub use decode::{DecodeTable, Decoder};
+pub use decode::{DecodeTable, Decoder, Part, Task, decode};
 pub use encode::{EncodeTable, Encoder, Run, Stream, encode};
 pub use histogram::histogram;
 pub use table::Table;

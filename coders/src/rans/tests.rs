@@ -127,6 +127,110 @@ fn many_short_runs_share_a_stream() {
     coded(&[]);
 }
 
+/// What streams decode to, two at a time, the same at all levels.
+fn beside(streams: &[(&[u8], &[Part<'_>])]) -> Result<Vec<Vec<u8>>, CoderError> {
+    let mut all: Vec<_> = available()
+        .into_iter()
+        .map(|(_, level)| {
+            let len = |runs: &[Part<'_>]| runs.iter().map(|run| run.len).sum();
+            let mut outs: Vec<_> = streams
+                .iter()
+                .map(|&(_, runs)| vec![0; len(runs)])
+                .collect();
+            let tasks = streams
+                .iter()
+                .zip(&mut outs)
+                .map(|(&(stream, runs), out)| Task {
+                    stream,
+                    runs,
+                    out,
+                    next: [stream, &[]],
+                });
+            decode(tasks, level)?;
+            Ok(outs)
+        })
+        .collect();
+    assert!(all.windows(2).all(|two| two[0] == two[1]));
+    all.swap_remove(0)
+}
+
+#[test]
+fn streams_side_by_side_come_back() {
+    // Tables of both kinds and of one symbol, runs that end within steps, few lanes, nothing.
+    let contents: Vec<Vec<Vec<u8>>> = vec![
+        vec![skewed(1, 70_000, 40, 1)],
+        vec![skewed(2, 50_001, 20, 1)],
+        (0..200).map(|i| skewed(i, 384, 60, 1)).collect(),
+        (0..300)
+            .map(|i| skewed(i, 100 + i as usize, 30, 2))
+            .collect(),
+        vec![skewed(3, 40_000, 256, 0)],
+        vec![
+            skewed(4, 40_000, 256, 0),
+            vec![3; 900],
+            skewed(5, 40_000, 50, 1),
+        ],
+        vec![
+            vec![3; 900],
+            skewed(6, 33_000, 50, 1),
+            skewed(7, 9000, 200, 0),
+        ],
+        vec![skewed(8, 500, 9, 1)],
+        vec![vec![5; 70]],
+        vec![],
+    ];
+    let tables: Vec<Vec<_>> = contents
+        .iter()
+        .map(|runs| {
+            runs.iter()
+                .map(|run| DecodeTable::from(&table_of(run)))
+                .collect()
+        })
+        .collect();
+    let runs: Vec<Vec<_>> = contents
+        .iter()
+        .zip(&tables)
+        .map(|(runs, tables)| {
+            let part = |(run, table): (&Vec<u8>, _)| Part {
+                table,
+                len: run.len(),
+            };
+            runs.iter().zip(tables).map(part).collect()
+        })
+        .collect();
+    let streams: Vec<_> = contents
+        .iter()
+        .map(|runs| coded(&runs.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+        .collect();
+    for first in 0..contents.len() {
+        for second in 0..contents.len() {
+            let both = [first, second].map(|i| (&streams[i][..], &runs[i][..]));
+            let found = beside(&both).unwrap();
+            assert!(found[0] == contents[first].concat(), "{first} {second}");
+            assert!(found[1] == contents[second].concat(), "{first} {second}");
+        }
+        let stream = &streams[first];
+        let whole = (&streams[0][..], &runs[0][..]);
+        for cut in [0, stream.len() / 2, stream.len() - 1] {
+            let damaged = (&stream[..cut], &runs[first][..]);
+            assert!(beside(&[whole, damaged]).is_err());
+            assert!(beside(&[damaged, whole]).is_err());
+        }
+    }
+    let all: Vec<_> = streams
+        .iter()
+        .zip(&runs)
+        .map(|(s, r)| (&s[..], &r[..]))
+        .collect();
+    let found = beside(&all[..9]).unwrap();
+    assert!(
+        found
+            .iter()
+            .zip(&contents)
+            .all(|(found, runs)| *found == runs.concat())
+    );
+}
+
 #[test]
 fn one_symbol_takes_no_space() {
     assert_eq!(coded(&[&[5; 100_000]]), [0]);

@@ -1,7 +1,16 @@
 //! Classes of columns and rows: symbols that share a static table are coded together.
 
+use super::simd::{self, scalar};
+use crate::simd::Level;
+
 /// Most classes that a plane has.
 pub const CLASSES: usize = 16;
+
+/// Columns that a kernel takes at once.
+pub const TILE: usize = 64;
+
+/// Bytes behind what is grouped that may be read.
+pub const SLACK: usize = 64;
 
 /// Class of every column of a row of symbols.
 pub struct Columns {
@@ -10,12 +19,14 @@ pub struct Columns {
     members: [usize; CLASSES],
     /// For an encoder; empty otherwise.
     tiles: Vec<Tile>,
+    /// For every [`TILE`] columns, a bit for each class that one of them has.
+    present: Vec<u16>,
 }
 
 /// Columns that are grouped together: they stay in the nearest cache.
-const TILE: usize = 1 << 13;
+const PART: usize = 1 << 13;
 
-/// Up to [`TILE`] columns.
+/// Up to [`PART`] columns.
 struct Tile {
     /// Columns of each class.
     members: [usize; CLASSES],
@@ -40,13 +51,13 @@ impl Tile {
     fn group(&self, symbols: &[u8], next: &mut [usize; CLASSES], grouped: &mut [u8]) {
         let mut order = &self.order[..];
         // Of a whole tile no place has to be checked.
-        let whole: Option<&[u8; TILE]> = symbols.try_into().ok();
+        let whole: Option<&[u8; PART]> = symbols.try_into().ok();
         for (next, members) in next.iter_mut().zip(self.members) {
             let (columns, others) = order.split_at(members);
             order = others;
             let targets = grouped[*next..*next + members].iter_mut().zip(columns);
             if let Some(symbols) = whole {
-                targets.for_each(|(symbol, &at)| *symbol = symbols[usize::from(at) % TILE]);
+                targets.for_each(|(symbol, &at)| *symbol = symbols[usize::from(at) % PART]);
             } else {
                 targets.for_each(|(symbol, &at)| *symbol = symbols[usize::from(at)]);
             }
@@ -60,11 +71,16 @@ fn count(classes: &[u8]) -> [usize; CLASSES] {
     std::array::from_fn(|class| counts[class] as usize)
 }
 
+fn present(classes: &[u8]) -> u16 {
+    classes.iter().fold(0, |all, &class| all | 1 << class)
+}
+
 impl Columns {
     /// `classes` are below [`CLASSES`], one for each symbol of a row.
     pub fn new(classes: Vec<u8>) -> Self {
         Self {
             members: count(&classes),
+            present: classes.chunks(TILE).map(present).collect(),
             classes,
             tiles: Vec::new(),
         }
@@ -72,8 +88,18 @@ impl Columns {
 
     /// Ready to group rows faster.
     pub fn ordered(mut self) -> Self {
-        self.tiles = self.classes.chunks(TILE).map(Tile::new).collect();
+        self.tiles = self.classes.chunks(PART).map(Tile::new).collect();
         self
+    }
+
+    /// Columns of each class.
+    pub fn members(&self) -> &[usize; CLASSES] {
+        &self.members
+    }
+
+    /// For every [`TILE`] columns, a bit for each class that one of them has.
+    pub fn present(&self) -> &[u16] {
+        &self.present
     }
 
     /// Class of every column.
@@ -117,7 +143,7 @@ impl Columns {
             let (row, after) = rest.split_at(classes.len());
             rest = after;
             if row.len() == self.classes.len() && !self.tiles.is_empty() {
-                for (tile, symbols) in self.tiles.iter().zip(row.chunks(TILE)) {
+                for (tile, symbols) in self.tiles.iter().zip(row.chunks(PART)) {
                     tile.group(symbols, &mut next, grouped);
                 }
                 continue;
@@ -131,25 +157,27 @@ impl Columns {
         runs
     }
 
-    /// The inverse of [`Columns::group`]; `runs` are the runs' lengths.
+    /// The inverse of [`Columns::group`]; `runs` are the runs' lengths. Whatever is behind the symbols in
+    /// `grouped`, [`SLACK`] bytes of it let vectors be read at their end.
     pub fn ungroup(
         &self,
         first: usize,
         runs: &[usize; CLASSES],
         grouped: &[u8],
         symbols: &mut [u8],
+        level: Level,
     ) {
+        let width = self.classes.len();
         let mut next = starts(runs);
-        let mut rest = symbols;
-        for classes in self.rows(first, grouped.len()) {
-            let (row, after) = rest.split_at_mut(classes.len());
-            rest = after;
-            for (symbol, &class) in row.iter_mut().zip(classes) {
-                let next = &mut next[usize::from(class) % CLASSES];
-                *symbol = grouped[*next];
-                *next += 1;
-            }
+        let begun = if first == 0 { 0 } else { width - first };
+        let (begun, rest) = symbols.split_at_mut(begun.min(symbols.len()));
+        let (whole, last) = rest.split_at_mut(rest.len() / width * width);
+        let classes = &self.classes[first..first + begun.len()];
+        scalar::ungroup(classes, &mut next, grouped, begun);
+        if !whole.is_empty() {
+            simd::ungroup_rows(self, &mut next, grouped, whole, level);
         }
+        scalar::ungroup(&self.classes[..last.len()], &mut next, grouped, last);
     }
 }
 
@@ -200,10 +228,12 @@ fn starts(runs: &[usize; CLASSES]) -> [usize; CLASSES] {
 
 /// Lengths of the pieces of rows in `len` symbols, the first of which is in column `first`.
 pub fn pieces(row: usize, first: usize, len: usize) -> impl Iterator<Item = usize> {
-    let mut at = 0;
+    let mut left = len;
+    let mut next = if len == 0 { 0 } else { row - first % row };
     std::iter::from_fn(move || {
-        let piece = (row - (first + at) % row).min(len - at);
-        at += piece;
+        let piece = next.min(left);
+        left -= piece;
+        next = row;
         (piece > 0).then_some(piece)
     })
 }
@@ -214,35 +244,48 @@ mod tests {
 
     #[test]
     fn grouping_comes_back_from_any_column() {
-        let classes: Vec<u8> = (0..37_u8).map(|c| c * 7 % 13).collect();
-        let columns = Columns::new(classes.clone());
-        let ordered = Columns::new(classes).ordered();
-        for first in [0, 1, 20, 36] {
-            for len in [0, 1, 16, 37, 38, 74, 500] {
+        for width in [37, 64, 300] {
+            grouping_comes_back(width);
+        }
+    }
+
+    fn grouping_comes_back(width: usize) {
+        let class = |column: usize| (column * column * 7 % 16) as u8;
+        let columns = Columns::new((0..width).map(class).collect());
+        for first in [0, 1, 20, width - 1] {
+            for len in [0, 1, 16, 37, 38, 74, 500, 1300, 5000] {
                 let symbols: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
                 let mut grouped = vec![0; len];
                 let runs = columns.group(first, &symbols, &mut grouped);
                 let mut again = vec![0; len];
+                let ordered = Columns::new((0..width).map(class).collect()).ordered();
                 assert_eq!(ordered.group(first, &symbols, &mut again), runs);
                 assert_eq!(again, grouped);
                 assert_eq!(runs, columns.runs(first, len));
                 assert_eq!(runs.iter().sum::<usize>(), len);
                 // The first run holds the columns of class 0 in order.
                 let zeros: Vec<u8> = (0..len)
-                    .filter(|i| columns.classes()[(first + i) % 37] == 0)
+                    .filter(|i| columns.classes()[(first + i) % width] == 0)
                     .map(|i| symbols[i])
                     .collect();
                 assert_eq!(grouped[..runs[0]], zeros);
                 let mut back = vec![0; len];
-                columns.ungroup(first, &runs, &grouped, &mut back);
-                assert_eq!(back, symbols);
+                let without = grouped.clone();
+                grouped.extend_from_slice(&[77; SLACK]);
+                for (name, level) in crate::simd::available() {
+                    columns.ungroup(first, &runs, &without, &mut back, level);
+                    assert_eq!(back, symbols, "{name}");
+                    back.fill(0);
+                    columns.ungroup(first, &runs, &grouped, &mut back, level);
+                    assert_eq!(back, symbols, "{name}");
+                }
             }
         }
     }
 
     #[test]
     fn long_rows_are_grouped_in_tiles() {
-        for row in [TILE - 1, TILE, 2 * TILE + 5] {
+        for row in [PART - 1, PART, 2 * PART + 5] {
             let classes: Vec<u8> = (0..row as u32).map(|c| (c * c % 251 % 13) as u8).collect();
             let symbols: Vec<u8> = (0..3 * row).map(|i| (i * 31 % 251) as u8).collect();
             let columns = Columns::new(classes.clone());

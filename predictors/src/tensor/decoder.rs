@@ -1,13 +1,24 @@
 //! Decodes tensors.
 
+use std::cell::RefCell;
+
 use super::delta;
 use super::kind::MAX_PLANES;
 use super::mix::Mix;
 use super::model::{Model, byte, read_length, take};
-use super::plane::{self, MIX, mixes_of, model_of};
+use super::plane::{self, Buffer, Coded, mixes_of, model_of};
 use super::settings::{BAD, BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, checked_base, place};
 use super::split::merge;
 use crate::segment::{PredictorError, SegmentDecoder};
+
+/// Blocks that are decoded together: two streams at a time take little longer than one.
+const TOGETHER: usize = 2;
+
+thread_local! {
+    /// Memory of the thread's last decoder, for its next one: fresh pages cost as much as what is
+    /// decoded to them.
+    static SPARE: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
+}
 
 /// What decoding blocks takes, apart from their coded bytes.
 struct Blocks {
@@ -15,18 +26,56 @@ struct Blocks {
     position: u64,
     model: Option<Model>,
     mixes: Vec<Option<Mix>>,
-    buffers: [Vec<u8>; MAX_PLANES],
-    grouped: Vec<u8>,
+    /// For each plane, one for each block.
+    buffers: Vec<Buffer>,
     base: Vec<u8>,
     given: Vec<u8>,
 }
 
+impl Drop for Blocks {
+    fn drop(&mut self) {
+        // Not while the thread ends.
+        let _ = SPARE.try_with(|spare| spare.replace(std::mem::take(&mut self.buffers)));
+    }
+}
+
 impl Blocks {
-    /// Decodes the next block, as long as `out`, off the front of `data`.
-    fn decode(&mut self, data: &mut &[u8], out: &mut [u8]) -> Result<(), PredictorError> {
+    fn new(settings: Settings) -> Self {
+        let mut buffers = SPARE.take();
+        buffers.resize_with(TOGETHER * MAX_PLANES, Buffer::default);
+        Self {
+            settings,
+            position: 0,
+            model: None,
+            mixes: Vec::new(),
+            buffers,
+            base: Vec::new(),
+            given: Vec::new(),
+        }
+    }
+
+    /// How many bytes are decoded together.
+    fn together(&self) -> usize {
+        let unit = self.settings.kind.unit;
+        let mixed = self.mixes.iter().any(Option::is_some);
+        let blocks = if self.settings.delta || mixed {
+            1
+        } else {
+            TOGETHER
+        };
+        blocks * (BLOCK / unit * unit)
+    }
+
+    /// Decodes the next blocks, as long as `out`, no more than [`Blocks::together`], off the front of
+    /// `data`; `after` is what is read next.
+    fn decode(
+        &mut self,
+        data: &mut &[u8],
+        out: &mut [u8],
+        after: &[u8],
+    ) -> Result<(), PredictorError> {
         let (settings, kind) = (self.settings, &self.settings.coded());
-        let units = out.len() / kind.unit;
-        let first = self.position / kind.unit as u64;
+        let length = BLOCK / kind.unit * kind.unit;
         let mut base: &[u8] = &[];
         if settings.delta {
             base = self.base.get(self.position as usize..).ok_or(NO_BASE)?;
@@ -37,33 +86,62 @@ impl Blocks {
         let none = Model::default();
         let model = self.model.as_ref().unwrap_or(&none);
         let mut rest = *data;
-        let mut planes: [&[u8]; MAX_PLANES] = [&[]; MAX_PLANES];
-        let mut exponents: &[u8] = &[];
-        let parts = planes.iter_mut().zip(&mut self.buffers);
-        for (number, (plane, buffer)) in parts.take(kind.planes()).enumerate() {
-            let place = place(settings, number, first, &self.given);
-            *plane = match (self.mixes.get_mut(number), rest.first()) {
-                (Some(Some(mix)), Some(&MIX)) => {
-                    rest = &rest[1..];
-                    buffer.resize(units * kind.width(number), 0);
-                    mix.decode(&mut rest, exponents, place.column, settings.simd, buffer)?;
-                    buffer
-                }
-                _ => plane::decode(
-                    &mut rest,
-                    units * kind.width(number),
-                    place,
-                    model_of(model, number),
-                    buffer,
-                    &mut self.grouped,
-                    settings.simd,
-                )?,
-            };
-            if number == 0 {
-                exponents = *plane;
+        let (blocks, planes) = (out.len().div_ceil(length), kind.planes());
+        let mut coded = Vec::with_capacity(blocks * planes);
+        let mut first = self.position / kind.unit as u64;
+        for block in out.chunks(length) {
+            let units = block.len() / kind.unit;
+            for number in 0..planes {
+                let place = place(settings, number, first, &self.given);
+                let len = units * kind.width(number);
+                let plane = Coded::take(&mut rest, len, place, model_of(model, number))?;
+                coded.push((number, plane));
             }
+            first += units as u64;
         }
-        merge(kind, &planes[..kind.planes()], out, settings.simd);
+        // Plane by plane: streams side by side are then alike.
+        coded.sort_by_key(|&(number, _)| number);
+        let coded: Vec<_> = coded.into_iter().map(|(_, plane)| plane).collect();
+        let buffers = &mut self.buffers[..coded.len()];
+        let shares = after.chunks(after.len().div_ceil(blocks).max(1));
+        let shares = shares.chain(std::iter::repeat(&[][..]));
+        let next: Vec<_> = out
+            .chunks(length)
+            .zip(shares)
+            .map(|(out, after)| [out, after])
+            .collect();
+        plane::decode(&coded, buffers, settings.simd, &next)?;
+        for (i, plane) in coded.iter().enumerate() {
+            let Some(stream) = plane.mixed() else {
+                continue;
+            };
+            let number = i / blocks;
+            let Some(Some(mix)) = self.mixes.get_mut(number) else {
+                return Err(BAD);
+            };
+            let (before, after) = buffers.split_at_mut(i);
+            let exponents = match before.get(i % blocks) {
+                Some(buffer) => coded[i % blocks].symbols(buffer),
+                None => &[],
+            };
+            let unit = self.position / kind.unit as u64;
+            let column = place(settings, number, unit, &self.given).column;
+            mix.decode(
+                stream,
+                exponents,
+                column,
+                settings.simd,
+                plane.target(&mut after[0]),
+            )?;
+        }
+        for (number, block) in out.chunks_mut(length).enumerate() {
+            let mut symbols: [&[u8]; MAX_PLANES] = [&[]; MAX_PLANES];
+            for (i, symbols) in symbols[..planes].iter_mut().enumerate() {
+                let at = i * blocks + number;
+                *symbols = coded[at].symbols(&buffers[at]);
+            }
+            merge(kind, &symbols[..planes], block, settings.simd);
+        }
         if settings.delta {
             delta::give(settings.kind, out, base);
         }
@@ -99,16 +177,7 @@ struct Front<'a> {
 impl Decoder {
     pub fn new(settings: Settings, raw_len: u64) -> Self {
         Self {
-            blocks: Blocks {
-                settings,
-                position: 0,
-                model: None,
-                mixes: Vec::new(),
-                buffers: Default::default(),
-                grouped: Vec::new(),
-                base: Vec::new(),
-                given: Vec::new(),
-            },
+            blocks: Blocks::new(settings),
             left: raw_len,
             chunk: Vec::new(),
             used: 0,
@@ -164,7 +233,7 @@ impl Decoder {
     /// Decodes the next block of the open chunk, as long as `out`.
     fn decode_block(&mut self, out: &mut [u8]) -> Result<(), PredictorError> {
         let mut data = &self.chunk[self.used..];
-        self.blocks.decode(&mut data, out)?;
+        self.blocks.decode(&mut data, out, &[])?;
         self.used = self.chunk.len() - data.len();
         self.units -= out.len() / self.blocks.settings.kind.unit;
         Ok(())
@@ -190,21 +259,37 @@ impl SegmentDecoder for Decoder {
         Ok(())
     }
 
-    fn decode_chunk(&mut self, payload: &[u8], out: &mut [u8]) -> Result<(), PredictorError> {
+    fn decode_chunk_in_parts(
+        &mut self,
+        payload: &[u8],
+        out: &mut [u8],
+        after: &[u8],
+        ready: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), PredictorError> {
         let mut data = payload;
         let front = self.front(&mut data)?;
         if front.len != out.len() {
             return Err(BAD);
         }
-        let unit = self.blocks.settings.kind.unit;
-        let (head, rest) = out.split_at_mut(front.head.len());
-        let (units, tail) = rest.split_at_mut(front.cut.units * unit);
-        head.copy_from_slice(front.head);
-        for block in units.chunks_mut(BLOCK / unit * unit) {
-            self.blocks.decode(&mut data, block)?;
+        out[..front.cut.head].copy_from_slice(front.head);
+        let mut done = front.cut.head;
+        let end = done + front.cut.units * self.blocks.settings.kind.unit;
+        let together = self.blocks.together();
+        let mut shares = after.chunks(
+            after
+                .len()
+                .div_ceil((end - done).div_ceil(together).max(1))
+                .max(1),
+        );
+        while done < end {
+            let next = end.min(done + together);
+            let share = shares.next().unwrap_or_default();
+            self.blocks.decode(&mut data, &mut out[done..next], share)?;
+            ready(&out[..next]);
+            done = next;
         }
-        tail.copy_from_slice(front.tail);
-        self.blocks.position += tail.len() as u64;
+        out[end..].copy_from_slice(front.tail);
+        self.blocks.position += front.tail.len() as u64;
         if data.is_empty() { Ok(()) } else { Err(BAD) }
     }
 

@@ -295,7 +295,10 @@ pub fn pack(values: &[u8], out: &mut Vec<u8>) {
 /// The inverse of [`pack`].
 pub fn unpack(data: &mut &[u8], count: usize) -> Result<Vec<u8>, PredictorError> {
     let packed = take(data, count.div_ceil(2))?;
-    let mut values: Vec<u8> = packed.iter().flat_map(|b| [b & 15, b >> 4]).collect();
+    let mut values = vec![0; 2 * packed.len()];
+    for (pair, &byte) in values.as_chunks_mut().0.iter_mut().zip(packed) {
+        *pair = [byte & 15, byte >> 4];
+    }
     if values.len() > count && values.pop() != Some(0) {
         return Err(BAD);
     }

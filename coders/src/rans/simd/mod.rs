@@ -6,10 +6,16 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod decode_avx512;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod drive;
 mod scalar;
 
 use super::LANES;
-use super::decode::{Large, Small};
+use super::decode::{Cursor, DecodeTable};
 use super::encode::EncodeTable;
 use crate::simd::Level;
 
@@ -21,21 +27,31 @@ pub const STEP_BYTES: usize = 2 * LANES;
 const LEAST_LANES: usize = 8;
 
 /// What to decode.
-pub struct Decode<'a> {
+pub struct Decode<'d, 'w, 'r, 'o> {
     /// All in `2^16..2^32`, before and after.
-    pub states: &'a mut [u32; LANES],
-    /// Symbols of a step but the last, 1 to [`LANES`].
+    pub states: &'d mut [u32; LANES],
+    /// The rest of the stream, and zeros where it is short; moves on as words are taken.
+    pub words: &'d mut &'w [u8],
+    /// Symbols of a step but the last of a run, 1 to [`LANES`].
     pub lanes: usize,
-    /// The rest of the stream, and zeros where it is short.
-    pub words: &'a [u8],
-    pub out: &'a mut [u8],
+    pub at: &'d mut Cursor<'r, 'o>,
 }
 
-/// How far a decoder came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Done {
-    pub symbols: usize,
-    pub bytes: usize,
+impl<'d, 'w, 'r, 'o> Decode<'d, 'w, 'r, 'o> {
+    pub fn of(
+        states: &'d mut [u32; LANES],
+        words: &'d mut &'w [u8],
+        lanes: usize,
+        at: &'d mut Cursor<'r, 'o>,
+    ) -> Self {
+        assert!((1..=LANES).contains(&lanes));
+        Self {
+            states,
+            words,
+            lanes,
+            at,
+        }
+    }
 }
 
 /// What to encode.
@@ -49,25 +65,37 @@ pub struct Encode<'a> {
     pub words: &'a mut [[u8; 2]],
 }
 
-/// Decodes steps while at least [`STEP_BYTES`] of words are left and `out` is not full.
-pub fn decode_small(level: Level, table: &Small, job: Decode<'_>) -> Done {
+/// Decodes steps while at least [`STEP_BYTES`] of words are left, to where a table of the other kind
+/// is needed; at least one step, if there are the words.
+pub fn decode(level: Level, mut job: Decode<'_, '_, '_, '_>) {
+    let Some(small) = job.at.table().map(DecodeTable::is_small) else {
+        return;
+    };
     match level {
+        Level::Scalar if small => scalar::decode_small(&mut job),
+        Level::Scalar => scalar::decode_large(&mut job),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 if avx512::detected() => avx512::decode_small(table, job),
+        Level::Avx512 if avx512::detected() => decode_avx512::decode(small, &mut job),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 | Level::Avx2 => avx2::decode_small(table, job),
-        Level::Scalar => scalar::decode_small(table, job),
+        Level::Avx512 | Level::Avx2 => avx2::decode(small, &mut job),
     }
 }
 
-/// As [`decode_small`].
-pub fn decode_large(level: Level, table: &Large, job: Decode<'_>) -> Done {
-    match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 if avx512::detected() => avx512::decode_large(table, job),
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 | Level::Avx2 => avx2::decode_large(table, job),
-        Level::Scalar => scalar::decode_large(table, job),
+/// As [`decode`] for two streams of [`LANES`] lanes, a step of each in turn, which hides how long each
+/// step waits for the one before; to where one of them stops, or needs another kind of table than the
+/// other one.
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, unused_mut))]
+pub fn decode_two(level: Level, mut jobs: [Decode<'_, '_, '_, '_>; 2]) {
+    #[cfg(target_arch = "x86_64")]
+    while level != Level::Scalar && jobs.iter().all(|job| job.words.len() >= STEP_BYTES) {
+        let small = match jobs.each_mut().map(|job| job.at.table()) {
+            [Some(a), Some(b)] if a.is_small() == b.is_small() => a.is_small(),
+            _ => return,
+        };
+        match level {
+            Level::Avx512 if avx512::detected() => decode_avx512::decode_two(small, &mut jobs),
+            _ => avx2::decode_two(small, &mut jobs),
+        }
     }
 }
 

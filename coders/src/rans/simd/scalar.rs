@@ -1,46 +1,48 @@
 //! The definition of every kernel, in plain integer arithmetic.
 
-use super::{Decode, Done, Encode, STEP_BYTES};
-use crate::rans::decode::{Large, Small};
+use super::{Decode, Encode, STEP_BYTES};
+use crate::rans::decode::{DecodeTable, Large, Small};
 use crate::rans::encode::EncodeTable;
 use crate::rans::{LARGE_BITS, LOW, SMALL_BITS};
 
-pub fn decode_small(table: &Small, job: Decode<'_>) -> Done {
-    decode(job, |state| {
+pub fn decode_small(job: &mut Decode<'_, '_, '_, '_>) {
+    decode(job, DecodeTable::small, |table: &Small, state| {
         let slot = state & ((1 << SMALL_BITS) - 1);
         let (bucket, position) = ((slot >> 8) as usize, slot & 255);
-        let other = position >= u32::from(table.divider[bucket]);
+        let other = position >= u32::from(table.divider.bytes[bucket]);
         let entry = table.pairs[2 * bucket + usize::from(other)];
         let frequency = (entry >> 16) as u32 & 0xffff;
         let place = (position + (entry >> 32) as u32) & 0xffff;
         (entry as u8, frequency * (state >> SMALL_BITS) + place)
-    })
+    });
 }
 
-pub fn decode_large(table: &Large, job: Decode<'_>) -> Done {
-    decode(job, |state| {
+pub fn decode_large(job: &mut Decode<'_, '_, '_, '_>) {
+    decode(job, DecodeTable::large, |table: &Large, state| {
         let entry = table.0[(state & ((1 << LARGE_BITS) - 1)) as usize];
         let frequency = entry >> 8 & 0xfff;
         (
             entry as u8,
             frequency * (state >> LARGE_BITS) + (entry >> 20),
         )
-    })
+    });
 }
 
 /// `symbol_of` takes a symbol off a state and gives both.
 #[inline(always)]
-fn decode(job: Decode<'_>, symbol_of: impl Fn(u32) -> (u8, u32)) -> Done {
-    let mut bytes = 0;
-    let mut symbols = 0;
-    for out in job.out.chunks_mut(job.lanes) {
-        let Some(words) = job.words[bytes..].first_chunk::<STEP_BYTES>() else {
+fn decode<'r, T: 'r>(
+    job: &mut Decode<'_, '_, 'r, '_>,
+    kind: impl Fn(&'r DecodeTable) -> Option<&'r T>,
+    symbol_of: impl Fn(&T, u32) -> (u8, u32),
+) {
+    while let Some(table) = job.at.table().and_then(&kind) {
+        let Some(words) = job.words.first_chunk::<STEP_BYTES>() else {
             break;
         };
-        symbols += out.len();
+        let out = job.at.take(job.lanes.min(job.at.left()));
         let mut used = 0;
         for (out, state) in out.iter_mut().zip(job.states.iter_mut()) {
-            let (symbol, moved) = symbol_of(*state);
+            let (symbol, moved) = symbol_of(table, *state);
             *out = symbol;
             let word = u32::from(words[used]) | u32::from(words[used + 1]) << 8;
             // Without a branch, which would be guessed wrong as often as not.
@@ -48,9 +50,8 @@ fn decode(job: Decode<'_>, symbol_of: impl Fn(u32) -> (u8, u32)) -> Done {
             *state = moved << (16 * low) | word & low.wrapping_neg();
             used += 2 * low as usize;
         }
-        bytes += used;
+        *job.words = &job.words[used..];
     }
-    Done { symbols, bytes }
 }
 
 pub fn encode(table: &EncodeTable, job: Encode<'_>) -> usize {

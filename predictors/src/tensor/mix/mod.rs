@@ -15,7 +15,7 @@ use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 use llmzip_coders::rans;
 
 use super::kind::{Kind, Split};
-use super::model::{byte, read_length, take, write_length};
+use super::model::{byte, write_length};
 use super::train::entropy;
 use crate::segment::PredictorError;
 use crate::simd::{self, Job, Kernels, Level};
@@ -207,18 +207,17 @@ impl Mix {
         coder.coder.finish()
     }
 
-    /// Decodes what [`Mix::encode`] coded, as long as `out`.
+    /// Decodes what [`Mix::encode`] coded, but for its length, as long as `out`.
     pub fn decode(
         &mut self,
-        data: &mut &[u8],
+        stream: &[u8],
         first: &[u8],
         column: usize,
         level: Level,
         out: &mut [u8],
     ) -> Result<(), PredictorError> {
-        let len = read_length(data)?;
         let mut coder = Reader {
-            coder: BitDecoder::new(take(data, len)?.to_vec()),
+            coder: BitDecoder::new(stream.to_vec()),
             out,
         };
         let len = coder.out.len();

@@ -1,112 +1,230 @@
-//! A plane of a block out of its bytes.
+//! Planes of blocks out of their bytes: first what there is, then all streams at once.
 
-use llmzip_coders::rans::{self, DecodeTable, Table};
+use llmzip_coders::rans::{self, DecodeTable, Part, Table, Task};
 
-use super::super::classes::{CLASSES, pieces, runs_by, ungroup_by};
+use super::super::classes::{CLASSES, Columns, SLACK, pieces, runs_by, ungroup_by};
 use super::super::model::{Choice, PlaneModel, byte, read_length, take, unpack};
-use super::{BAD, CONSTANT, OWN, Place, RAW, SHARED, ZSTD};
+use super::{BAD, CONSTANT, MIX, OWN, Place, RAW, SHARED, ZSTD};
 use crate::segment::PredictorError;
 use crate::simd::Level;
 
-/// Decodes a plane of `len` symbols, at least one. Stored ones are not copied: the slice that is
-/// returned is of `data` or of `buffer`.
-pub fn decode<'a>(
-    data: &mut &'a [u8],
+/// A plane of a block, not decoded yet: `'d` is its bytes', `'m` the model's.
+pub struct Coded<'d, 'm> {
+    /// Symbols, at least one.
     len: usize,
-    place: Place<'_>,
-    model: Option<&PlaneModel>,
-    buffer: &'a mut Vec<u8>,
-    grouped: &mut Vec<u8>,
-    simd: Level,
-) -> Result<&'a [u8], PredictorError> {
-    let method = byte(data)?;
-    if method == RAW {
-        return take(data, len);
-    }
-    buffer.resize(len, 0);
-    match method {
-        CONSTANT => buffer.fill(byte(data)?),
-        OWN => {
-            let table = DecodeTable::from(&Table::read(data)?);
-            let mut decoder = rans::Decoder::new(coded(data)?, simd)?;
-            decoder.run(&table, buffer)?;
-            decoder.finish()?;
-        }
-        SHARED => shared(data, place, model.ok_or(BAD)?, buffer, grouped, simd)?,
-        ZSTD => {
-            let frame = coded(data)?;
-            let got = zstd_safe::decompress(&mut buffer[..], frame).map_err(|_| BAD)?;
-            if got != len {
-                return Err(BAD);
-            }
-        }
-        _ => return Err(BAD),
-    }
-    Ok(buffer)
+    method: Method<'d, 'm>,
 }
 
-fn coded<'a>(data: &mut &'a [u8]) -> Result<&'a [u8], PredictorError> {
+enum Method<'d, 'm> {
+    Raw(&'d [u8]),
+    Constant(u8),
+    Own(DecodeTable, &'d [u8]),
+    Shared(Shared<'d, 'm>),
+    Zstd(&'d [u8]),
+    Mixed(&'d [u8]),
+}
+
+struct Shared<'d, 'm> {
+    runs: Vec<Part<'m>>,
+    stream: &'d [u8],
+    order: Order<'m>,
+}
+
+/// What order the symbols of a stream are in.
+enum Order<'m> {
+    /// Their own.
+    Plane,
+    /// That of the classes of columns, of which the first symbol is in column `first`; the lengths of
+    /// the classes' runs.
+    Columns(&'m Columns, usize, [usize; CLASSES]),
+    /// That of the classes of what is given with them.
+    Given(&'m [u8; 256], &'m [u8]),
+}
+
+/// Memory of a plane, which keeps its size from one to the next.
+#[derive(Default)]
+pub struct Buffer {
+    plane: Vec<u8>,
+    /// The plane in the order of its classes.
+    grouped: Vec<u8>,
+}
+
+impl<'d, 'm> Coded<'d, 'm> {
+    /// Takes a plane of `len` symbols, at least one, off the front of `data`.
+    pub fn take(
+        data: &mut &'d [u8],
+        len: usize,
+        place: Place<'m>,
+        model: Option<&'m PlaneModel>,
+    ) -> Result<Self, PredictorError> {
+        let method = match byte(data)? {
+            RAW => Method::Raw(take(data, len)?),
+            CONSTANT => Method::Constant(byte(data)?),
+            OWN => Method::Own(DecodeTable::from(&Table::read(data)?), with_length(data)?),
+            SHARED => Method::Shared(Shared::take(data, len, place, model.ok_or(BAD)?)?),
+            ZSTD => Method::Zstd(with_length(data)?),
+            MIX => Method::Mixed(with_length(data)?),
+            _ => return Err(BAD),
+        };
+        Ok(Self { len, method })
+    }
+
+    /// The stream of a plane that is mixed.
+    pub fn mixed(&self) -> Option<&'d [u8]> {
+        match self.method {
+            Method::Mixed(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// The symbols, once [`decode`] was there; those of a mixed plane are whatever was written to them.
+    pub fn symbols<'b>(&self, buffer: &'b Buffer) -> &'b [u8]
+    where
+        'd: 'b,
+    {
+        match self.method {
+            Method::Raw(symbols) => symbols,
+            _ => &buffer.plane[..self.len],
+        }
+    }
+
+    /// Where the symbols of a mixed plane go.
+    pub fn target<'b>(&self, buffer: &'b mut Buffer) -> &'b mut [u8] {
+        room(&mut buffer.plane, self.len)
+    }
+}
+
+/// The first `len` bytes, which hold anything.
+fn room(buffer: &mut Vec<u8>, len: usize) -> &mut [u8] {
+    if buffer.len() < len {
+        buffer.resize(len, 0);
+    }
+    &mut buffer[..len]
+}
+
+fn with_length<'d>(data: &mut &'d [u8]) -> Result<&'d [u8], PredictorError> {
     let len = read_length(data)?;
     take(data, len)
 }
 
-fn shared(
-    data: &mut &[u8],
-    place: Place<'_>,
-    model: &PlaneModel,
-    buffer: &mut [u8],
-    grouped: &mut Vec<u8>,
-    simd: Level,
-) -> Result<(), PredictorError> {
-    match &model.choice {
-        Choice::One => {
-            let mut decoder = rans::Decoder::new(coded(data)?, simd)?;
-            decoder.run(&model.decode[0], buffer)?;
-            decoder.finish()?;
-        }
-        Choice::Rows => {
-            let count = pieces(place.row, place.column, buffer.len()).count();
-            let classes = unpack(data, count)?;
-            let mut decoder = rans::Decoder::new(coded(data)?, simd)?;
-            let mut rest = &mut buffer[..];
-            for (piece, class) in pieces(place.row, place.column, rest.len()).zip(classes) {
-                let table = model.decode.get(usize::from(class)).ok_or(BAD)?;
-                let (symbols, after) = rest.split_at_mut(piece);
-                decoder.run(table, symbols)?;
-                rest = after;
+impl<'d, 'm> Shared<'d, 'm> {
+    fn take(
+        data: &mut &'d [u8],
+        len: usize,
+        place: Place<'m>,
+        model: &'m PlaneModel,
+    ) -> Result<Self, PredictorError> {
+        let table = |class: usize| model.decode.get(class).ok_or(BAD);
+        let by_class = |runs: &[usize; CLASSES]| {
+            let runs = runs.iter().zip(&model.decode);
+            runs.map(|(&len, table)| Part { table, len }).collect()
+        };
+        let (runs, order) = match &model.choice {
+            Choice::One => (
+                vec![Part {
+                    table: table(0)?,
+                    len,
+                }],
+                Order::Plane,
+            ),
+            Choice::Rows => {
+                let count = (place.column % place.row + len).div_ceil(place.row);
+                let classes = unpack(data, count)?;
+                let mut runs = Vec::with_capacity(count);
+                for (len, class) in pieces(place.row, place.column, len).zip(classes) {
+                    let table = table(usize::from(class))?;
+                    runs.push(Part { table, len });
+                }
+                (runs, Order::Plane)
             }
-            decoder.finish()?;
-        }
-        Choice::Columns(columns) => {
-            let runs = columns.runs(place.column, buffer.len());
-            grouped.resize(buffer.len(), 0);
-            decode_runs(data, &runs, &model.decode, grouped, simd)?;
-            columns.ungroup(place.column, &runs, grouped, buffer);
-        }
-        Choice::Given(classes) => {
-            let runs = runs_by(classes, place.given);
-            grouped.resize(buffer.len(), 0);
-            decode_runs(data, &runs, &model.decode, grouped, simd)?;
-            ungroup_by(classes, place.given, grouped, buffer);
-        }
+            Choice::Columns(columns) => {
+                let runs = columns.runs(place.column, len);
+                let order = Order::Columns(columns, place.column, runs);
+                (by_class(&runs), order)
+            }
+            Choice::Given(classes) => {
+                let order = Order::Given(classes, place.given);
+                (by_class(&runs_by(classes, place.given)), order)
+            }
+        };
+        Ok(Self {
+            runs,
+            stream: with_length(data)?,
+            order,
+        })
     }
-    Ok(())
 }
 
-fn decode_runs(
-    data: &mut &[u8],
-    runs: &[usize; CLASSES],
-    tables: &[DecodeTable],
-    grouped: &mut [u8],
+/// Decodes planes, but for those that are mixed, each to its buffer. Streams are taken two at a time, in
+/// this order. `next`: what is to be fetched meanwhile, for each of the first streams.
+pub fn decode(
+    planes: &[Coded<'_, '_>],
+    buffers: &mut [Buffer],
     simd: Level,
+    next: &[[&[u8]; 2]],
 ) -> Result<(), PredictorError> {
-    let mut decoder = rans::Decoder::new(coded(data)?, simd)?;
-    let mut rest = grouped;
-    for (&run, table) in runs.iter().zip(tables) {
-        let (symbols, after) = rest.split_at_mut(run);
-        decoder.run(table, symbols)?;
-        rest = after;
+    let own: Vec<_> = planes
+        .iter()
+        .map(|plane| match &plane.method {
+            Method::Own(table, _) => Some([Part {
+                table,
+                len: plane.len,
+            }]),
+            _ => None,
+        })
+        .collect();
+    let mut tasks = Vec::with_capacity(planes.len());
+    let mut next = next.iter().copied();
+    for ((plane, buffer), own) in planes.iter().zip(&mut *buffers).zip(&own) {
+        let symbols = &mut buffer.plane;
+        match (&plane.method, own) {
+            (Method::Constant(byte), _) => room(symbols, plane.len).fill(*byte),
+            (Method::Zstd(frame), _) => {
+                let symbols = room(symbols, plane.len);
+                let got = zstd_safe::decompress(symbols, frame).map_err(|_| BAD)?;
+                if got != plane.len {
+                    return Err(BAD);
+                }
+            }
+            (Method::Own(_, stream), Some(runs)) => tasks.push(Task {
+                stream,
+                runs,
+                out: room(symbols, plane.len),
+                next: next.next().unwrap_or_default(),
+            }),
+            (Method::Shared(shared), _) => {
+                let out = match shared.order {
+                    Order::Plane => room(symbols, plane.len),
+                    Order::Columns(..) | Order::Given(..) => {
+                        &mut room(&mut buffer.grouped, plane.len + SLACK)[..plane.len]
+                    }
+                };
+                tasks.push(Task {
+                    stream: shared.stream,
+                    runs: &shared.runs,
+                    out,
+                    next: next.next().unwrap_or_default(),
+                });
+            }
+            (Method::Raw(_) | Method::Own(..) | Method::Mixed(_), _) => {}
+        }
     }
-    decoder.finish()?;
+    rans::decode(tasks, simd)?;
+    for (plane, buffer) in planes.iter().zip(buffers) {
+        let Method::Shared(shared) = &plane.method else {
+            continue;
+        };
+        if !matches!(shared.order, Order::Plane) {
+            let symbols = room(&mut buffer.plane, plane.len);
+            let grouped = &buffer.grouped[..plane.len + SLACK];
+            match &shared.order {
+                Order::Plane => {}
+                Order::Columns(columns, first, runs) => {
+                    columns.ungroup(*first, runs, grouped, symbols, simd);
+                }
+                Order::Given(classes, given) => ungroup_by(classes, given, grouped, symbols),
+            }
+        }
+    }
     Ok(())
 }

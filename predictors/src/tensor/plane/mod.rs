@@ -4,7 +4,7 @@ mod decode;
 mod encode;
 mod repeats;
 
-pub use decode::decode;
+pub use decode::{Buffer, Coded, decode};
 pub use encode::{Habits, Scratch, encode, looks_flat};
 
 use super::mix::{Mix, Start};

@@ -1,9 +1,100 @@
-//! AVX-512 twins of the kernels.
+//! AVX-512 twins of the kernels, with the expansions of VBMI2.
 
 use std::arch::x86_64::*;
 
+use super::super::classes::{CLASSES, Columns, TILE};
 use super::{Lengths, Pair};
 use crate::simd::Level;
+
+/// Whether this machine has the instructions, some of which [`Level::Avx512`] does without.
+pub fn detected() -> bool {
+    Level::Avx512.detected() && is_x86_feature_detected!("avx512vbmi2")
+}
+
+/// Fills the columns of whole tiles, which `next` moves on by in one row; how many they are.
+pub fn ungroup_rows(
+    columns: &Columns,
+    next: &mut [usize; CLASSES],
+    grouped: &[u8],
+    symbols: &mut [u8],
+) -> usize {
+    assert!(detected());
+    let width = columns.classes().len();
+    let rows = symbols.len() / width;
+    // 64 bytes are read from wherever a symbol is taken.
+    let end = |(next, members): (&usize, &usize)| next + rows * members + TILE;
+    if next.iter().zip(columns.members()).map(end).max() > Some(grouped.len()) {
+        return 0;
+    }
+    let mut row = 0;
+    let mut here = *next;
+    while row < rows {
+        let symbols = &mut symbols[row * width..];
+        let mut now = here;
+        // Safety: the features were detected; what is read lies before `end`, as just compared, and
+        // what is written in as many rows as are left.
+        let done = unsafe {
+            match rows - row {
+                8.. => tiles::<8>(columns, &mut now, grouped, symbols),
+                4..8 => tiles::<4>(columns, &mut now, grouped, symbols),
+                2..4 => tiles::<2>(columns, &mut now, grouped, symbols),
+                _ => tiles::<1>(columns, &mut now, grouped, symbols),
+            }
+        };
+        if row == 0 {
+            *next = now;
+        }
+        row += done;
+        for (here, members) in here.iter_mut().zip(columns.members()) {
+            *here += done * members;
+        }
+    }
+    width / TILE * TILE
+}
+
+/// Whole tiles of the first `ROWS` rows of `symbols`; returns `ROWS`.
+///
+/// # Safety
+/// There are as many rows, and for each class 64 bytes can be read from each of its symbols on.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,bmi1,bmi2,popcnt")]
+unsafe fn tiles<const ROWS: usize>(
+    columns: &Columns,
+    next: &mut [usize; CLASSES],
+    grouped: &[u8],
+    symbols: &mut [u8],
+) -> usize {
+    let width = columns.classes().len();
+    assert!(symbols.len() >= ROWS * width);
+    let tiles = columns.classes().as_chunks::<TILE>().0;
+    for (tile, (classes, &present)) in tiles.iter().zip(columns.present()).enumerate() {
+        // Safety: an array of 64 bytes.
+        let class = unsafe { _mm512_loadu_si512(classes.as_ptr().cast()) };
+        let mut rows = [_mm512_setzero_si512(); ROWS];
+        let mut left = present;
+        while left != 0 {
+            let number = left.trailing_zeros() as usize % CLASSES;
+            left &= left - 1;
+            let taken = _mm512_cmpeq_epi8_mask(class, _mm512_set1_epi8(number as i8));
+            let mut from = next[number];
+            // By index: an iterator is not unrolled.
+            let mut row = 0;
+            while row < ROWS {
+                // Safety: as the caller says.
+                let run = unsafe { _mm512_loadu_si512(grouped.as_ptr().add(from).cast()) };
+                rows[row] = _mm512_mask_expand_epi8(rows[row], taken, run);
+                from += columns.members()[number];
+                row += 1;
+            }
+            next[number] += taken.count_ones() as usize;
+        }
+        for (row, symbols) in rows.iter().zip(symbols.chunks_exact_mut(width)) {
+            let symbols = &mut symbols[tile * TILE..(tile + 1) * TILE];
+            // Safety: 64 bytes.
+            unsafe { _mm512_storeu_si512(symbols.as_mut_ptr().cast(), *row) };
+        }
+    }
+    ROWS
+}
 
 /// See [`super::nearest`].
 pub fn nearest(items: &[u16], lengths: &[Pair], classes: &mut [u8]) {

@@ -6,9 +6,51 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod avx512;
+pub mod scalar;
 
-use super::classes::CLASSES;
+use super::classes::{CLASSES, Columns};
 use llmzip_coders::simd::Level;
+
+/// Fills `symbols`, whole rows of `columns`, each with the next symbol of its column's class: the one in
+/// `grouped` that `next` says, which moves on.
+///
+/// # Panics
+/// When a symbol would come from behind the end of `grouped`.
+pub fn ungroup_rows(
+    columns: &Columns,
+    next: &mut [usize; CLASSES],
+    grouped: &[u8],
+    symbols: &mut [u8],
+    level: Level,
+) {
+    let width = columns.classes().len();
+    let rows = symbols.len() / width;
+    assert!(symbols.len() == rows * width);
+    let start = *next;
+    let done = match level {
+        Level::Scalar => 0,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 if avx512::detected() => {
+            avx512::ungroup_rows(columns, next, grouped, symbols)
+        }
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 | Level::Avx512 => 0,
+    };
+    // The columns that are left, row by row.
+    for row in symbols.chunks_mut(width) {
+        let mut here = *next;
+        scalar::ungroup(
+            &columns.classes()[done..],
+            &mut here,
+            grouped,
+            &mut row[done..],
+        );
+        for (next, members) in next.iter_mut().zip(columns.members()) {
+            *next += members;
+        }
+    }
+    *next = std::array::from_fn(|class| start[class] + rows * columns.members()[class]);
+}
 
 /// A set of bytes: for the lower four bits, which of the upper ones it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
