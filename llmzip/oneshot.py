@@ -20,12 +20,14 @@ def compress(data: Data, level: int | None = None, *, options: Options | None = 
 
     level: 1 (fastest) to 9 (smallest); or give `options`.
     """
-    sink = BytesIO()
     view = memoryview(data).cast("B")
+    # As long as the content from the start: it does not have to move while it grows.
+    sink = BytesIO(bytes(len(view)))
     # Of bytes it makes no copy.
     source = BytesIO(data if isinstance(data, bytes) else view)
     options = options_for(level, options)
     write_archive(source, sink, options, total=len(view), content=view)
+    sink.truncate()
     return sink.getvalue()
 
 

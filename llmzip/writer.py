@@ -341,7 +341,8 @@ class ArchiveEncoder:
                 tick = self._meter.tick("verify")
                 verify(encoded, cut.content, self._table, tick, _Given(None, again))
             return encoded, piece
-        piece = piece.replace(copy=None)
+        if piece.copy:
+            piece = piece.replace(copy=None)
         choice = None
         of: bytes | None = None
         if piece.kind:

@@ -15,7 +15,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     version: 1,
     coder: 0,
     memory: |settings, _| level_of(settings).map(encoder_memory),
-    encoder: |settings, _| Ok(Box::new(Encoder::new(level_of(settings)?)?)),
+    encoder: |settings, raw_len| Ok(Box::new(Encoder::new(level_of(settings)?, raw_len)?)),
     decoder: |settings, _| {
         level_of(settings)?;
         Ok(Box::new(Decoder::new()?))
@@ -43,20 +43,32 @@ const NO_CONTEXT: PredictorError = PredictorError::Setup("not enough memory for 
 
 struct Encoder {
     context: CCtx<'static>,
+    raw_len: u64,
     chunk: Vec<u8>,
 }
 
 impl Encoder {
-    fn new(level: i32) -> Result<Self, PredictorError> {
+    fn new(level: i32, raw_len: u64) -> Result<Self, PredictorError> {
         let mut context = CCtx::try_create().ok_or(NO_CONTEXT)?;
         context
             .set_parameter(CParameter::CompressionLevel(level))
             .and_then(|_| context.set_parameter(CParameter::ContentSizeFlag(false)))
             .map_err(|_| NO_CONTEXT)?;
-        Ok(Self {
+        let mut encoder = Self {
             context,
+            raw_len,
             chunk: Vec::new(),
-        })
+        };
+        encoder.pledge()?;
+        Ok(encoder)
+    }
+
+    /// Tells how long the frame to come may be: for a short one zstd clears no large tables.
+    fn pledge(&mut self) -> Result<(), PredictorError> {
+        self.context
+            .set_pledged_src_size(Some(self.raw_len))
+            .map(drop)
+            .map_err(|_| NO_CONTEXT)
     }
 }
 
@@ -87,6 +99,7 @@ impl SegmentEncoder for Encoder {
             self.context
                 .reset(ResetDirective::SessionOnly)
                 .map_err(|_| NO_CONTEXT)?;
+            self.pledge()?;
         }
         self.chunk.clear();
         Ok(coded)
@@ -244,7 +257,7 @@ mod tests {
     fn every_level_writes_what_a_reader_takes() {
         let raw = b"a window that no reader takes, a frame that no reader takes".repeat(9);
         for level in 1..=19 {
-            let mut encoder = Encoder::new(level_of(&[level]).unwrap()).unwrap();
+            let mut encoder = Encoder::new(level_of(&[level]).unwrap(), 1 << 40).unwrap();
             encoder.write(&raw).unwrap();
             let coded = encoder.finish_chunk().unwrap();
             assert_eq!(decode(&coded, raw.len()).as_ref(), Ok(&raw));

@@ -135,7 +135,8 @@ pub struct Run<'a> {
 /// Writes streams one after the other, in memory that it keeps.
 #[derive(Debug, Clone, Default)]
 pub struct Encoder {
-    words: Vec<u16>,
+    /// As bytes of little-endian numbers.
+    words: Vec<[u8; 2]>,
 }
 
 /// A stream that was coded and is not written yet.
@@ -143,7 +144,7 @@ pub struct Encoder {
 pub struct Stream<'a> {
     states: [u32; LANES],
     lanes: usize,
-    words: &'a [u16],
+    words: &'a [[u8; 2]],
 }
 
 impl Encoder {
@@ -168,7 +169,7 @@ impl Encoder {
         let mut states = [LOW; LANES];
         // No symbol takes more than a word; those of the last step come first.
         if self.words.len() < total {
-            self.words.resize(total, 0);
+            self.words.resize(total, [0; 2]);
         }
         let words = &mut self.words[..total];
         let mut left = total;
@@ -209,11 +210,7 @@ impl Stream<'_> {
         for state in &self.states[..self.lanes] {
             out.extend_from_slice(&state.to_le_bytes());
         }
-        let start = out.len();
-        out.resize(start + 2 * self.words.len(), 0);
-        for (bytes, word) in out[start..].as_chunks_mut().0.iter_mut().zip(self.words) {
-            *bytes = word.to_le_bytes();
-        }
+        out.extend_from_slice(self.words.as_flattened());
     }
 }
 

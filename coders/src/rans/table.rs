@@ -28,12 +28,10 @@ impl Table {
     pub fn from_counts(counts: &[u32; 256]) -> Option<Self> {
         let exact = normalised(counts)?;
         let mode = mode(&exact);
-        let mut bytes = Vec::with_capacity(256);
-        let mut attempt = |precision| {
+        let attempt = |precision| {
             let table = Self::new(rounded(&exact, mode, precision)?, precision, mode)?;
-            bytes.clear();
-            table.write(&mut bytes);
-            Some((table.cost(counts) + ((bytes.len() as u64 * 8) << 8), table))
+            let bytes = description::length(&table) as u64;
+            Some((table.cost(counts) + ((bytes * 8) << 8), table))
         };
         // More precision lengthens the table by ever as much and shortens the rest by ever less:
         // up while that pays, and down if it did not. All are exact with the most.
@@ -54,6 +52,17 @@ impl Table {
             (0..START_PRECISION).rev().all(improve);
         }
         best.map(|(_, table)| table)
+    }
+
+    /// As [`Table::from_counts`] for counts of a sample, without a search for the number of leading
+    /// bits, which it would not tell.
+    #[must_use]
+    pub fn about_counts(counts: &[u32; 256]) -> Option<Self> {
+        let exact = normalised(counts)?;
+        let mode = mode(&exact);
+        let about = rounded(&exact, mode, SAMPLE_PRECISION)
+            .and_then(|frequencies| Self::new(frequencies, SAMPLE_PRECISION, mode));
+        about.or_else(|| Self::from_counts(counts))
     }
 
     /// Checks that the frequencies sum to the whole.
@@ -144,6 +153,9 @@ impl Table {
 
 /// Bits behind the leading one of a frequency with which the search starts.
 const START_PRECISION: u32 = 4;
+
+/// The same bits for a table of a sample.
+const SAMPLE_PRECISION: u32 = 5;
 
 /// Bits of the probabilities in a table of so many symbols.
 pub(super) fn bits_for(symbols: usize) -> u32 {

@@ -37,6 +37,7 @@ fn table_of(run: &[u8]) -> Table {
     });
     let mut bytes = Vec::new();
     table.write(&mut bytes);
+    assert_eq!(description::length(&table), bytes.len());
     let mut data = &bytes[..];
     assert_eq!(Table::read(&mut data), Ok(table.clone()));
     assert!(data.is_empty());
@@ -65,6 +66,37 @@ fn runs_of_every_length_come_back() {
                 coded(&[&skewed(length as u64 + 1, length, symbols, skew)]);
             }
         }
+    }
+}
+
+#[test]
+fn tables_of_samples_have_the_same_symbols() {
+    for symbols in [1, 2, 5, 64, 65, 200, 256] {
+        for skew in [0, 1, 3] {
+            let counts = histogram(&skewed(5, 3000, symbols, skew));
+            let exact = Table::from_counts(&counts).unwrap();
+            let about = Table::about_counts(&counts).unwrap();
+            for byte in 0..=255 {
+                assert_eq!(exact.frequency(byte) > 0, about.frequency(byte) > 0);
+            }
+            // Rounded to six leading bits at most.
+            assert!(about.cost(&counts) < exact.cost(&counts) + exact.cost(&counts) / 50 + 256);
+            let mut bytes = Vec::new();
+            about.write(&mut bytes);
+            assert_eq!(description::length(&about), bytes.len());
+            assert_eq!(Table::read(&mut &bytes[..]), Ok(about));
+        }
+    }
+}
+
+#[test]
+fn all_bytes_are_counted() {
+    for len in [0, 1, 7, 8, 9, 4095, 4096, 4097, 10_000] {
+        let data = skewed(len as u64, len, 256, 1);
+        let mut expected = [0; 256];
+        data.iter()
+            .for_each(|&byte| expected[usize::from(byte)] += 1);
+        assert_eq!(histogram(&data), expected, "{len}");
     }
 }
 

@@ -17,8 +17,53 @@ pub struct Columns {
     classes: Vec<u8>,
     /// Columns of each class.
     members: [usize; CLASSES],
+    /// For an encoder; empty otherwise.
+    tiles: Vec<Tile>,
     /// For every [`TILE`] columns, a bit for each class that one of them has.
     present: Vec<u16>,
+}
+
+/// Columns that are grouped together: they stay in the nearest cache.
+const PART: usize = 1 << 13;
+
+/// Up to [`PART`] columns.
+struct Tile {
+    /// Columns of each class.
+    members: [usize; CLASSES],
+    /// Columns by their classes, counted from the tile's first.
+    order: Vec<u16>,
+}
+
+impl Tile {
+    fn new(classes: &[u8]) -> Self {
+        let members = count(classes);
+        let mut next = starts(&members);
+        let mut order = vec![0; classes.len()];
+        for (column, &class) in (0..).zip(classes) {
+            let next = &mut next[usize::from(class)];
+            order[*next] = column;
+            *next += 1;
+        }
+        Self { members, order }
+    }
+
+    /// Puts the symbols of the tile's columns where `next` says for each class, and moves that on.
+    fn group(&self, symbols: &[u8], next: &mut [usize; CLASSES], grouped: &mut [u8]) {
+        let mut order = &self.order[..];
+        // Of a whole tile no place has to be checked.
+        let whole: Option<&[u8; PART]> = symbols.try_into().ok();
+        for (next, members) in next.iter_mut().zip(self.members) {
+            let (columns, others) = order.split_at(members);
+            order = others;
+            let targets = grouped[*next..*next + members].iter_mut().zip(columns);
+            if let Some(symbols) = whole {
+                targets.for_each(|(symbol, &at)| *symbol = symbols[usize::from(at) % PART]);
+            } else {
+                targets.for_each(|(symbol, &at)| *symbol = symbols[usize::from(at)]);
+            }
+            *next += members;
+        }
+    }
 }
 
 fn count(classes: &[u8]) -> [usize; CLASSES] {
@@ -37,7 +82,14 @@ impl Columns {
             members: count(&classes),
             present: classes.chunks(TILE).map(present).collect(),
             classes,
+            tiles: Vec::new(),
         }
+    }
+
+    /// Ready to group rows faster.
+    pub fn ordered(mut self) -> Self {
+        self.tiles = self.classes.chunks(PART).map(Tile::new).collect();
+        self
     }
 
     /// Columns of each class.
@@ -90,6 +142,12 @@ impl Columns {
         for classes in self.rows(first, symbols.len()) {
             let (row, after) = rest.split_at(classes.len());
             rest = after;
+            if row.len() == self.classes.len() && !self.tiles.is_empty() {
+                for (tile, symbols) in self.tiles.iter().zip(row.chunks(PART)) {
+                    tile.group(symbols, &mut next, grouped);
+                }
+                continue;
+            }
             for (&symbol, &class) in row.iter().zip(classes) {
                 let next = &mut next[usize::from(class) % CLASSES];
                 grouped[*next] = symbol;
@@ -199,6 +257,10 @@ mod tests {
                 let symbols: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
                 let mut grouped = vec![0; len];
                 let runs = columns.group(first, &symbols, &mut grouped);
+                let mut again = vec![0; len];
+                let ordered = Columns::new((0..width).map(class).collect()).ordered();
+                assert_eq!(ordered.group(first, &symbols, &mut again), runs);
+                assert_eq!(again, grouped);
                 assert_eq!(runs, columns.runs(first, len));
                 assert_eq!(runs.iter().sum::<usize>(), len);
                 // The first run holds the columns of class 0 in order.
@@ -217,6 +279,22 @@ mod tests {
                     columns.ungroup(first, &runs, &grouped, &mut back, level);
                     assert_eq!(back, symbols, "{name}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn long_rows_are_grouped_in_tiles() {
+        for row in [PART - 1, PART, 2 * PART + 5] {
+            let classes: Vec<u8> = (0..row as u32).map(|c| (c * c % 251 % 13) as u8).collect();
+            let symbols: Vec<u8> = (0..3 * row).map(|i| (i * 31 % 251) as u8).collect();
+            let columns = Columns::new(classes.clone());
+            for first in [0, 7, row - 1] {
+                let mut grouped = [vec![0; 3 * row], vec![0; 3 * row]];
+                let runs = columns.group(first, &symbols, &mut grouped[0]);
+                let ordered = Columns::new(classes.clone()).ordered();
+                assert_eq!(ordered.group(first, &symbols, &mut grouped[1]), runs);
+                assert!(grouped[0] == grouped[1], "{row} {first}");
             }
         }
     }

@@ -1,9 +1,11 @@
 //! Encodes tensors: chunks of blocks of planes.
 
+use std::cell::Cell;
+
 use super::delta;
 use super::mix::{Mix, try_plane};
 use super::model::{Model, row_symbols, write_length};
-use super::plane::{self, Place, Scratch, mixes_of, model_of};
+use super::plane::{self, Habits, Place, Scratch, mixes_of, model_of};
 use super::sample::Sample;
 use super::settings::{BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, checked_base, place};
 use super::split::split;
@@ -20,13 +22,29 @@ pub struct Encoder {
     /// Of the planes that are mixed, as after the last chunk that was kept.
     mixes: Vec<Option<Mix>>,
     base: Vec<u8>,
+    habits: Habits,
+    memory: Memory,
+}
+
+/// What an encoder works in: kept for the thread's next one, since new memory has to be cleared.
+#[derive(Default)]
+struct Memory {
     /// Of a block.
     planes: Vec<Vec<u8>>,
+    /// Of a sample.
+    sample: Vec<Vec<u8>>,
     scratch: Scratch,
+}
+
+thread_local! {
+    static MEMORY: Cell<Option<Memory>> = const { Cell::new(None) };
 }
 
 /// Bytes of a segment that has no more than a block's own tables.
 const TINY: usize = 4096;
+
+/// Bytes of a sample that are kept at most.
+const MOST_KEPT: usize = 4 << 20;
 
 const TOO_MUCH: PredictorError = PredictorError::Usage("more bytes than the segment has");
 
@@ -41,9 +59,21 @@ impl Encoder {
             unsent: Vec::new(),
             mixes: Vec::new(),
             base: Vec::new(),
-            planes: Vec::new(),
-            scratch: Scratch::default(),
+            habits: Habits::default(),
+            memory: MEMORY.take().unwrap_or_default(),
         }
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        let sample: usize = self.memory.sample.iter().map(Vec::capacity).sum();
+        if sample > MOST_KEPT {
+            self.memory.sample = Vec::new();
+        }
+        let memory = std::mem::take(&mut self.memory);
+        // A thread that is ending keeps nothing.
+        let _ = MEMORY.try_with(|kept| kept.set(Some(memory)));
     }
 }
 
@@ -83,7 +113,8 @@ impl SegmentEncoder for Encoder {
             // Of one block without rows worth the name, its own tables are all that there is to find.
             return;
         }
-        let sample = Sample::take(&kind, units, settings.row, taken, effort.simd);
+        let planes = std::mem::take(&mut self.memory.sample);
+        let sample = Sample::take(&kind, units, settings.row, taken, effort.simd, planes);
         let mut model = Model::train(&kind, &sample, units, settings.row, effort, &given);
         if effort.mix && !settings.delta {
             for number in 0..kind.planes() {
@@ -95,9 +126,10 @@ impl SegmentEncoder for Encoder {
                         given: &[],
                     };
                     let (mut out, mut scratch) = (Vec::new(), Scratch::default());
+                    let mut habits = Habits::default();
                     let table = model_of(&model, number);
                     for block in symbols.chunks(BLOCK / kind.unit) {
-                        let scratch = &mut scratch;
+                        let scratch = (&mut scratch, &mut habits);
                         plane::encode(number, block, place, table, effort, scratch, &mut out);
                     }
                     out.len()
@@ -106,6 +138,7 @@ impl SegmentEncoder for Encoder {
                     try_plane(&kind, number, &sample.planes, row, settings.simd, other);
             }
         }
+        self.memory.sample = sample.planes;
         self.mixes = mixes_of(&model, settings);
         self.unsent.clear();
         model.write(&mut self.unsent);
@@ -155,7 +188,7 @@ impl Encoder {
         let mut unit = (self.position + head.len() as u64) / kind.unit as u64;
         let (mut changes, mut given) = (Vec::new(), Vec::new());
         let mut at = self.position as usize + head.len();
-        let planes = &mut self.planes;
+        let planes = &mut self.memory.planes;
         planes.resize(kind.planes(), Vec::new());
         for block in units.chunks(BLOCK / kind.unit * kind.unit) {
             let mut coded = block;
@@ -176,7 +209,7 @@ impl Encoder {
                     continue;
                 }
                 let model = model_of(model, number);
-                let scratch = &mut self.scratch;
+                let scratch = (&mut self.memory.scratch, &mut self.habits);
                 plane::encode(number, symbols, place, model, effort, scratch, out);
             }
             unit += (block.len() / kind.unit) as u64;

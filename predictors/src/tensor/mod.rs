@@ -4,6 +4,7 @@
 //! of OpenZL; static tables by row or column class as measured for llmzip.
 
 mod classes;
+mod cluster;
 mod decoder;
 mod delta;
 mod encoder;

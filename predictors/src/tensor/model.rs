@@ -7,7 +7,7 @@ use super::kind::{Kind, Split};
 use super::mix::Start;
 use super::plane::{Effort, looks_flat};
 use super::sample::{Sample, complete};
-use super::simd::Set;
+use super::simd::{Lengths, Set};
 use super::train::{Found, entropy, look, look_given};
 use crate::segment::PredictorError;
 use crate::varint;
@@ -35,21 +35,23 @@ pub struct PlaneModel {
     pub tables: Vec<Table>,
     pub encode: Vec<EncodeTable>,
     /// For an encoder: bits in units of `2^-8` that each table takes for each symbol.
-    pub lengths: Vec<[u32; CLASSES]>,
+    pub lengths: Box<Lengths>,
     /// For an encoder: the symbols that all tables have.
     pub set: Set,
     pub decode: Vec<DecodeTable>,
 }
 
 impl PlaneModel {
-    /// Whether tables of all of `plane` save more than they take, which a short plane may not have.
-    fn pays(&self, plane: &[u8]) -> bool {
+    /// Whether tables of all symbols of a plane, which occur as often as `counts` says, save more than
+    /// they take: of a short plane they may not.
+    fn pays(&self, counts: &[u32; 256]) -> bool {
         let mut tables = Vec::new();
         self.tables
             .iter()
             .for_each(|table| table.write(&mut tables));
-        let coded = entropy(&llmzip_coders::rans::histogram(plane)) >> 11;
-        (coded as usize) + tables.len() < plane.len() || self.tables.len() > 1
+        let coded = entropy(counts) >> 11;
+        let all: u32 = counts.iter().sum();
+        (coded as usize) + tables.len() < all as usize || self.tables.len() > 1
     }
 }
 
@@ -122,9 +124,11 @@ impl Model {
         let planes = found.into_iter().zip(&known);
         Self {
             planes: planes
-                .map(|(found, known)| plane(found?, known.as_ref()?))
-                .zip(&sample.planes)
-                .map(|(model, plane)| model.filter(|model| !sample.all || model.pays(plane)))
+                .map(|(found, known)| {
+                    let known = known.as_ref()?;
+                    plane(found?, known, sample.all)
+                        .filter(|model| !sample.all || model.pays(known))
+                })
                 .collect(),
             mixed: vec![None; kind.planes()],
         }
@@ -203,7 +207,7 @@ impl Model {
                 choice,
                 decode: tables.iter().map(DecodeTable::from).collect(),
                 encode: Vec::new(),
-                lengths: Vec::new(),
+                lengths: Box::default(),
                 set: Set::of(&[0; 256]),
                 tables,
             });
@@ -212,12 +216,14 @@ impl Model {
     }
 }
 
-/// What was found for a plane with the symbols of `known`, ready to code with.
-fn plane(found: Found, known: &[u32; 256]) -> Option<PlaneModel> {
+/// What was found for a plane with the symbols of `known`, ready to code with; `all`: in all of it.
+fn plane(found: Found, known: &[u32; 256], all: bool) -> Option<PlaneModel> {
     let (choice, mut histograms) = match found {
         Found::One(histograms) => (Choice::One, histograms),
         Found::Rows(histograms) => (Choice::Rows, histograms),
-        Found::Columns(classes, histograms) => (Choice::Columns(Columns::new(classes)), histograms),
+        Found::Columns(classes, histograms) => {
+            (Choice::Columns(Columns::new(classes).ordered()), histograms)
+        }
         Found::Given(classes, histograms) => (Choice::Given(classes), histograms),
     };
     for histogram in &mut histograms {
@@ -226,7 +232,12 @@ fn plane(found: Found, known: &[u32; 256]) -> Option<PlaneModel> {
             *n = (*n).max(u32::from(known > 0));
         }
     }
-    let tables: Vec<Table> = histograms.iter().filter_map(Table::from_counts).collect();
+    let made = if all {
+        Table::from_counts
+    } else {
+        Table::about_counts
+    };
+    let tables: Vec<Table> = histograms.iter().filter_map(made).collect();
     Some(PlaneModel {
         encode: tables.iter().map(EncodeTable::from).collect(),
         lengths: lengths(&tables),
@@ -246,18 +257,18 @@ fn classes(data: &mut &[u8], items: usize, count: usize) -> Result<Vec<u8>, Pred
     Ok(classes)
 }
 
-/// More than any symbol takes; the sum over a block still fits 32 bits.
-const NEVER: u32 = 1 << 14;
+/// More than any symbol takes; the sum of four fits 16 bits, that over a block 32.
+const NEVER: u32 = (1 << 14) - 1;
 
-fn lengths(tables: &[Table]) -> Vec<[u32; CLASSES]> {
-    let length = |class: usize, symbol| tables.get(class)?.length(symbol);
-    (0..=255)
-        .map(|symbol| {
-            std::array::from_fn(|class| {
-                length(class, symbol).map_or(NEVER, |length| length.min(NEVER))
-            })
-        })
-        .collect()
+fn lengths(tables: &[Table]) -> Box<Lengths> {
+    let mut lengths = Box::<Lengths>::default();
+    for (symbol, lengths) in (0..=255).zip(&mut lengths.0) {
+        *lengths = std::array::from_fn(|class| {
+            let length = tables.get(class).and_then(|table| table.length(symbol));
+            length.unwrap_or(NEVER).min(NEVER) as u16
+        });
+    }
+    lengths
 }
 
 /// Takes a byte off the front.

@@ -9,7 +9,7 @@ use super::split::split;
 use crate::simd::Level;
 
 /// Rows that are taken at least, where there are as many.
-const ROWS: usize = 128;
+const ROWS: usize = 64;
 /// Most units that are taken for that.
 const MOST: usize = 1 << 20;
 /// Units that are taken together where there are no rows.
@@ -26,10 +26,17 @@ pub struct Sample {
 
 impl Sample {
     /// Takes about `units` units of `segment`, which starts at the first column, in whole rows of `row`
-    /// elements (0 for none).
-    pub fn take(kind: &Kind, segment: &[u8], row: usize, units: usize, level: Level) -> Self {
+    /// elements (0 for none). `planes` is memory to use again.
+    pub fn take(
+        kind: &Kind,
+        segment: &[u8],
+        row: usize,
+        units: usize,
+        level: Level,
+        mut planes: Vec<Vec<u8>>,
+    ) -> Self {
         let all = segment.len() / kind.unit;
-        let mut planes = vec![Vec::new(); kind.planes()];
+        planes.resize(kind.planes(), Vec::new());
         let in_rows = row > 0 && row.is_multiple_of(kind.elements) && row / kind.elements <= all;
         let run = if in_rows { row / kind.elements } else { RUN };
         let rows = all / run;
@@ -38,6 +45,9 @@ impl Sample {
         if taken >= rows {
             split(kind, &segment[..all * kind.unit], &mut planes, 0, level);
         } else {
+            for plane in &mut planes {
+                plane.clear();
+            }
             for i in 0..taken {
                 let start = i * rows / taken * run * kind.unit;
                 let units = &segment[start..start + run * kind.unit];

@@ -80,7 +80,7 @@ impl Settings {
                 rows: false,
                 zstd: 0,
                 mix: false,
-                sample: 1 << 18,
+                sample: 1 << 17,
                 simd: self.simd,
             },
             3 => Effort {
@@ -88,7 +88,7 @@ impl Settings {
                 rows: true,
                 zstd: 0,
                 mix: false,
-                sample: 1 << 18,
+                sample: 1 << 17,
                 simd: self.simd,
             },
             4..=6 => Effort {
@@ -96,7 +96,7 @@ impl Settings {
                 rows: true,
                 zstd: 3,
                 mix: false,
-                sample: 1 << 18,
+                sample: 1 << 17,
                 simd: self.simd,
             },
             _ => Effort {

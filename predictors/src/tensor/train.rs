@@ -1,29 +1,17 @@
 //! An encoder's look at a whole segment: which classes of rows or columns its planes have.
 //!
-//! Rows (or columns) with like distributions share one of up to 16 static tables: k-means in code
-//! length, started from the order of their mean symbols. Integers only: what is chosen here is
-//! the same on every machine.
+//! Rows (or columns) with like distributions share one of up to 16 static tables. Integers only: what
+//! is chosen here is the same on every machine.
 
-use super::classes::CLASSES;
+use super::cluster::{Histograms, Items};
 use crate::simd::{self, Job, Kernels, Level};
 
-/// Rounds of moving rows or columns to the table that suits them best.
-const ROUNDS: usize = 5;
-/// Rows or columns that tell the classes of all others, at least.
-const FEW: usize = 192;
-/// Symbols that each of these has, at least.
-const LEAST_OF_FEW: usize = 64;
 /// Most counters that histograms of all columns may take.
 const MOST_COUNTERS: usize = 1 << 21;
-/// Symbols of a row or column whose code length, in units of `2^-8` bits, fits 32 bits.
+/// Longer rows are taken as none.
 const MOST_SYMBOLS: usize = 1 << 20;
 /// Of the variance that rows or columns explain, what makes classes of them worth a try.
 const LEAST_EXPLAINED: u64 = 1 << 8;
-/// What a symbol counts at most for the choice of a class, in units of `2^-8` bits.
-const LONGEST: u32 = (1 << 12) - 1;
-
-/// Histograms of the 256 symbols for each class that is used.
-pub type Histograms = Vec<[u32; 256]>;
 
 /// What was found for one plane.
 pub enum Found {
@@ -64,145 +52,6 @@ pub fn entropy(counts: &[u32]) -> u64 {
         .sum()
 }
 
-/// Histograms of `items` rows or columns over a dense alphabet.
-struct Items {
-    symbols: Vec<u8>,
-    counts: Vec<u32>,
-}
-
-impl Items {
-    fn new(symbols: &[u8], items: usize) -> Self {
-        Self {
-            symbols: symbols.to_vec(),
-            counts: vec![0; symbols.len() * items],
-        }
-    }
-
-    /// Classes of all items, the classes' histograms and their code length in `2^-8` bits.
-    fn cluster(&self, level: Level) -> (Vec<u8>, Histograms, u64) {
-        let width = self.symbols.len();
-        let items: Vec<&[u32]> = self.counts.chunks_exact(width).collect();
-        let mut order: Vec<(u64, usize)> = items
-            .iter()
-            .enumerate()
-            .map(|(i, counts)| {
-                let total: u64 = counts.iter().map(|&n| u64::from(n)).sum();
-                let sum: u64 = (0..).zip(*counts).map(|(s, &n)| s * u64::from(n)).sum();
-                ((sum << 16) / total.max(1), i)
-            })
-            .collect();
-        order.sort_unstable();
-        let mut classes = vec![0_u8; items.len()];
-        for (place, &(_, item)) in order.iter().enumerate() {
-            classes[item] = (place * CLASSES / items.len()) as u8;
-        }
-        // Some items tell the classes of all.
-        let symbols: u32 = self.counts.iter().sum();
-        let each = symbols as usize / items.len().max(1);
-        let step = (items.len() / FEW).min(each / LEAST_OF_FEW).clamp(1, 8);
-        let few = Self {
-            symbols: self.symbols.clone(),
-            counts: items
-                .iter()
-                .step_by(step)
-                .copied()
-                .flatten()
-                .copied()
-                .collect(),
-        };
-        let mut of_few: Vec<u8> = classes.iter().step_by(step).copied().collect();
-        for _ in 1..ROUNDS {
-            let before = of_few.clone();
-            few.assign(&few.lengths(&of_few), &mut of_few, level);
-            let moved = of_few.iter().zip(&before).filter(|(a, b)| a != b).count();
-            if moved * 64 < of_few.len() {
-                break;
-            }
-        }
-        self.assign(&few.lengths(&of_few), &mut classes, level);
-        // Classes that lost all members go.
-        let mut used: Vec<u8> = classes.clone();
-        used.sort_unstable();
-        used.dedup();
-        for class in &mut classes {
-            *class = used.iter().position(|u| u == class).unwrap_or(0) as u8;
-        }
-        let totals = self.totals(&classes);
-        let totals = &totals[..used.len()];
-        let cost = totals.iter().map(|totals| entropy(totals)).sum();
-        let spread = |totals: &Vec<u32>| {
-            let mut all = [0; 256];
-            for (&symbol, &n) in self.symbols.iter().zip(totals) {
-                // Every table takes every symbol of the plane, so that any row can be coded.
-                all[usize::from(symbol)] = n * 16 + 1;
-            }
-            all
-        };
-        (classes, totals.iter().map(spread).collect(), cost)
-    }
-
-    /// Code lengths of all symbols by the tables of classes of items.
-    fn lengths(&self, classes: &[u8]) -> Vec<[u32; CLASSES]> {
-        let width = self.symbols.len();
-        let mut lengths = vec![[0; CLASSES]; width];
-        for (class, totals) in self.totals(classes).iter().enumerate() {
-            let sum = log2(totals.iter().sum::<u32>() + width as u32);
-            for (lengths, &n) in lengths.iter_mut().zip(totals) {
-                lengths[class] = (sum - log2(n + 1)).min(LONGEST);
-            }
-        }
-        lengths
-    }
-
-    /// Gives each item the class whose code lengths suit it best.
-    fn assign(&self, lengths: &[[u32; CLASSES]], classes: &mut [u8], level: Level) {
-        let job = Nearest {
-            items: &self.counts,
-            lengths,
-            classes,
-        };
-        simd::run(level, job);
-    }
-
-    fn totals(&self, classes: &[u8]) -> Vec<Vec<u32>> {
-        let width = self.symbols.len();
-        let mut totals = vec![vec![0; width]; CLASSES];
-        for (counts, &class) in self.counts.chunks_exact(width).zip(classes) {
-            for (sum, n) in totals[usize::from(class)].iter_mut().zip(counts) {
-                *sum += n;
-            }
-        }
-        totals
-    }
-}
-
-/// Gives each item the class whose code lengths suit it best, the first of equals.
-struct Nearest<'a> {
-    /// Counts of as many symbols as there are `lengths`, item after item; an item
-    /// has less than [`MOST_SYMBOLS`] in all.
-    items: &'a [u32],
-    lengths: &'a [[u32; CLASSES]],
-    classes: &'a mut [u8],
-}
-
-impl Job for Nearest<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<K: Kernels>(self) {
-        let items = self.items.chunks_exact(self.lengths.len());
-        for (counts, class) in items.zip(self.classes) {
-            let mut costs = [0_u32; CLASSES];
-            for (&n, lengths) in counts.iter().zip(self.lengths) {
-                let add = lengths.map(|length| n * length);
-                costs = std::array::from_fn(|class| costs[class] + add[class]);
-            }
-            let least = costs.iter().fold(u32::MAX, |least, &cost| least.min(cost));
-            *class = costs.iter().position(|&cost| cost == least).unwrap_or(0) as u8;
-        }
-    }
-}
-
 /// Looks at a sample of a plane, of `histogram`: rows of `row` symbols (0 if it has none), all or
 /// some of the `rows` that the plane has. Of `ordered` symbols like ones are near each other, as
 /// exponents are. `None` where no table would pay.
@@ -240,28 +89,15 @@ pub fn look(
     let [in_rows, in_columns] = simd::run(level, Explained { sample, row });
     let promising = |own: u64, other: u64| !ordered || own >= LEAST_EXPLAINED && own >= other / 4;
     if promising(in_rows, in_columns) {
-        let mut by_row = Items::new(&symbols, taken);
-        for (row, counts) in sample
-            .chunks_exact(row)
-            .zip(by_row.counts.chunks_exact_mut(width))
-        {
-            for &symbol in row {
-                counts[usize::from(dense[usize::from(symbol)])] += 1;
-            }
-        }
+        let by_row = Items::rows(&symbols, &dense, sample, row);
         let (_, histograms, cost) = by_row.cluster(level);
         let cost = cost + taken as u64 * (4 << 8) + tables(histograms.len());
         if cost < best.0 {
             best = (cost, Found::Rows(histograms));
         }
     }
-    if promising(in_columns, in_rows) && row * width <= MOST_COUNTERS {
-        let mut by_column = Items::new(&symbols, row);
-        for row in sample.chunks_exact(row) {
-            for (&symbol, counts) in row.iter().zip(by_column.counts.chunks_exact_mut(width)) {
-                counts[usize::from(dense[usize::from(symbol)])] += 1;
-            }
-        }
+    if promising(in_columns, in_rows) && row * width.next_multiple_of(2) <= MOST_COUNTERS {
+        let by_column = Items::columns(&symbols, &dense, sample, row);
         let (classes, histograms, cost) = by_column.cluster(level);
         let classes_cost = row as u64 * (4 << 8) * taken as u64 / rows as u64;
         // Grouping by column is slower to undo: it must win clearly.
@@ -349,16 +185,7 @@ pub fn look_given(
     for (&symbol, &given) in plane.iter().zip(given) {
         counts[usize::from(given) * width + usize::from(dense[usize::from(symbol)])] += 1;
     }
-    // Clustering takes no more of an item than a row has.
-    let most = counts
-        .chunks(width)
-        .map(|item| item.iter().sum::<u32>())
-        .max();
-    let shift = most.map_or(0, |most| (most.ilog2() + 1).saturating_sub(20));
-    let mut items = Items::new(&symbols, 256);
-    items.counts = counts.iter().map(|n| n.div_ceil(1 << shift)).collect();
-    let (classes, histograms, cost) = items.cluster(level);
-    let cost = cost << shift;
+    let (classes, histograms, cost) = Items::counted(&symbols, &counts).cluster(level);
     if cost + cost / 100 < entropy(histogram) {
         let classes: [u8; 256] = std::array::from_fn(|given| classes[given]);
         return Some(Found::Given(Box::new(classes), histograms));

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::Encode;
 use crate::rans::encode::{Compact, EncodeTable};
-use crate::rans::{LARGE_BITS, SMALL_BITS};
+use crate::rans::{LANES, LARGE_BITS, SMALL_BITS};
 use crate::simd::Level;
 
 /// Whether this machine has the instructions, some of which [`Level::Avx512`] does without.
@@ -43,6 +43,9 @@ pub fn encode(table: &EncodeTable, job: Encode<'_>) -> usize {
 
 /// Where entries of an encoder's table are looked up.
 trait Entries {
+    /// Whether `lacking` tells of all symbols.
+    const TELLS: bool;
+
     /// Which of up to 64 symbols (zeros behind them) the table lacks, unless `look_up` tells.
     unsafe fn lacking(&self, symbols: &[u8], active: u64) -> u64;
 
@@ -55,6 +58,8 @@ trait Entries {
 struct Memory<'a>(&'a EncodeTable);
 
 impl Entries for Memory<'_> {
+    const TELLS: bool = false;
+
     #[inline(always)]
     unsafe fn lacking(&self, _: &[u8], _: u64) -> u64 {
         0
@@ -103,6 +108,8 @@ impl Registers {
 }
 
 impl Entries for Registers {
+    const TELLS: bool = true;
+
     #[inline(always)]
     unsafe fn lacking(&self, symbols: &[u8], active: u64) -> u64 {
         // Safety: as many bytes as `symbols` has; the features were detected.
@@ -134,92 +141,129 @@ fn encode_with<const SMALL: bool, E: Entries>(
     job: Encode<'_>,
     entries: E,
 ) -> usize {
-    let bits = if SMALL { SMALL_BITS } else { LARGE_BITS };
-    let last_slot = (1_u32 << bits) - 1;
-    assert!(!SMALL || table.slots.len() > last_slot as usize + 1);
+    assert!(!SMALL || table.slots.len() > 1 << SMALL_BITS);
     assert!(job.words.len() >= job.symbols.len());
     let (parts, _) = job.states.as_chunks_mut::<16>();
     // Safety: arrays of 64 bytes.
     let mut states: [__m512i; 4] =
         std::array::from_fn(|i| unsafe { _mm512_loadu_si512(parts[i].as_ptr().cast()) });
-    let shift = _mm_cvtsi32_si128(bits as i32);
-    let unshift = _mm_cvtsi32_si128(32 - bits as i32);
-    let low = _mm512_set1_epi32(0xffff);
-    let (mut lacking, mut foreign) = (0, 0);
+    let mut lacking = 0;
     let mut left = job.words.len();
     for symbols in job.symbols.chunks(job.lanes).rev() {
-        let active = first(symbols.len());
-        let mut words = [_mm256_setzero_si256(); 4];
-        let mut full = 0;
-        // Safety: as many symbols as are active.
-        foreign |= unsafe { entries.lacking(symbols, active) };
-        for (i, state) in states.iter_mut().enumerate() {
-            let active = (active >> (16 * i)) as u16;
-            // Safety: as many bytes as are left of `symbols`.
-            let symbols = unsafe {
-                _mm_maskz_loadu_epi8(active, symbols.as_ptr().wrapping_add(16 * i).cast())
-            };
-            let symbols = _mm512_cvtepu8_epi32(symbols);
-            // Safety: the features were detected.
-            let (reciprocal, rest) = unsafe { entries.look_up(symbols) };
-            let frequency = _mm512_and_si512(rest, low);
-            let start = _mm512_srli_epi32::<16>(rest);
-            lacking |= active & _mm512_testn_epi32_mask(frequency, frequency);
-
-            let over = _mm512_cmpge_epu32_mask(_mm512_srl_epi32(*state, unshift), frequency);
-            full |= u64::from(over & active) << (16 * i);
-            words[i] = _mm512_cvtepi32_epi16(*state);
-            let x = _mm512_mask_srli_epi32::<16>(*state, over, *state);
-
-            let halves = _mm512_srli_epi64::<32>(_mm512_mul_epu32(x, reciprocal));
-            let odds = _mm512_mul_epu32(
-                _mm512_srli_epi64::<32>(x),
-                _mm512_srli_epi64::<32>(reciprocal),
-            );
-            let estimate = _mm512_mask_mov_epi32(halves, 0xaaaa, odds);
-            let over = _mm512_sub_epi32(x, _mm512_mullo_epi32(estimate, frequency));
-            let more = _mm512_cmpge_epu32_mask(over, frequency);
-            let quotient = _mm512_mask_sub_epi32(estimate, more, estimate, _mm512_set1_epi32(-1));
-            let over = _mm512_mask_sub_epi32(over, more, over, frequency);
-            let place = _mm512_add_epi32(over, start);
-            let slot = if SMALL {
-                let place = _mm512_and_si512(place, _mm512_set1_epi32(last_slot as i32));
-                // Safety: places are at most `last_slot`, behind which the table has a value more.
-                let slots =
-                    unsafe { _mm512_i32gather_epi32::<2>(place, table.slots.as_ptr().cast()) };
-                _mm512_and_si512(slots, low)
+        let words = &mut job.words[..left];
+        // Safety: the features were detected, the table has its slots, and there is at most a word for
+        // each of the symbols that are left.
+        let (used, missing) = unsafe {
+            if symbols.len() == LANES {
+                encode_step::<SMALL, true, _>(table, &entries, &mut states, symbols, words)
             } else {
-                place
-            };
-            let moved = _mm512_add_epi32(_mm512_sll_epi32(quotient, shift), slot);
-            *state = _mm512_mask_mov_epi32(*state, active, moved);
-        }
-        for half in [1, 0] {
-            let words = _mm512_inserti64x4::<1>(
-                _mm512_castsi256_si512(words[2 * half]),
-                words[2 * half + 1],
-            );
-            let full = (full >> (32 * half)) as u32;
-            let count = full.count_ones() as usize;
-            left -= count;
-            // Safety: `left` did not fall below 0, since there is at most a word for a symbol;
-            // as many are stored as it fell by.
-            unsafe {
-                _mm512_mask_storeu_epi16(
-                    job.words.as_mut_ptr().add(left).cast(),
-                    self::first(count) as u32,
-                    _mm512_maskz_compress_epi16(full, words),
-                );
+                encode_step::<SMALL, false, _>(table, &entries, &mut states, symbols, words)
             }
-        }
+        };
+        left -= used;
+        lacking |= missing;
     }
     for (part, state) in parts.iter_mut().zip(states) {
         // Safety: an array of 64 bytes.
         unsafe { _mm512_storeu_si512(part.as_mut_ptr().cast(), state) };
     }
-    assert!(
-        lacking == 0 && foreign == 0,
-        "a table lacks a symbol of its run"
-    );
+    assert!(lacking == 0, "a table lacks a symbol of its run");
     left
+}
+
+/// Moves all lanes, or, unless `ALL`, as many as there are `symbols`; how many words were put at the end
+/// of `words`, and which lanes' symbols the table lacks.
+///
+/// # Safety
+/// `words` has as many words as `symbols` at least, and a small table slots behind its last one.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+unsafe fn encode_step<const SMALL: bool, const ALL: bool, E: Entries>(
+    table: &EncodeTable,
+    entries: &E,
+    states: &mut [__m512i; 4],
+    symbols: &[u8],
+    words: &mut [[u8; 2]],
+) -> (usize, u64) {
+    let bits = if SMALL { SMALL_BITS } else { LARGE_BITS };
+    let shift = _mm_cvtsi32_si128(bits as i32);
+    let unshift = _mm_cvtsi32_si128(32 - bits as i32);
+    let low = _mm512_set1_epi32(0xffff);
+    let all_active = first(symbols.len());
+    // Safety: as many symbols as are active.
+    let mut lacking = unsafe { entries.lacking(symbols, all_active) };
+    let mut taken = [_mm256_setzero_si256(); 4];
+    let mut full = 0;
+    for (i, state) in states.iter_mut().enumerate() {
+        let active = (all_active >> (16 * i)) as u16;
+        let at = symbols.as_ptr().wrapping_add(16 * i);
+        // Safety: as many bytes as are left of `symbols`.
+        let symbols = unsafe {
+            if ALL {
+                _mm_loadu_si128(at.cast())
+            } else {
+                _mm_maskz_loadu_epi8(active, at.cast())
+            }
+        };
+        let symbols = _mm512_cvtepu8_epi32(symbols);
+        // Safety: the features were detected.
+        let (reciprocal, rest) = unsafe { entries.look_up(symbols) };
+        let frequency = _mm512_and_si512(rest, low);
+        let start = _mm512_srli_epi32::<16>(rest);
+        if !E::TELLS {
+            let none = active & _mm512_testn_epi32_mask(frequency, frequency);
+            lacking |= u64::from(none) << (16 * i);
+        }
+
+        let over = _mm512_cmpge_epu32_mask(_mm512_srl_epi32(*state, unshift), frequency);
+        full |= u64::from(over) << (16 * i);
+        taken[i] = _mm512_cvtepi32_epi16(*state);
+        let x = _mm512_mask_srli_epi32::<16>(*state, over, *state);
+
+        let halves = _mm512_srli_epi64::<32>(_mm512_mul_epu32(x, reciprocal));
+        let odds = _mm512_mul_epu32(
+            _mm512_srli_epi64::<32>(x),
+            _mm512_srli_epi64::<32>(reciprocal),
+        );
+        let estimate = _mm512_mask_mov_epi32(halves, 0xaaaa, odds);
+        let over = _mm512_sub_epi32(x, _mm512_mullo_epi32(estimate, frequency));
+        let more = _mm512_cmpge_epu32_mask(over, frequency);
+        let quotient = _mm512_mask_sub_epi32(estimate, more, estimate, _mm512_set1_epi32(-1));
+        let over = _mm512_mask_sub_epi32(over, more, over, frequency);
+        let place = _mm512_add_epi32(over, start);
+        let slot = if SMALL {
+            // A symbol that the table lacks may lead anywhere.
+            let place = _mm512_and_si512(place, _mm512_set1_epi32((1 << SMALL_BITS) - 1));
+            // Safety: the last place has slots behind it.
+            let slots = unsafe { _mm512_i32gather_epi32::<2>(place, table.slots.as_ptr().cast()) };
+            _mm512_and_si512(slots, low)
+        } else {
+            place
+        };
+        let moved = _mm512_add_epi32(_mm512_sll_epi32(quotient, shift), slot);
+        *state = if ALL {
+            moved
+        } else {
+            _mm512_mask_mov_epi32(*state, active, moved)
+        };
+    }
+    full &= all_active;
+    let mut left = words.len();
+    for half in [1, 0] {
+        let pair =
+            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(taken[2 * half]), taken[2 * half + 1]);
+        let full = (full >> (32 * half)) as u32;
+        let count = full.count_ones() as usize;
+        left -= count;
+        // Safety: `left` did not fall below 0, since there is at most a word for a symbol; as many are
+        // stored as it fell by.
+        unsafe {
+            _mm512_mask_storeu_epi16(
+                words.as_mut_ptr().add(left).cast(),
+                first(count) as u32,
+                _mm512_maskz_compress_epi16(full, pair),
+            );
+        }
+    }
+    (words.len() - left, lacking)
 }

@@ -22,6 +22,10 @@ use crate::simd::Level;
 /// Bytes of words that a step takes at most.
 pub const STEP_BYTES: usize = 2 * LANES;
 
+/// Lanes from which on a kernel that encodes all at once is faster.
+#[cfg(target_arch = "x86_64")]
+const LEAST_LANES: usize = 8;
+
 /// What to decode.
 pub struct Decode<'d, 'w, 'r, 'o> {
     /// All in `2^16..2^32`, before and after.
@@ -57,8 +61,8 @@ pub struct Encode<'a> {
     /// Symbols of a step but the last, 1 to [`LANES`].
     pub lanes: usize,
     pub symbols: &'a [u8],
-    /// Filled from the end; at least as long as `symbols`.
-    pub words: &'a mut [u16],
+    /// Filled from the end, little-endian; at least as long as `symbols`.
+    pub words: &'a mut [[u8; 2]],
 }
 
 /// Decodes steps while at least [`STEP_BYTES`] of words are left, to where a table of the other kind
@@ -102,7 +106,9 @@ pub fn decode_two(level: Level, mut jobs: [Decode<'_, '_, '_, '_>; 2]) {
 pub fn encode(level: Level, table: &EncodeTable, job: Encode<'_>) -> usize {
     match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 if avx512::detected() => avx512::encode(table, job),
+        Level::Avx512 if job.lanes >= LEAST_LANES && avx512::detected() => {
+            avx512::encode(table, job)
+        }
         _ => scalar::encode(table, job),
     }
 }

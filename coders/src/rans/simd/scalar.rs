@@ -75,7 +75,7 @@ fn encode_with(table: &EncodeTable, job: Encode<'_>, slot_of: impl Fn(u32) -> u3
             let mut x = *state;
             // Without a branch; the word that no other one overwrites is the last one kept.
             let full = u32::from(x >> (32 - bits) >= frequency);
-            job.words[left - 1] = x as u16;
+            job.words[left - 1] = (x as u16).to_le_bytes();
             left -= full as usize;
             x >>= 16 * full;
             // Too small by one at most, since the reciprocal is by less than one.

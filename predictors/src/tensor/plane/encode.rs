@@ -4,66 +4,52 @@ use llmzip_coders::rans::{self, EncodeTable, Run, Table};
 
 use super::super::classes::{CLASSES, group_by, pieces, runs_by};
 use super::super::model::{Choice, PlaneModel, pack, write_length};
-use super::super::simd::holds;
+use super::super::simd::{Lengths, Set, cheapest, holds};
 use super::super::train::entropy;
 use super::repeats::{Repeats, Zstd};
 use super::{CONSTANT, Effort, OWN, Place, RAW, SHARED, ZSTD};
-use crate::simd::{self, Job, Kernels};
+use crate::simd::Level;
 
 /// Bits in units of `2^-8` of a byte.
 const BYTE: u64 = 8 << 8;
+/// Of many symbols of a large alphabet one in so many is counted.
+const PART: usize = 4;
 /// What the states of a coder of so many symbols take, about.
 fn states(symbols: usize) -> u64 {
     (8 + 4 * (symbols / 512).min(64) as u64) * BYTE
 }
 
-/// Memory that an encoder keeps from block to block.
+/// Memory for a block, whose content means nothing to the next one.
 #[derive(Default)]
 pub struct Scratch {
     grouped: Vec<u8>,
     classes: Vec<u8>,
     head: Vec<u8>,
     rans: rans::Encoder,
+}
+
+/// What an encoder knows of a segment's planes from block to block.
+#[derive(Default)]
+pub struct Habits {
     zstd: Zstd,
     /// By plane.
     repeats: [Repeats; super::super::kind::MAX_PLANES],
 }
 
-/// Code lengths decide which table suits each piece of a row best.
-struct RowClasses<'a> {
-    symbols: &'a [u8],
-    place: Place<'a>,
-    lengths: &'a [[u32; CLASSES]],
-    classes: &'a mut Vec<u8>,
-}
-
-impl Job for RowClasses<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<K: Kernels>(self) {
-        let mut rest = self.symbols;
-        for piece in pieces(self.place.row, self.place.column, rest.len()) {
-            let (row, after) = rest.split_at(piece);
-            let costs = costs(row, self.lengths);
-            let best = (0..).zip(costs).min_by_key(|&(_, cost)| cost);
-            self.classes.push(best.map_or(0, |(class, _)| class));
-            rest = after;
-        }
+/// Appends which table suits each piece of a row best, by code length.
+fn row_classes(
+    symbols: &[u8],
+    place: Place<'_>,
+    lengths: &Lengths,
+    classes: &mut Vec<u8>,
+    level: Level,
+) {
+    let mut rest = symbols;
+    for piece in pieces(place.row, place.column, rest.len()) {
+        let (row, after) = rest.split_at(piece);
+        classes.push(cheapest(row, lengths, level));
+        rest = after;
     }
-}
-
-/// Code length of symbols by each of 16 tables.
-#[inline(always)]
-fn costs(symbols: &[u8], lengths: &[[u32; CLASSES]]) -> [u32; CLASSES] {
-    let mut sums = [0; CLASSES];
-    for &symbol in symbols {
-        let add = &lengths[usize::from(symbol)];
-        for (sum, length) in sums.iter_mut().zip(add) {
-            *sum += length;
-        }
-    }
-    sums
 }
 
 /// Symbols of a plane, evenly spread in runs of 64, one part in `part` of all.
@@ -90,7 +76,7 @@ pub fn encode(
     place: Place<'_>,
     model: Option<&PlaneModel>,
     effort: Effort,
-    scratch: &mut Scratch,
+    (scratch, habits): (&mut Scratch, &mut Habits),
     out: &mut Vec<u8>,
 ) {
     let start = out.len();
@@ -102,7 +88,7 @@ pub fn encode(
         Some(model) if holds(&model.set, symbols, effort.simd) => {
             shared(symbols, place, model, effort, scratch, out);
             let coded = out.len() - start;
-            let part = if symbols.len() < 1 << 14 { 1 } else { 8 };
+            let part = (symbols.len() >> 12).clamp(1, 32);
             let sample = sampled(symbols, part);
             let counts = rans::histogram(&sample);
             let bits = entropy(&counts) * symbols.len() as u64 / sample.len() as u64;
@@ -122,8 +108,8 @@ pub fn encode(
     }
     if effort.zstd > 0 {
         let coded = out.len() - start;
-        let repeats = &mut scratch.repeats[number];
-        if let Some(frame) = scratch.zstd.shrink(repeats, symbols, coded, effort.zstd) {
+        let repeats = &mut habits.repeats[number];
+        if let Some(frame) = habits.zstd.shrink(repeats, symbols, coded, effort.zstd) {
             out.truncate(start);
             out.push(ZSTD);
             write_length(frame.len(), out);
@@ -137,6 +123,19 @@ fn raw(symbols: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(symbols);
 }
 
+/// How often each symbol occurs: about, where most of 256 do and there are many, but never 0 times where
+/// it does.
+fn counts(symbols: &[u8], level: Level) -> [u32; 256] {
+    if symbols.len() >= 1 << 16 {
+        let part = rans::histogram(&sampled(symbols, PART));
+        let set = Set::of(&part);
+        if set.len() > 128 && holds(&set, symbols, level) {
+            return part.map(|n| n * PART as u32);
+        }
+    }
+    rans::histogram(symbols)
+}
+
 /// Replaces what was coded from `start` on, if anything, by the block's own table, or as it is, where
 /// that is shorter than `coded` bytes.
 fn own(
@@ -147,7 +146,7 @@ fn own(
     out: &mut Vec<u8>,
     start: usize,
 ) {
-    let counts = rans::histogram(symbols);
+    let counts = counts(symbols, effort.simd);
     let all = symbols.len() as u64 * BYTE;
     let limit = (all - all / effort.worth).min((coded as u64).saturating_mul(BYTE));
     let mut best = None;
@@ -210,13 +209,7 @@ fn shared(
         }
         Choice::Rows => {
             classes.clear();
-            let job = RowClasses {
-                symbols,
-                place,
-                lengths: &model.lengths,
-                classes,
-            };
-            simd::run(effort.simd, job);
+            row_classes(symbols, place, &model.lengths, classes, effort.simd);
             pack(classes, out);
             let runs = row_runs(symbols, place, classes, &model.encode);
             stream(&runs, effort, rans, out);
