@@ -10,12 +10,17 @@ use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
 /// Largest window that an archive may ask a reader for; FORMAT.md, "Predictors store and zstd".
 const WINDOW_LOG: u32 = 24;
 
+/// Levels from here on have windows and tables of `WHOLE_LOG` and more; zstd has none under the least.
+const LARGE_TABLES: i32 = 10;
+const WHOLE_LOG: u32 = 19;
+const LEAST_LOG: u32 = 10;
+
 pub(crate) const PREDICTOR: Predictor = Predictor {
     id: "zstd",
     version: 1,
     coder: 0,
     memory: |settings, _| level_of(settings).map(encoder_memory),
-    encoder: |settings, _| Ok(Box::new(Encoder::new(level_of(settings)?)?)),
+    encoder: |settings, raw_len| Ok(Box::new(Encoder::new(level_of(settings)?, raw_len)?)),
     decoder: |settings, _| {
         level_of(settings)?;
         Ok(Box::new(Decoder::new()?))
@@ -33,7 +38,11 @@ fn level_of(settings: &[u8]) -> Result<i32, PredictorError> {
 
 /// An upper estimate: window, match finder tables and buffers.
 fn encoder_memory(level: i32) -> u64 {
-    if level < 10 { 20 << 20 } else { 96 << 20 }
+    if level < LARGE_TABLES {
+        20 << 20
+    } else {
+        96 << 20
+    }
 }
 
 /// What zstd wants between two blocks.
@@ -47,12 +56,23 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn new(level: i32) -> Result<Self, PredictorError> {
+    /// For a segment of `raw_len` bytes. Where it is small, so are the window and the tables: those
+    /// of high levels take longer to clear than it takes to be coded.
+    fn new(level: i32, raw_len: u64) -> Result<Self, PredictorError> {
         let mut context = CCtx::try_create().ok_or(NO_CONTEXT)?;
         context
             .set_parameter(CParameter::CompressionLevel(level))
             .and_then(|_| context.set_parameter(CParameter::ContentSizeFlag(false)))
             .map_err(|_| NO_CONTEXT)?;
+        let needed = u64::BITS - raw_len.saturating_sub(1).leading_zeros();
+        if needed < WHOLE_LOG && level >= LARGE_TABLES {
+            let log = needed.max(LEAST_LOG);
+            context
+                .set_parameter(CParameter::WindowLog(log))
+                .and_then(|_| context.set_parameter(CParameter::HashLog(log + 1)))
+                .and_then(|_| context.set_parameter(CParameter::ChainLog(log)))
+                .map_err(|_| NO_CONTEXT)?;
+        }
         Ok(Self {
             context,
             chunk: Vec::new(),
