@@ -23,6 +23,16 @@ def xxh3_128(data: ReadableBuffer) -> bytes:
 def crc32(data: ReadableBuffer) -> int:
     """CRC-32 as `zlib.crc32` gives it, many times as fast."""
 
+class Sha256:
+    """A hash that grows, as `hashlib.sha256` gives it; for short updates: it keeps the GIL."""
+
+    def __init__(self) -> None: ...
+    def update(self, data: ReadableBuffer, /) -> None:
+        """Adds `data`."""
+
+    def digest(self) -> bytes:
+        """The hash of what was added so far: 32 bytes."""
+
 def copy_chunk_into(
     payload: ReadableBuffer, out: WriteableBuffer, payload_crc: int, check: bytes
 ) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from threading import Lock
+from _thread import allocate_lock
 
 from llmzip.container import BASE, MAGIC, Header, ModelRef
 from llmzip.errors import CorruptError, LlmzError, ModelError, UsageError
@@ -51,7 +51,7 @@ class Base:
             # Bytes that are no UTF-8 cannot stand in an archive: --base alone finds such a file.
             name = ""
         self.ref = ModelRef(BASE, found.digest(), length, name)
-        self._lock = Lock()
+        self._lock = allocate_lock()
 
     def _unpacked(self, path: str, bases: Bases) -> BinaryIO:
         from llmzip.limits import Limits

@@ -8,8 +8,8 @@ FORMAT.md refuses, and raises `CorruptError` with the offset in the file, or `Un
 from __future__ import annotations
 
 from collections.abc import Iterable
-from zlib import crc32
 
+from llmzip._native import crc32
 from llmzip.errors import CorruptError, UnsupportedError
 from llmzip.record import Record
 

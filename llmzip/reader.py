@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from llmzip import route
+from llmzip import _native, route
 from llmzip.container import ARCHIVE, BASE, KEPT, Header
 from llmzip.directory import content_size
 from llmzip.errors import CorruptError, LimitError, LlmzError, ModelError, UsageError
@@ -36,6 +34,7 @@ from llmzip.workers import TICK_SECONDS, Cancelled, Meter, cores
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
     from typing import BinaryIO, Literal
 
     from llmzip.base import Bases
@@ -85,7 +84,7 @@ class Guard:
         self._kept: dict[int, SegmentStart] = {}
         self._kept_content: dict[int, list[bytes]] = {}
         self._kept_bytes = 0
-        self._hash = hashlib.sha256()
+        self._hash = _native.Sha256()
         self._start = 0
         self.tally = Tally()
 
@@ -98,7 +97,7 @@ class Guard:
             self.tally.need(event.header.metadata.models)
             # Said before anything is decoded. A base is looked for when a change needs it.
             self._find(event.header).needs.find_origins()
-        self._hash = hashlib.sha256()
+        self._hash = _native.Sha256()
         self._start = event.offset
 
     @property
@@ -291,6 +290,8 @@ class _Parallel:
         meter: Meter,
         notice: Notice | None,
     ) -> None:
+        from threading import Condition
+
         self._sink = sink
         self._threads = threads
         self._allowed = limits.decoder_memory
@@ -301,7 +302,7 @@ class _Parallel:
         self._tasks: deque[_Task] = deque()
         self._waiting: deque[_Task] = deque()
         self._workers: list[threading.Thread] = []
-        self._changed = threading.Condition()
+        self._changed = Condition()
 
     def __enter__(self) -> _Parallel:
         return self
@@ -379,7 +380,9 @@ class _Parallel:
             self._waiting.append(task)
             self._changed.notify_all()
         if len(self._workers) < len(self._tasks):
-            worker = threading.Thread(target=self._serve, name="llmzip")
+            from threading import Thread
+
+            worker = Thread(target=self._serve, name="llmzip")
             worker.start()
             self._workers.append(worker)
 

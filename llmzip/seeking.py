@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from operator import itemgetter
-from threading import Lock
 from typing import BinaryIO
 
 from llmzip.container import SegmentHeader
@@ -64,7 +64,7 @@ class RandomAccess:
         self._bases = bases
         self._originals = originals
         self._found: dict[int, Needs] = {}
-        self._lock = Lock()
+        self._lock = allocate_lock()
         self._limits = limits
         self.starts: list[int] = []
         self.size = 0

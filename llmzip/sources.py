@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 from collections.abc import Callable, Iterator
-from threading import Lock
 
 from llmzip.base import Bases
 from llmzip.container import ARCHIVE, KEPT, Header, ModelRef, SegmentHeader
@@ -107,7 +107,7 @@ class Needs:
         self._bases = bases or Bases()
         models = header.metadata.models if header else ()
         self._origins = [ref for ref in models if ref.kind == ARCHIVE]
-        self._lock = Lock()
+        self._lock = allocate_lock()
         self._base: Base | None = None
         self._found: dict[int, Origin] = {}
         self._missing: dict[int, LlmzError] = {}

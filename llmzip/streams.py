@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Lock
+from _thread import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def read_exactly(source: Readable, length: int) -> bytes:
 class From:
     """Reads `source` from `offset` on, wherever others leave its position; for several threads."""
 
-    _lock = Lock()
+    _lock = allocate_lock()
 
     def __init__(self, source: BinaryIO, offset: int) -> None:
         self._source = source

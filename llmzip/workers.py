@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
+from _thread import allocate_lock, get_ident
 from collections.abc import Callable
 
 from llmzip.report import Progress, Report
@@ -30,8 +30,8 @@ class Meter:
     def __init__(self, report: Report | None, total: int | None) -> None:
         self.total = total
         self._report = report
-        self._owner = threading.get_ident()
-        self._lock = threading.Lock()
+        self._owner = get_ident()
+        self._lock = allocate_lock()
         self._sums: dict[Phase, tuple[int, int]] = {}
         self._told: dict[Phase, tuple[int, int]] = {}
         self._next = 0.0
@@ -46,7 +46,7 @@ class Meter:
             with self._lock:
                 done, so_far = self._sums.get(phase, (0, 0))
                 self._sums[phase] = (done + raw, so_far + coded)
-            if threading.get_ident() == self._owner:
+            if get_ident() == self._owner:
                 self.report()
 
         return add

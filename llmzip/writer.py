@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from llmzip import container, route
+from llmzip import _native, container, route
 from llmzip.container import Bounds, Footer, IndexEntry, Metadata, ModelRef, PredictorRef
 from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
 from llmzip.options import Options
@@ -48,7 +47,7 @@ class Assembler:
         self._options = options
         self._models = models
         self._entries: list[IndexEntry] = []
-        self._hash = hashlib.sha256()
+        self._hash = _native.Sha256()
         self._len = 0
 
     def header(self, predictors: tuple[PredictorRef, ...], largest: int, memory: int) -> bytes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from _thread import allocate_lock
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from math import prod
-from threading import Lock
 
 from llmzip import route
 from llmzip.duplicates import find
@@ -101,7 +101,7 @@ class _Content:
     ) -> None:
         self._tensors = tensors
         self._arrays = arrays
-        self._lock = Lock()
+        self._lock = allocate_lock()
         # The array whose bytes were asked for last: they are, a piece at a time.
         self._last: tuple[str, Any, memoryview] = ("", None, memoryview(b""))
         table: dict[str, Any] = {}

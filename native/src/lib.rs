@@ -2,6 +2,7 @@
 
 mod buffer;
 mod segment;
+mod sha256;
 
 use buffer::Bytes;
 use pyo3::prelude::*;
@@ -34,6 +35,8 @@ mod native_module {
         CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, copy_chunk_into,
         decode_segments_into, memory, predictors, settings, tensor_histograms, tensor_settings,
     };
+    #[pymodule_export]
+    use super::sha256::Sha256;
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 from zlib import crc32
 
 import pytest
 
 from llmzip import container
+from llmzip._native import Sha256
 from llmzip.container import (
     Bounds,
     ChunkHead,
@@ -331,3 +334,12 @@ def test_no_flipped_bit_passes(build):
         damaged[bit // 8] ^= 1 << bit % 8
         with pytest.raises((CorruptError, UnsupportedError)):
             parse(bytes(damaged))
+
+
+def test_sha256_grows_as_in_the_standard_library():
+    ours, theirs = Sha256(), hashlib.sha256()
+    for length in (0, 1, 55, 56, 64, 1000):
+        part = random.Random(length).randbytes(length)
+        ours.update(part)
+        theirs.update(part)
+        assert ours.digest() == theirs.digest()

@@ -7,6 +7,7 @@ use super::apm::Apm;
 use super::counter;
 use super::mixer::{Mixer, ONE, Rate, padded};
 use super::tables::Tables;
+use crate::segment::PredictorError;
 use crate::simd::Kernels;
 
 const RATES: [Rate; 2] = [
@@ -34,19 +35,21 @@ pub struct Decisions {
 
 impl Decisions {
     /// For `inputs` external inputs and decisions in `contexts` contexts (at least one).
-    #[must_use]
-    pub fn new(inputs: usize, contexts: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn new(inputs: usize, contexts: usize) -> Result<Self, PredictorError> {
         let tables = Tables::get();
         let mut initial = vec![0; padded(inputs + 2)];
         initial[..inputs].fill(ONE / inputs.max(1) as i32);
-        Self {
+        Ok(Self {
             tables,
             inputs,
             mixer: Mixer::new(&initial, Vec::new(), [1, contexts], [1, 1], RATES),
             counters: vec![counter::counter(1 << 21, 0); contexts],
-            apm: Apm::new(tables, contexts, 6),
+            apm: Apm::new(tables, contexts, 6)?,
             context: 0,
-        }
+        })
     }
 
     /// Probability of a yes in units of `2^-32`, at least 1. `stretches` are the inputs' stretched

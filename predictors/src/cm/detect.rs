@@ -87,19 +87,32 @@ fn is_executable(data: &[u8]) -> bool {
 /// The distance at which most bytes repeat, other than as runs; 0 when none stands out.
 fn find_stride(data: &[u8]) -> usize {
     let longest = LONGEST.min(data.len() / 8);
-    let mut score = vec![0_u32; longest + 1];
     // Bytes that differ from their neighbour: a run repeats at any distance and tells nothing.
     let places: Vec<usize> = (longest + 1..data.len())
         .filter(|&i| data[i] != data[i - 1])
         .step_by(3)
         .take(1 << 13)
         .collect();
-    for (distance, score) in score.iter_mut().enumerate().skip(2) {
-        *score = places
-            .iter()
-            .filter(|&&i| data[i] == data[i - distance] && data[i - 1] == data[i - distance - 1])
-            .count() as u32;
+    // By distance, the longest first; a byte holds the counts of this many places.
+    let mut score = vec![0_u32; longest];
+    for some in places.chunks(255) {
+        let mut repeats = vec![0_u8; longest];
+        for &i in some {
+            let (last, before) = (data[i], data[i - 1]);
+            let pairs = data[i - longest - 1..i - 1]
+                .iter()
+                .zip(&data[i - longest..i]);
+            for (count, (&x, &y)) in repeats.iter_mut().zip(pairs) {
+                *count += u8::from(x == before) & u8::from(y == last);
+            }
+        }
+        for (sum, count) in score.iter_mut().zip(repeats) {
+            *sum += u32::from(count);
+        }
     }
+    score.push(0);
+    score.reverse();
+    score.iter_mut().take(2).for_each(|count| *count = 0);
     let most = score.iter().copied().max().unwrap_or(0);
     if most as usize * 16 < places.len() || most == 0 {
         return 0;

@@ -7,6 +7,7 @@
 use memmap2::MmapMut;
 
 use super::tables::Tables;
+use super::zeros::zeros;
 use crate::segment::PredictorError;
 use crate::simd::prefetch;
 
@@ -30,16 +31,8 @@ impl HashTable {
     /// [`PredictorError::Setup`] when there is not enough memory.
     pub fn new(log_bytes: u32) -> Result<Self, PredictorError> {
         let size = 1_usize << log_bytes.max(6);
-        let bytes = MmapMut::map_anon(size).map_err(|_| {
-            PredictorError::Setup(
-                "not enough memory for the model; free some or take a lower level",
-            )
-        })?;
-        // Huge pages save address look-ups; where there are none, all works without.
-        #[cfg(target_os = "linux")]
-        let _ = bytes.advise(memmap2::Advice::HugePage);
         Ok(Self {
-            bytes,
+            bytes: zeros(size)?,
             bucket_mask: (size / BUCKET - 1) as u32,
         })
     }

@@ -3,9 +3,13 @@
 //! After Mahoney's MatchModel (lpaq, paq8), with recovery: a wrong byte does not end the match, it
 //! lowers the trust until the match proves itself again or a better one is found.
 
+use memmap2::MmapMut;
+
 use super::counter;
 use super::history::{GOLDEN, SPREAD};
 use super::tables::Tables;
+use super::zeros::zeros;
+use crate::segment::PredictorError;
 use crate::simd::prefetch;
 
 const LENGTHS: usize = 32;
@@ -15,7 +19,8 @@ const LONGEST: usize = 400;
 
 pub struct MatchModel {
     min_len: usize,
-    positions: Vec<u32>,
+    /// Positions, four bytes each.
+    positions: MmapMut,
     /// From a hash of 64 bits to a place in the table.
     shift: u32,
     /// Entry of the current context.
@@ -79,16 +84,19 @@ fn common_suffix(mut a: &[u8], mut b: &[u8]) -> usize {
 
 impl MatchModel {
     /// Looks for contexts of `min_len` bytes in a table of `2^log_entries` positions.
-    pub fn new(min_len: usize, log_entries: u32) -> Self {
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn new(min_len: usize, log_entries: u32) -> Result<Self, PredictorError> {
         let counters = (0..LENGTHS * MISSES)
             .map(|i| {
                 let length = (i / MISSES) as u32;
                 counter::counter((1 << 22) - (1 << 22) / (3 + length * 2), 0)
             })
             .collect();
-        Self {
+        Ok(Self {
             min_len,
-            positions: vec![0; 1 << log_entries],
+            positions: zeros(4 << log_entries)?,
             shift: 64 - log_entries,
             slot: 0,
             pointer: 0,
@@ -97,7 +105,7 @@ impl MatchModel {
             expected: 0,
             context: 0,
             counters,
-        }
+        })
     }
 
     /// Looks ahead for [`MatchModel::byte`], which follows.
@@ -109,8 +117,14 @@ impl MatchModel {
                 .wrapping_mul(GOLDEN)
                 .wrapping_add(number(history, 8, far).wrapping_mul(SPREAD));
             self.slot = (hash >> self.shift) as usize;
-            prefetch(&self.positions, self.slot);
+            prefetch(&self.positions, 4 * self.slot);
         }
+    }
+
+    #[inline(always)]
+    fn position(&self) -> u32 {
+        let entry = &self.positions[4 * self.slot..4 * self.slot + 4];
+        u32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]])
     }
 
     /// Asks for the bytes that [`MatchModel::byte`] will compare, once [`MatchModel::prepare`] knows
@@ -118,7 +132,7 @@ impl MatchModel {
     #[inline(always)]
     pub fn fetch(&self, history: &[u8]) {
         if self.length == 0 {
-            let candidate = self.positions[self.slot] as usize;
+            let candidate = self.position() as usize;
             prefetch(history, candidate.saturating_sub(1));
         }
     }
@@ -139,9 +153,9 @@ impl MatchModel {
             self.pointer += 1;
         }
         if n >= self.min_len {
-            let entry = &mut self.positions[self.slot];
-            let candidate = *entry as usize;
-            *entry = n as u32;
+            let candidate = self.position() as usize;
+            self.positions[4 * self.slot..4 * self.slot + 4]
+                .copy_from_slice(&(n as u32).to_le_bytes());
             if candidate > 0 && (self.length == 0 || (self.misses > 0 && self.length < 16)) {
                 let run = common_suffix(&history[..candidate], history).min(LONGEST);
                 if run >= self.min_len && run > self.length {

@@ -43,15 +43,25 @@ impl Rates {
         }
     }
 
-    /// Moves on the rate of a vector and returns its error for training; `p16` is the probability of
-    /// a one that the vector gave, in units of `2^-16`.
+    /// Moves on the rates of vectors and returns their errors for training; `p16` are the
+    /// probabilities of a one that the vectors gave, in units of `2^-16`.
     #[inline(always)]
-    fn error(&mut self, vector: usize, p16: i32, bit: u32) -> i32 {
-        let uses = &mut self.uses[vector];
-        let step = usize::from((*uses >> self.shift) as u8);
-        *uses += u32::from(*uses < self.last);
-        let error = (bit << 16) as i32 - p16;
-        ((error * self.steps[step]) >> 11).clamp(-32767, 32767)
+    fn errors<const N: usize>(
+        &mut self,
+        vectors: &[usize; N],
+        p16: &[i32; N],
+        bit: u32,
+    ) -> [i32; N] {
+        let rates = vectors.map(|vector| {
+            let uses = &mut self.uses[vector];
+            let step = usize::from((*uses >> self.shift) as u8);
+            *uses += u32::from(*uses < self.last);
+            self.steps[step]
+        });
+        let target = (bit << 16) as i32;
+        std::array::from_fn(|table| {
+            (((target - p16[table]) * rates[table]) >> 11).clamp(-32767, 32767)
+        })
     }
 }
 
@@ -194,16 +204,12 @@ impl<const S: usize> Mixer<S> {
             }
             inputs = &self.steps;
         }
-        for table in 0..S {
-            let (vector, p16) = (self.chosen[table], self.probabilities[table]);
-            self.errors[table] = self.rates.error(vector, p16, bit);
-        }
+        self.errors = self.rates.errors(&self.chosen, &self.probabilities, bit);
         K::train(inputs, &mut self.weights, &self.selected, &self.errors);
         let second = &mut self.second;
-        let errors = std::array::from_fn(|table| {
-            let p16 = second.probabilities[table];
-            second.rates.error(second.chosen[table], p16, bit)
-        });
+        let errors = second
+            .rates
+            .errors(&second.chosen, &second.probabilities, bit);
         let (lanes, starts) = (second.lanes, second.starts());
         let weights = &mut second.weights;
         K::train_blend(&self.estimates, lanes, weights, &starts, &errors);

@@ -22,6 +22,7 @@ pub mod plan;
 mod run_map;
 pub mod selector;
 pub(crate) mod tables;
+mod zeros;
 
 #[cfg(test)]
 mod tests;

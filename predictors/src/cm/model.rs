@@ -108,6 +108,13 @@ impl<const S: usize, const A: usize> Model<S, A> {
             .zip(externals)
             .map(|(at, e)| (at, e.rate_shift.min(31)))
             .collect();
+        let apms: Vec<Apm> = curves
+            .iter()
+            .map(|(curve, _)| Apm::new(tables, curve.contexts(), CURVE_RATE))
+            .collect::<Result<_, _>>()?;
+        let Ok(apms) = <[Apm; A]>::try_from(apms) else {
+            unreachable!("a map for each curve")
+        };
         let history = History::new(plan.stride, raw_len, plan.distance)?;
         let mut model = Self {
             tables,
@@ -121,7 +128,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
                 .match_lengths
                 .iter()
                 .map(|&length| MatchModel::new(length, LOG_MATCHES))
-                .collect(),
+                .collect::<Result<_, _>>()?,
             runs: plan.runs.then(|| RunMap::new(n, plan.log_runs(raw_len))),
             bilevel: plan.bilevel.then(|| Bilevel::new(plan.stride, &map)),
             mixer: Mixer::new(
@@ -135,7 +142,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
             selectors,
             external: vec![(0, 0); externals.len()],
             curves,
-            apms: curves.map(|(curve, _)| Apm::new(tables, curve.contexts(), CURVE_RATE)),
+            apms,
             apm_bases: [0; A],
             partial: 1,
             bit_position: 0,

@@ -127,7 +127,7 @@ impl Job for Decide {
 
     fn run<K: Kernels>(self) -> f64 {
         let mut random = noise(3);
-        let mut decisions = Decisions::new(1, 4);
+        let mut decisions = Decisions::new(1, 4).unwrap();
         let mut total = 0.0;
         for i in 0..40_000 {
             let context = i % 4;

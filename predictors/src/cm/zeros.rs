@@ -1,0 +1,28 @@
+//! Large tables that start as zeros, in memory that the system gives page by page.
+
+use memmap2::MmapMut;
+
+use crate::segment::PredictorError;
+
+/// A huge page of most systems.
+const HUGE: usize = 1 << 21;
+
+/// `bytes` zeros, at least, aligned to a page.
+///
+/// # Errors
+/// [`PredictorError::Setup`] when there is not enough memory.
+pub fn zeros(bytes: usize) -> Result<MmapMut, PredictorError> {
+    // Whole huge pages, which systems align.
+    let whole = if bytes < HUGE / 2 {
+        bytes
+    } else {
+        bytes.next_multiple_of(HUGE)
+    };
+    let map = MmapMut::map_anon(whole.max(1)).map_err(|_| {
+        PredictorError::Setup("not enough memory for the model; free some or take a lower level")
+    })?;
+    // They save page faults and address look-ups; where there are none, all works without.
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage);
+    Ok(map)
+}
