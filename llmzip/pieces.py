@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # nothing, few enough that threads and readers of one tensor gain.
 _TENSOR = 16 << 20
 # Other content up to one part in this many of all tensors is small.
-_LITTLE = 1024
+_LITTLE = 32
 # Shorter tensors, and what stands between them, share segments of about so many bytes where ones of
 # their own, each of which costs about so many, would add more than one part in so many.
 _TINY = 1024

@@ -172,7 +172,7 @@ def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
     floats = own.settings[1] in _FLOATS
     if 10 * found > (_REPEATS if floats else 10) * len(sample) or is_constant(data):
         return own
-    if found + found // 32 >= _sampled(own, sample, None):
+    if found >= _sampled(own, sample, None):
         return own
     if level < 7:
         return _with_settings(_named("zstd"), level, b"")
