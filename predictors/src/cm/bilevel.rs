@@ -4,10 +4,12 @@
 
 use super::counter;
 use super::history::GOLDEN;
-use super::tables::Tables;
+use super::tables::{STATES, Tables};
+use crate::simd::Kernels;
+use crate::simd::group::GROUP;
 
 /// Contexts, each with a table of its own.
-const TEMPLATES: usize = 8;
+const TEMPLATES: usize = GROUP;
 const LOG_SIZE: u32 = 18;
 
 /// First value of an adaptive probability. Kept joined to it by an exclusive or, probabilities start
@@ -19,21 +21,30 @@ pub struct Bilevel {
     /// The last 64 pixels of the current row, the latest at bit 0, and of the four rows above, where the
     /// pixel straight above the next one is at bit 7.
     rows: [u64; 5],
+    /// The byte of each row above that holds the pixel 7 to the right of the next one.
+    entering: [u8; 4],
     /// Adaptive probability and bit history of each context.
     tables: Vec<[u32; 2]>,
-    maps: Vec<u32>,
+    /// Counters by bit history, of each context.
+    maps: [[u32; STATES]; TEMPLATES],
+    /// The counters that the current bit uses.
+    direct: [u32; TEMPLATES],
+    indirect: [u32; TEMPLATES],
     at: [usize; TEMPLATES],
     near: usize,
     far: usize,
 }
 
 impl Bilevel {
-    pub fn new(stride: usize, map: &[u32]) -> Self {
+    pub fn new(stride: usize, map: &[u32; STATES]) -> Self {
         Self {
             stride,
             rows: [0; 5],
+            entering: [0; 4],
             tables: vec![[0; 2]; TEMPLATES << LOG_SIZE],
-            maps: map.repeat(TEMPLATES),
+            maps: [*map; TEMPLATES],
+            direct: [0; TEMPLATES],
+            indirect: [0; TEMPLATES],
             at: [0; TEMPLATES],
             near: 0,
             far: 0,
@@ -47,15 +58,14 @@ impl Bilevel {
     #[inline(always)]
     pub fn advance(&mut self, bit: u32, bytes: &[u8], bit_position: u32) {
         self.rows[0] = self.rows[0] << 1 | u64::from(bit);
-        // The byte of each row above that holds the pixel 7 to the right of the next one.
-        let n = bytes.len();
-        for (up, row) in self.rows.iter_mut().enumerate().skip(1) {
-            let from = n + 1;
-            let byte = if from >= up * self.stride && from - up * self.stride < n {
-                bytes[from - up * self.stride]
-            } else {
-                0
-            };
+        if bit_position == 0 {
+            let from = bytes.len() + 1;
+            self.entering = std::array::from_fn(|above| {
+                let place = from.checked_sub((above + 1) * self.stride);
+                place.and_then(|at| bytes.get(at)).map_or(0, |&byte| byte)
+            });
+        }
+        for (row, byte) in self.rows[1..].iter_mut().zip(self.entering) {
             *row = *row << 1 | u64::from(byte >> (7 - bit_position) & 1);
         }
     }
@@ -94,10 +104,11 @@ impl Bilevel {
             let at = i << LOG_SIZE | hash as usize;
             self.at[i] = at;
             let [p, state] = self.tables[at];
-            inputs[2 * i] = tables.stretch(counter::p12(p ^ FIRST));
+            self.direct[i] = p ^ FIRST;
+            self.indirect[i] = self.maps[i][usize::from(state as u8)];
+            inputs[2 * i] = tables.stretch(counter::p12(self.direct[i]));
             let seen = -i32::from(state != 0);
-            inputs[2 * i + 1] =
-                tables.stretch(counter::p12(self.maps[i * 256 + state as usize])) & seen;
+            inputs[2 * i + 1] = tables.stretch(counter::p12(self.indirect[i])) & seen;
         }
     }
 
@@ -112,13 +123,13 @@ impl Bilevel {
     }
 
     #[inline(always)]
-    pub fn update(&mut self, tables: &Tables, bit: u32) {
+    pub fn update<K: Kernels>(&mut self, tables: &Tables, bit: u32) {
+        K::update_counters(tables, &mut self.direct, bit, 255);
+        K::update_counters(tables, &mut self.indirect, bit, 255);
         for (i, &at) in self.at.iter().enumerate() {
             let [p, state] = &mut self.tables[at];
-            let mut new = *p ^ FIRST;
-            counter::update(tables, &mut new, bit, 255);
-            *p = new ^ FIRST;
-            counter::update(tables, &mut self.maps[i * 256 + *state as usize], bit, 255);
+            *p = self.direct[i] ^ FIRST;
+            self.maps[i][usize::from(*state as u8)] = self.indirect[i];
             *state = u32::from(tables.next(*state as u8, bit));
         }
     }

@@ -149,14 +149,15 @@ impl<const S: usize, const A: usize> Job for Encode<'_, S, A> {
     fn run<K: Kernels>(self) {
         for &byte in self.data {
             let watched = self.canary.left > 0;
-            for shift in (0..8).rev() {
-                let bit = byte >> shift & 1 == 1;
+            let mut bits = u32::from(byte) << 24;
+            for _ in 0..8 {
                 let p = self.model.predict::<K>();
                 if watched {
                     self.canary.watch(p);
                 }
-                self.coder.encode(bit, p);
-                self.model.update::<K>(bit);
+                self.coder.encode(bits >> 31 != 0, p);
+                self.model.update::<K>(bits >> 31 != 0);
+                bits <<= 1;
             }
         }
     }

@@ -359,7 +359,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
         }
         K::context_update(tables, &mut self.groups, node, bit, self.plan.limit);
         if let Some(bilevel) = &mut self.bilevel {
-            bilevel.update(tables, bit);
+            bilevel.update::<K>(tables, bit);
             bilevel.advance(bit, &self.history.bytes, self.bit_position);
         }
         self.partial = self.partial << 1 | bit;

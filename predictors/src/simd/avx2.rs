@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::group::Group;
+use super::group::{GROUP, Group};
 use super::scalar::WEIGHT_LIMIT;
 use super::{
     ESTIMATE_LANES, ESTIMATES, Job, Kernels, Level, check_estimates, check_vectors, direct,
@@ -75,6 +75,11 @@ impl Kernels for Avx2 {
         distance: &mut [i32],
     ) -> usize {
         unsafe { direct::context_inputs(tables, groups, node, inputs, distance) }
+    }
+
+    #[inline(always)]
+    fn update_counters(_: &Tables, counters: &mut [u32; GROUP], bit: u32, limit: u32) {
+        unsafe { direct::update_counters(counters, bit, limit) }
     }
 
     #[inline(always)]

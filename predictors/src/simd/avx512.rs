@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::group::Group;
+use super::group::{GROUP, Group};
 use super::scalar::WEIGHT_LIMIT;
 use super::{ESTIMATES, Job, Kernels, Level, avx2, check_vectors, direct};
 use crate::cm::tables::Tables;
@@ -73,6 +73,11 @@ impl Kernels for Avx512 {
         distance: &mut [i32],
     ) -> usize {
         unsafe { direct::context_inputs(tables, groups, node, inputs, distance) }
+    }
+
+    #[inline(always)]
+    fn update_counters(_: &Tables, counters: &mut [u32; GROUP], bit: u32, limit: u32) {
+        unsafe { direct::update_counters(counters, bit, limit) }
     }
 
     #[inline(always)]

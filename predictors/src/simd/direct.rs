@@ -88,25 +88,32 @@ fn shares(counts: __m256i) -> __m256i {
     _mm256_cvttps_epi32(_mm256_div_ps(_mm256_set1_ps(8192.0), divisor))
 }
 
+/// Moves eight counters towards `bit`.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn update_counters(counters: &mut [u32; GROUP], bit: u32, limit: u32) {
+    let target = _mm256_set1_epi32((bit << 22) as i32 - bit as i32);
+    let limit = _mm256_set1_epi32(limit as i32);
+    // Safety: the pointers are those of an array of eight values.
+    unsafe {
+        let entry = _mm256_loadu_si256(counters.as_ptr().cast());
+        let count = _mm256_and_si256(entry, _mm256_set1_epi32(1023));
+        let p = _mm256_srli_epi32::<10>(entry);
+        let shares = shares(count);
+        let error = _mm256_srai_epi32::<4>(_mm256_sub_epi32(target, p));
+        let step = _mm256_srai_epi32::<8>(_mm256_mullo_epi32(error, shares));
+        let p = _mm256_slli_epi32::<10>(_mm256_add_epi32(p, step));
+        let more = _mm256_cmpgt_epi32(limit, count);
+        let entry = _mm256_or_si256(p, _mm256_sub_epi32(count, more));
+        _mm256_storeu_si256(counters.as_mut_ptr().cast(), entry);
+    }
+}
+
 #[inline]
 #[target_feature(enable = "avx2")]
 pub fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, limit: u32) {
-    let target = _mm256_set1_epi32((bit << 22) as i32 - bit as i32);
-    let limit = _mm256_set1_epi32(limit as i32);
     for group in groups {
-        // Safety: every pointer is that of an array of eight values.
-        unsafe {
-            let entry = _mm256_loadu_si256(group.counters.as_ptr().cast());
-            let count = _mm256_and_si256(entry, _mm256_set1_epi32(1023));
-            let p = _mm256_srli_epi32::<10>(entry);
-            let shares = shares(count);
-            let error = _mm256_srai_epi32::<4>(_mm256_sub_epi32(target, p));
-            let step = _mm256_srai_epi32::<8>(_mm256_mullo_epi32(error, shares));
-            let p = _mm256_slli_epi32::<10>(_mm256_add_epi32(p, step));
-            let more = _mm256_cmpgt_epi32(limit, count);
-            let entry = _mm256_or_si256(p, _mm256_sub_epi32(count, more));
-            _mm256_storeu_si256(group.counters.as_mut_ptr().cast(), entry);
-        }
+        update_counters(&mut group.counters, bit, limit);
         if group.count == GROUP {
             for i in 0..GROUP {
                 write_back(tables, group, node, i, bit);

@@ -22,7 +22,7 @@ pub use llmzip_coders::simd::{Level, active, available};
 pub(crate) use prefetch::prefetch;
 
 use crate::cm::tables::Tables;
-use group::Group;
+use group::{GROUP, Group};
 
 /// Mixer inputs and weights come in multiples of this, so that no kernel has a tail there.
 pub(crate) const LANES: usize = 16;
@@ -82,6 +82,9 @@ pub trait Kernels: Copy {
         inputs: &mut [i32],
         distance: &mut [i32],
     ) -> usize;
+
+    /// Moves eight counters towards `bit`, each as [`crate::cm::counter::update`] does.
+    fn update_counters(tables: &Tables, counters: &mut [u32; GROUP], bit: u32, limit: u32);
 
     /// Moves each context's counter and bit history at node `node` towards `bit`.
     fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, limit: u32);

@@ -113,6 +113,13 @@ impl Kernels for Scalar {
     }
 
     #[inline]
+    fn update_counters(tables: &Tables, counters: &mut [u32; GROUP], bit: u32, limit: u32) {
+        for entry in counters {
+            counter::update(tables, entry, bit, limit);
+        }
+    }
+
+    #[inline]
     fn context_update(tables: &Tables, groups: &mut [Group], node: usize, bit: u32, limit: u32) {
         for group in groups {
             for i in 0..group.count {

@@ -21,6 +21,7 @@ type Outputs = (
     Vec<i32>,
     Vec<[u32; 256]>,
     Vec<[u8; 16]>,
+    [u32; GROUP],
 );
 
 impl Job for All<'_> {
@@ -67,6 +68,9 @@ impl Job for All<'_> {
             &mut distance,
         );
         K::context_update(tables, &mut groups, self.node, self.bit, 255);
+        let mut counters =
+            std::array::from_fn(|i| (i as u32).wrapping_mul(0x9e37_79b1) ^ self.counts);
+        K::update_counters(tables, &mut counters, self.bit, 255);
         let used = |group: &Group| {
             let n = group.count;
             (group.maps[..n].to_vec(), group.nodes[..n].to_vec())
@@ -83,6 +87,7 @@ impl Job for All<'_> {
             distance,
             maps.concat(),
             nodes.concat(),
+            counters,
         )
     }
 }
