@@ -1,11 +1,13 @@
-"""llmzip beside other compressors of checkpoints: sizes, and speed in memory on one thread.
+"""llmzip beside other compressors of checkpoints: sizes, and speed in memory.
 
 Usage: python bench/tensors.py FILE... [--turns 9] [--output bench/tensors.csv]
+       python bench/tensors.py --readme bench/README.md
 
-Peers are Python packages: zipnn, lmz, openzl, zstandard, blosc2; one that is missing is left out
-with a note. Peers that want raw elements get the file's tensors as they lie, and their kind from
-the file's name (bf16, fp16, fp32, fp8) or bytes. Every result that is counted was decoded and
-compared. Turns are interleaved, times are wall time of the calls, medians are kept.
+The first measures: every peer of `tensor_tools.py` that is installed, on one thread where its name
+does not say another number. Peers that want raw elements get the file as it lies, and the kind of
+its elements from its name (bf16, fp16, fp32, fp8). Every result that is counted was decoded and
+compared. Turns are interleaved, times are wall time of the calls, medians are kept; slow tools
+(the highest level, blosc2, pcodec) get one turn. The second puts tables of the results into a file.
 """
 
 from __future__ import annotations
@@ -13,148 +15,54 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime
+import platform
+import re
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-import llmzip
-from llmzip.tensors import decompress_into
+from report import grid
+from tensor_tools import tools
 
-FIELDS = ("file", "bytes", "tool", "coded", "percent", "compress_mb_s", "decompress_mb_s", "date")
-ZIPNN_KINDS = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32", "fp8": "float8_e4m3fn"}
-
-
-@dataclass
-class Tool:
-    """A compressor: bytes to something, and that back; the size of that something."""
-
-    name: str
-    compress: Callable[[bytes], object]
-    decompress: Callable[[object], object]
-    size: Callable[[object], int]
-
-
-def _length(coded: object) -> int:
-    assert isinstance(coded, (bytes, bytearray, memoryview))
-    return len(coded)
-
-
-def _llmzip(level: int) -> Tool:
-    options = llmzip.Options(level=level, threads=1, verify=False)
-    warm: dict[int, bytearray] = {}
-
-    def decompress(coded: object) -> object:
-        assert isinstance(coded, bytes)
-        return decompress_into(coded, warm[0], threads=1) and warm[0]
-
-    def compress(data: bytes) -> object:
-        warm.setdefault(0, bytearray(len(data)))
-        return llmzip.compress(data, options=options)
-
-    return Tool(f"llmzip -{level}, into a warm buffer", compress, decompress, _length)
-
-
-def _unwritten(length: int) -> bytearray | memoryview:
-    """Memory as a user gets it to decode to: numpy's is not filled with zeros beforehand."""
-    try:
-        numpy: Any = import_module("numpy")
-    except ImportError:
-        return bytearray(length)
-    return memoryview(numpy.empty(length, numpy.uint8))
-
-
-def _llmzip_fresh(level: int) -> Tool:
-    options = llmzip.Options(level=level, threads=1, verify=False)
-    lengths: dict[int, int] = {}
-
-    def compress(data: bytes) -> object:
-        lengths[0] = len(data)
-        return llmzip.compress(data, options=options)
-
-    def decompress(coded: object) -> object:
-        assert isinstance(coded, bytes)
-        out = _unwritten(lengths[0])
-        decompress_into(coded, out, threads=1)
-        return out
-
-    return Tool(f"llmzip -{level}, fresh output", compress, decompress, _length)
-
-
-def _zipnn(kind: str) -> Tool:
-    zipnn: Any = import_module("zipnn")
-
-    def make() -> Any:
-        return zipnn.ZipNN(input_format="byte", bytearray_dtype=kind, threads=1)
-
-    # A copy: zipnn changes its input in place.
-    return Tool(
-        "zipnn",
-        lambda data: make().compress(bytearray(data)),
-        lambda coded: make().decompress(coded),
-        _length,
-    )
-
-
-def _lmz(folder: Path, suffix: str) -> Tool:
-    lmz: Any = import_module("lmz")
-
-    raw, coded, back = (folder / name for name in ("raw" + suffix, "coded.lmz", "back"))
-
-    def compress(data: bytes) -> object:
-        if not raw.exists():
-            raw.write_bytes(data)
-        coded.unlink(missing_ok=True)
-        lmz.compress(str(raw), str(coded), workers=1)
-        return coded
-
-    def decompress(_: object) -> object:
-        back.unlink(missing_ok=True)
-        lmz.decompress(str(coded), str(back), workers=1)
-        return back
-
-    return Tool("lmz (files)", compress, decompress, lambda _: coded.stat().st_size)
-
-
-def _zstd(level: int) -> Tool:
-    zstandard: Any = import_module("zstandard")
-
-    packer = zstandard.ZstdCompressor(level)
-    return Tool(
-        f"zstd -{level}",
-        packer.compress,
-        lambda coded: zstandard.ZstdDecompressor().decompress(coded),
-        _length,
-    )
-
-
-def tools(path: Path, folder: Path) -> list[Tool]:
-    """All that are installed; says which are not."""
-    kind = next((ZIPNN_KINDS[word] for word in ZIPNN_KINDS if word in path.name), "bfloat16")
-    made = [_llmzip(1), _llmzip(6), _llmzip_fresh(6)]
-    makers: list[tuple[str, Callable[[], Tool]]] = [
-        ("zipnn", lambda: _zipnn(kind)),
-        ("lmz", lambda: _lmz(folder, path.suffix)),
-        ("zstandard", lambda: _zstd(3)),
-    ]
-    for package, make in makers:
-        try:
-            made.append(make())
-        except ImportError:
-            print(f"{package} is not installed: left out", file=sys.stderr)
-    return made
+RESULTS = Path(__file__).parent / "tensors.csv"
+FIELDS = (
+    "file",
+    "bytes",
+    "tool",
+    "coded",
+    "percent",
+    "compress_mb_s",
+    "decompress_mb_s",
+    "turns",
+    "machine",
+    "date",
+)
+PLACE = re.compile(r"(<!-- bench: tensors -->\n).*?(<!-- end bench -->)", re.DOTALL)
 
 
 def _content(decoded: object) -> bytes:
     if isinstance(decoded, Path):
         return decoded.read_bytes()
-    assert isinstance(decoded, (bytes, bytearray, memoryview))
-    return bytes(decoded)
+    if isinstance(decoded, list):
+        return b"".join(map(bytes, decoded))
+    return bytes(memoryview(decoded))  # type: ignore[arg-type]
+
+
+def _machine() -> str:
+    """The processor's name, where the system tells."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    found = re.search(r"model name\s*: (.*)", text)
+    return found[1] if found else platform.processor()
+
+
+def _speed(length: int, seconds: float) -> float:
+    """Megabytes in a second, to three places or so."""
+    speed = length * 1e-6 / seconds
+    return round(speed) if speed >= 100 else round(speed, 1)
 
 
 def measure(path: Path, turns: int) -> list[dict[str, object]]:
@@ -166,6 +74,8 @@ def measure(path: Path, turns: int) -> list[dict[str, object]]:
         sizes: dict[str, int] = {}
         for turn in range(turns):
             for tool in found:
+                if turn and tool.once:
+                    continue
                 began = time.perf_counter()
                 coded = tool.compress(data)
                 middle = time.perf_counter()
@@ -173,39 +83,79 @@ def measure(path: Path, turns: int) -> list[dict[str, object]]:
                 ended = time.perf_counter()
                 if turn == 0 and _content(decoded) != data:
                     raise SystemExit(f"{tool.name} lost bytes of {path}")
+                del decoded
                 times[tool.name][0].append(middle - began)
                 times[tool.name][1].append(ended - middle)
                 sizes[tool.name] = max(sizes.get(tool.name, 0), tool.size(coded))
-    today = datetime.date.today().isoformat()
+    today, machine = datetime.date.today().isoformat(), _machine()
     rows: list[dict[str, object]] = []
     for name, (coding, decoding) in times.items():
-        speeds = [round(len(data) * 1e-6 / statistics.median(t)) for t in (coding, decoding)]
+        speeds = [_speed(len(data), statistics.median(t)) for t in (coding, decoding)]
         percent = round(100 * sizes[name] / len(data), 3)
-        values = (path.name, len(data), name, sizes[name], percent, *speeds, today)
+        facts = (len(coding), machine, today)
+        values = (path.name, len(data), name, sizes[name], percent, *speeds, *facts)
         rows.append(dict(zip(FIELDS, values, strict=True)))
     return rows
+
+
+def tables(rows: list[dict[str, str]]) -> str:
+    """Size in percent of the file, then MB/s of compression and decompression, tool by file."""
+    files = list(dict.fromkeys(row["file"] for row in rows))
+    names = list(dict.fromkeys(row["tool"] for row in rows))
+    cells = {(row["tool"], row["file"]): row for row in rows}
+
+    def made(text: str) -> str:
+        body = []
+        for name in names:
+            found = [cells.get((name, file)) for file in files]
+            body.append((name, *(text.format(**row) if row else "-" for row in found)))
+        return grid(("tool", *files), body)
+
+    turns = max(int(row["turns"]) for row in rows)
+    note = f"{rows[0]['date']}, {rows[0]['machine']}, medians of up to {turns} turns."
+    percent, speed = made("{percent}"), made("{compress_mb_s} / {decompress_mb_s}")
+    return (
+        f"Percent of the file:\n\n{percent}\n\n"
+        f"MB/s of compressing / decompressing:\n\n{speed}\n\n{note}\n"
+    )
+
+
+def fill(text: str, rows: list[dict[str, str]]) -> str:
+    """Replaces the marked tables in a Markdown text."""
+    return PLACE.sub(lambda place: place[1] + (tables(rows) if rows else "") + place[2], text)
+
+
+def load(path: Path) -> list[dict[str, str]]:
+    """The rows of a file of results; none where it has other columns, and must be made anew."""
+    with path.open(newline="") as source:
+        reader = csv.DictReader(source)
+        return list(reader) if tuple(reader.fieldnames or ()) == FIELDS else []
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measures compressors of checkpoints.")
-    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--turns", type=int, default=9)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "tensors.csv")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--readme", type=Path, help="put the tables of --output into this file")
     asked = parser.parse_args()
     rows: list[dict[str, object]] = []
     for path in asked.files:
         for row in measure(path, asked.turns):
             rows.append(row)
             print(
-                f"{row['file']!s:28} {row['tool']!s:32} {row['percent']:8} % "
+                f"{row['file']!s:28} {row['tool']!s:40} {row['percent']:8} % "
                 f"{row['compress_mb_s']:6} MB/s {row['decompress_mb_s']:6} MB/s",
                 flush=True,
             )
-    with asked.output.open("w", newline="") as sink:
-        writer = csv.DictWriter(sink, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    if rows:
+        with asked.output.open("w", newline="") as sink:
+            writer = csv.DictWriter(sink, FIELDS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    if asked.readme is not None:
+        asked.readme.write_text(fill(asked.readme.read_text(), load(asked.output)))
 
 
 if __name__ == "__main__":

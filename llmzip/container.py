@@ -186,6 +186,9 @@ class _Fields:
 
     def varint(self) -> int:
         data, at = self._data, self.at
+        if at < len(data) and (first := data[at]) < 0x80:
+            self.at = at + 1
+            return first
         value = shift = 0
         for byte in data[at : at + 10]:
             value |= (byte & 0x7F) << shift
@@ -505,7 +508,8 @@ def parse_index(record: bytes, base: int) -> list[IndexEntry]:
         length, raw_len, label_len = fields.varint(), fields.varint(), fields.varint()
         if label_len > MAX_LABEL:
             fields.bad("a label is too long")
-        entries.append(IndexEntry(length, raw_len, fields.text(label_len)))
+        label = fields.text(label_len) if label_len else ""
+        entries.append(IndexEntry(length, raw_len, label))
     fields.end()
     return entries
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import accumulate
 
 from llmzip import container
 from llmzip.container import ChunkHead, Footer, Header, IndexEntry, SegmentHeader
@@ -30,12 +31,16 @@ class Archive(Record):
         """Bytes of its content."""
         return sum(entry.raw_len for entry in self.entries)
 
+    def offsets(self) -> list[int]:
+        """Every segment's offset in the file."""
+        first = self.offset + self.header.size
+        return list(accumulate([entry.length for entry in self.entries[:-1]], initial=first))[
+            : len(self.entries)
+        ]
+
     def segments(self) -> Iterator[tuple[int, IndexEntry]]:
         """Every segment's offset in the file, and its index entry."""
-        offset = self.offset + self.header.size
-        for entry in self.entries:
-            yield offset, entry
-            offset += entry.length
+        return zip(self.offsets(), self.entries, strict=True)
 
 
 def _read_at(source: BinaryIO, offset: int, length: int) -> bytes:

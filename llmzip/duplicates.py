@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     ReadAt: TypeAlias = Callable[[int, int], bytes]
 
-# Smaller tensors are coded again: what stands around a copy would be more than it saves.
-LEAST = 64 << 10
+# Smaller tensors are coded again: what stands around a copy would be more than it saves. For less
+# than the latter no archive is made to need another one.
+LEAST = 4 << 10
+_LEAST_OF_OTHERS = 64 << 10
 _SAMPLE = 256
 # Archives that one archive may refer to: their names must have room in its metadata.
 _MOST_ARCHIVES = 100
@@ -128,12 +130,14 @@ def find(
         for region in group:
             sample = read(region.offset + length // 2, _SAMPLE)
             alike[sample].append(region)
-            samples[region.offset] = length, sample
+            if length >= _LEAST_OF_OTHERS:
+                samples[region.offset] = length, sample
         for sample, equal in alike.items():
             first: dict[bytes, Region] = {}
             for region in equal:
                 known = None
-                if folder is not None and folder.has(length) and not changed(region):
+                elsewhere = folder is not None and length >= _LEAST_OF_OTHERS
+                if elsewhere and folder and folder.has(length) and not changed(region):
                     known = folder.find(read, region, sample)
                 if known and (known.archive in archives or len(archives) < _MOST_ARCHIVES):
                     archives.add(known.archive)

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 # nothing, few enough that threads and readers of one tensor gain.
 _TENSOR = 16 << 20
 # Other content up to one part in this many of all tensors is small.
-_LITTLE = 1024
+_LITTLE = 32
+# Shorter tensors, and what stands between them, share segments of about so many bytes where ones of
+# their own, each of which costs about so many, would add more than one part in so many.
+_TINY = 1024
+_SHARED = 64 << 10
+_COST = 100
+_MOST_ADDED = 256
 # Longer rows are not treated as rows.
 _LONGEST_ROW = 1 << 20
 
@@ -64,7 +70,7 @@ def cut(
 
     base: the tensors of a base file by name. found: those that occur again.
     """
-    regions = tuple(regions)
+    regions = _joined(regions)
     little = sum(region.length for region in regions if region.kind) // _LITTLE
     numbers = {archive: n + 1 for n, archive in enumerate(found.archives())} if found else {}
     # Of tensors that are kept, by their offset: the first segment, and the lengths of all.
@@ -111,6 +117,33 @@ def cut(
             if keep:
                 kept[region.offset][1].append(length)
             seq += 1
+
+
+def _joined(regions: Iterable[Region]) -> list[Region]:
+    """The regions; where many are tiny, those of them that lie side by side as one."""
+    regions = list(regions)
+    count = sum(0 <= region.length < _TINY for region in regions)
+    if count * _COST * _MOST_ADDED <= sum(region.length for region in regions):
+        return regions
+    joined: list[Region] = []
+    shares = False
+    for region in regions:
+        tiny = 0 <= region.length < _TINY
+        if tiny and shares and joined[-1].length < _SHARED:
+            joined[-1] = _both(joined[-1], region)
+        else:
+            joined.append(region)
+        shares = tiny
+    return joined
+
+
+def _both(first: Region, second: Region) -> Region:
+    """Two regions side by side as one without a name, of elements where both have such ones."""
+    length = first.length + second.length
+    if not first.kind or first.kind != second.kind:
+        return Region(first.offset, length)
+    elements, unit = KINDS[first.kind]
+    return Region(first.offset, length, "", first.kind, (length // unit * elements,))
 
 
 def _rows(region: Region) -> tuple[int, int]:

@@ -33,8 +33,8 @@ class Record:
     def __init__(self, *values: Any, **named: Any) -> None:
         if named or len(values) != len(self._fields):
             values = self._complete(values, named)
-        for name, value in zip(self._fields, values, strict=True):
-            object.__setattr__(self, name, value)
+        # Faster than setting one by one, and archives have thousands of these.
+        self.__dict__.update(zip(self._fields, values, strict=True))
         self.__post_init__()
 
     def _complete(self, values: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

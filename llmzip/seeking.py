@@ -6,6 +6,8 @@ from _thread import allocate_lock
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from operator import itemgetter
 from typing import BinaryIO
 
 from llmzip.container import SegmentHeader
@@ -39,7 +41,7 @@ class Place(Record):
 class RandomAccess:
     """The content of all archives from `begin` of `source` to its end.
 
-    places, starts: every segment, and where its content begins. `size` is in bytes.
+    starts: where the content of each segment begins. `size` is in bytes.
 
     Keeps the decoder of the last segment and 64 MiB of decoded chunks, so that reading on, and
     going back a little, do not decode again.
@@ -64,17 +66,18 @@ class RandomAccess:
         self._found: dict[int, Needs] = {}
         self._lock = allocate_lock()
         self._limits = limits
-        self.places: list[Place] = []
-        self._first: dict[int, int] = {}
         self.starts: list[int] = []
         self.size = 0
+        # Of each archive the number of its first segment; of each segment where it is.
+        self._archives: list[tuple[int, Archive]] = []
+        self._offsets: list[int] = []
         for archive in read_directory(source, begin) if archives is None else archives:
             check_header(archive.header)
-            self._first[archive.offset] = len(self.places)
-            for seq, (offset, entry) in enumerate(archive.segments()):
-                self.starts.append(self.size)
-                self.places.append(Place(archive, seq, offset, entry.raw_len))
-                self.size += entry.raw_len
+            self._archives.append((len(self.starts), archive))
+            self._offsets += archive.offsets()
+            starts = list(accumulate([e.raw_len for e in archive.entries], initial=self.size))
+            self.size = starts.pop()
+            self.starts += starts
         self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._cached_bytes = 0
         # For every segment that was opened: where its chunks begin, as far as they are known.
@@ -82,6 +85,12 @@ class RandomAccess:
         self._open = -1
         self._chunks: Iterator[tuple[bytes, bytes]] = iter(())
         self._next_chunk = 0
+
+    def place(self, number: int) -> Place:
+        """The segment `number`, counted through all archives."""
+        first, archive = self._archives[bisect_right(self._archives, number, key=itemgetter(0)) - 1]
+        seq = number - first
+        return Place(archive, seq, self._offsets[number], archive.entries[seq].raw_len)
 
     def read(self, position: int) -> memoryview:
         """Content from `position` to the end of its chunk; nothing at or behind the end."""
@@ -96,7 +105,7 @@ class RandomAccess:
             self._cache.move_to_end((segment, number))
             return memoryview(self._cache[segment, number])[inside - starts[number] :]
         if self._open != segment or self._next_chunk > number:
-            self._chunks = self.decode(self.places[segment])
+            self._chunks = self.decode(self.place(segment))
             self._next_chunk = 0
         while True:
             # An exception leaves no decoder behind that could go on in the wrong place.
@@ -116,8 +125,9 @@ class RandomAccess:
         other = RandomAccess(
             source, 0, self._limits, self._bases, archives=(), originals=self._originals
         )
-        other.places, other.starts, other.size = self.places, self.starts, self.size
-        other._first, other._found, other._lock = self._first, self._found, self._lock
+        other._archives, other._offsets = self._archives, self._offsets
+        other.starts, other.size = self.starts, self.size
+        other._found, other._lock = self._found, self._lock
         return other
 
     def close(self) -> None:
@@ -143,7 +153,8 @@ class RandomAccess:
         """Reads the segment of `archive` that the one with header `copy` repeats."""
         from llmzip.sources import Joined, check_original
 
-        place = self.places[self._first[archive.offset] + copy.copy_of.place]
+        first = next(n for n, other in self._archives if other.offset == archive.offset)
+        place = self.place(first + copy.copy_of.place)
         check_original(copy, read_segment_header(file, place.offset)[0])
         return Joined(raw for raw, _ in self.decode(place, file))
 

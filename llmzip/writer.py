@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _READ = 1 << 20
 _START = 16
 # Smaller files have no two tensors that are worth a search for equal ones.
-_TWICE = 64 << 10
+_TWICE = 8 << 10
 _TENSOR = "tensor"
 # Smaller files without a table of tensors are not asked whether they are arrays.
 _RAW_FROM = 64 << 10
@@ -351,6 +351,8 @@ class ArchiveEncoder:
                 of = self._base.read(piece.base, piece.length)
                 change = route.as_change(choice, piece.kind, cut.content, of, piece.base)
                 choice, of = (change, of) if change else (choice, None)
+            if of is None and self._options.predictor is None:
+                choice = route.for_content(choice, cut.content, level)
         elif piece.small and self._options.predictor is None:
             choice = route.for_small(level)
         choice = choice or route.choose(bytes(cut.content), level, self._options.predictor)

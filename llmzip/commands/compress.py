@@ -18,6 +18,8 @@ from llmzip.writer import planned, write_archive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmzip.base import Base
     from llmzip.estimate import Estimate
     from llmzip.pieces import Piece
@@ -68,7 +70,7 @@ def run(job: Job, report: Report) -> None:
         transfer(job, report, work, sizes, folders.add)
     finally:
         # Last, and after a failure too: inputs may be gone, and archives be all that is left.
-        folders.tell(report)
+        folders.tell(report.warn if job.remove else report.say)
 
 
 class _Folders:
@@ -95,12 +97,12 @@ class _Folders:
         """Notes what the output `path` needs; it may fail yet."""
         self._needs[path] = summary.needs
 
-    def tell(self, report: Report) -> None:
+    def tell(self, say: Callable[[str, str], None]) -> None:
         """A line for every archive that needs others."""
         for path in self._complete:
             if needs := self._needs.get(path):
                 names = ", ".join(f"{name}{SUFFIX}" for name in needs)
-                report.say(
+                say(
                     path,
                     f"has tensors of {names} in the same folder and does not decompress without: "
                     "keep them together; --standalone makes archives that need no other",

@@ -103,15 +103,19 @@ def _tensor_lines(tensors: Sequence[TensorInfo]) -> Iterator[str]:
     for tensor in tensors:
         shape = "x".join(map(str, tensor.shape)) or ("scalar" if tensor.kind else "?")
         bits = "-" if tensor.bits is None else f"{tensor.bits:.3f}"
-        sizes = (f"{tensor.raw_bytes:,}", f"{tensor.stored_bytes:,}", bits)
+        stored = "-" if tensor.stored_bytes is None else f"{tensor.stored_bytes:,}"
+        sizes = (f"{tensor.raw_bytes:,}", stored, bits)
         rows.append((printable(tensor.name), tensor.kind or "?", shape, *sizes, tensor.method))
-    raw = sum(tensor.raw_bytes for tensor in tensors)
-    stored = sum(tensor.stored_bytes for tensor in tensors)
-    elements = sum(tensor.elements or 0 for tensor in tensors)
-    known = all(tensor.elements is not None for tensor in tensors)
-    bits = f"{8 * stored / elements:.3f}" if known and elements else "-"
-    total = f"{len(tensors):,} tensors"
-    rows.append((total, "", "", f"{raw:,}", f"{stored:,}", bits, f"ratio {ratio(raw, stored)}"))
+    own = [tensor for tensor in tensors if tensor.stored_bytes is not None]
+    raw = sum(tensor.raw_bytes for tensor in own)
+    coded = sum(tensor.stored_bytes or 0 for tensor in own)
+    elements = sum(tensor.elements or 0 for tensor in own)
+    known = all(tensor.elements is not None for tensor in own)
+    bits = f"{8 * coded / elements:.3f}" if known and elements else "-"
+    total = f"{len(own):,} tensors"
+    if len(own) < len(tensors):
+        total += f", {len(tensors) - len(own):,} tiny ones beside"
+    rows.append((total, "", "", f"{raw:,}", f"{coded:,}", bits, f"ratio {ratio(raw, coded)}"))
     yield from table(rows, right={3, 4, 5})
 
 

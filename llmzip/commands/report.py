@@ -92,6 +92,11 @@ class Report:
         if not self._job.quiet:
             complain(f"llmzip: {printable(name)}: {printable(line)}\n")
 
+    def warn(self, name: str, line: str) -> None:
+        """A line on standard error about what may cost content later; -q does not hide it."""
+        if self._job.quiet < 2:
+            complain(f"llmzip: {printable(name)}: {printable(line)}\n")
+
     def print(self, text: str) -> None:
         """Lines that are the command's result, on standard output.
 

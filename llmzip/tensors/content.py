@@ -112,7 +112,8 @@ class Content:
             )
         digests = self._read(0, self._target(0, view[: self.size]), threads)
         if self._random:
-            self._check_hashes(self._random.places, digests)
+            places = [self._random.place(n) for n in range(len(self._random.starts))]
+            self._check_hashes(places, digests)
         return self.size
 
     def _target(self, begin: int, buffer: WriteableBuffer) -> memoryview:
@@ -203,7 +204,7 @@ class Content:
     def _parts(random: RandomAccess, begin: int, view: memoryview) -> Iterator[_Part]:
         at, number = 0, bisect_right(random.starts, begin) - 1
         while at < len(view):
-            place, inside = random.places[number], begin + at - random.starts[number]
+            place, inside = random.place(number), begin + at - random.starts[number]
             length = min(place.raw_len - inside, len(view) - at)
             yield _Part(place, inside, inside + length, view[at : at + length])
             at += length

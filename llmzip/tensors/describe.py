@@ -23,8 +23,10 @@ class TensorInfo(Record):
 
     kind, shape: of its elements, outermost side first; "" and () where they are not known.
     elements: how many; None where that is not known.
-    raw_bytes, stored_bytes: of its segments, without and with compression, headers included.
-    method: the predictor; "stored", "constant" or "copy" where all of it is.
+    raw_bytes, stored_bytes: of its segments, without and with compression, headers included; the
+        latter is None for a tensor that shares a segment with its neighbours.
+    method: the predictor; "stored", "constant" or "copy" where all of it is, "shared" for what has
+        no segment of its own.
     """
 
     name: str
@@ -32,13 +34,15 @@ class TensorInfo(Record):
     shape: tuple[int, ...]
     elements: int | None
     raw_bytes: int
-    stored_bytes: int
+    stored_bytes: int | None
     method: str
 
     @property
     def bits(self) -> float | None:
         """Stored bits for each element."""
-        return 8 * self.stored_bytes / self.elements if self.elements else None
+        if self.stored_bytes is None or not self.elements:
+            return None
+        return 8 * self.stored_bytes / self.elements
 
 
 def tensors_of(archive: ArchiveInfo, source: BinaryIO | None) -> tuple[TensorInfo, ...]:
@@ -49,29 +53,36 @@ def tensors_of(archive: ArchiveInfo, source: BinaryIO | None) -> tuple[TensorInf
     """
     if not any(segment.label for segment in archive.segments):
         return ()
-    found = _regions(archive, source)
-    tensors: list[TensorInfo] = []
+    regions = _regions(archive, source)
+    tensors: dict[str, TensorInfo] = {}
     for segment in archive.segments:
-        if not segment.label:
+        name = segment.label
+        if not name:
             continue
         method = _method(segment.predictor, segment.chunks)
-        if tensors and tensors[-1].name == segment.label:
-            last = tensors[-1]
-            tensors[-1] = last.replace(
+        last = tensors.get(name)
+        if last is not None and last.stored_bytes is not None:
+            tensors[name] = last.replace(
                 raw_bytes=last.raw_bytes + segment.raw_len,
                 stored_bytes=last.stored_bytes + segment.length,
                 method=last.method if last.method == method else segment.predictor,
             )
             continue
-        region = found.get(segment.label)
+        region = regions.get(name)
         kind, shape = (region.kind, region.shape) if region else ("", ())
-        elements = prod(shape) if kind else None
-        tensors.append(
-            TensorInfo(
-                segment.label, kind, shape, elements, segment.raw_len, segment.length, method
-            )
-        )
-    return tuple(tensors)
+        its = (_elements(kind, shape), segment.raw_len, segment.length, method)
+        tensors[name] = TensorInfo(name, kind, shape, *its)
+    for name, region in regions.items():
+        if name not in tensors:
+            kind, shape = region.kind, region.shape
+            count = _elements(kind, shape)
+            tensors[name] = TensorInfo(name, kind, shape, count, region.length, None, "shared")
+    order = {name: number for number, name in enumerate(regions)}
+    return tuple(sorted(tensors.values(), key=lambda tensor: order.get(tensor.name, -1)))
+
+
+def _elements(kind: str, shape: tuple[int, ...]) -> int | None:
+    return prod(shape) if kind else None
 
 
 def _regions(archive: ArchiveInfo, source: BinaryIO | None) -> dict[str, Region]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from llmzip.record import Record
 from llmzip.tensors.kinds import MAX_DIMENSIONS, byte_length
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MAX_REGIONS = 1_000_000
 MAX_LABEL = 4096
 
@@ -35,15 +39,30 @@ class Malformed(Exception):
 def tensor(
     offset: int, length: int, label: str, kind: str, shape: tuple[int, ...], total: int
 ) -> Region:
-    """A tensor within a file of `total` bytes; `Malformed` if it leaves it or does not add up."""
+    """A tensor within a file of `total` bytes; `Malformed` as `check` says."""
+    check(offset, length, kind, shape, total)
+    return Region(offset, length, label, kind, shape)
+
+
+def check(offset: int, length: int, kind: str, shape: tuple[int, ...], total: int) -> None:
+    """`Malformed` if a tensor leaves the file of `total` bytes, or does not add up."""
     if not 0 <= offset <= total or not 0 <= length <= total - offset:
         raise Malformed("a tensor leaves the file")
     if kind:
-        if len(shape) > MAX_DIMENSIONS or any(side < 0 for side in shape):
+        if len(shape) > MAX_DIMENSIONS or (shape and min(shape) < 0):
             raise Malformed("no shape")
         if byte_length(kind, shape) != length:
             raise Malformed("a tensor's length does not match its shape")
-    return Region(offset, length, label, kind, shape)
+
+
+def check_apart(spans: Iterable[tuple[int, int]]) -> None:
+    """`Malformed` if ranges of bytes, which come in order, overlap without being the same."""
+    last, end = (0, 0), 0
+    for span in spans:
+        if span[0] < span[1]:
+            if span[0] < end and span != last:
+                raise Malformed("tensors overlap")
+            last, end = span, span[1]
 
 
 def _labelled(region: Region, seen: set[str]) -> Region:
@@ -73,9 +92,9 @@ def cover(tensors: list[Region], total: int) -> tuple[Region, ...]:
     regions: list[Region] = []
     seen: set[str] = set()
     end = 0
-    for region in sorted(first.values(), key=lambda region: region.offset):
-        if region.offset < end:
-            raise Malformed("tensors overlap")
+    tensors = sorted(first.values(), key=lambda region: region.offset)
+    check_apart((region.offset, region.offset + region.length) for region in tensors)
+    for region in tensors:
         if region.offset > end:
             regions.append(Region(end, region.offset - end))
         regions.append(_labelled(region, seen))

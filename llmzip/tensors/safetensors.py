@@ -10,11 +10,16 @@ import json
 import re
 
 from llmzip.tensors.cursor import Cursor
-from llmzip.tensors.region import MAX_LABEL, MAX_REGIONS, Malformed, Region, tensor
+from llmzip.tensors.region import MAX_LABEL, MAX_REGIONS, Malformed, Region, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    # A tensor as the table has it: name, dtype, shape, and where in the file it begins and ends. No
+    # record, since files have thousands and who opens one wants few.
+    Entry: TypeAlias = tuple[str, str, tuple[int, ...], int, int]
 
 # The format's own limit.
 MAX_HEADER = 100_000_000
@@ -45,6 +50,7 @@ _PAIRS = {"C64": "f32"}
 
 _SPACE = rb"[ \t\r\n]*+"
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_METADATA = b'"__metadata__"'
 _KEY = re.compile(rb"(%b)%b:%b" % (_STRING, _SPACE, _SPACE), re.DOTALL)
 _TEXT = re.compile(_STRING + _SPACE, re.DOTALL)
 # An entry holds short strings and flat lists of numbers; a bound keeps what json builds small.
@@ -52,6 +58,17 @@ _ENTRY = re.compile(rb"(\{[^{}]{0,4096}+\})" + _SPACE)
 _OPEN = re.compile(rb"\{" + _SPACE)
 _COMMA = re.compile(rb"," + _SPACE)
 _CLOSE = re.compile(rb"\}" + _SPACE)
+# A key and its entry as every writer has them, in one match; all else is left to `json`.
+_NUMBER = rb"(?:0|[1-9][0-9]{0,17}+)"
+_NUMBERS = rb"(?:%b(?:%b,%b%b)*+)?+" % (_NUMBER, _SPACE, _SPACE, _NUMBER)
+_PLAIN_PARTS = [
+    rb'"([^"\\\x00-\x1f]{0,%d}+)"' % MAX_LABEL,
+    *(rb":", rb"\{", rb'"dtype"', rb":", rb'"([A-Z0-9_]++)"'),
+    *(rb",", rb'"shape"', rb":", rb"\[", b"(%b)" % _NUMBERS, rb"\]"),
+    *(rb",", rb'"data_offsets"', rb":", rb"\["),
+    *(b"(%b)" % _NUMBER, rb",", b"(%b)" % _NUMBER, rb"\]", rb"\}", rb""),
+]
+_PLAIN = re.compile(_SPACE.join(_PLAIN_PARTS))
 # A name of MAX_LABEL bytes where each is escaped.
 _MAX_KEY = 6 * MAX_LABEL + 2
 
@@ -61,8 +78,8 @@ def claims(start: bytes) -> bool:
     return len(start) >= 9 and start[8:9] == b"{" and start[4:8] == b"\0\0\0\0"
 
 
-def _entry(name: str, text: bytes, data: int, total: int) -> Region:
-    """The tensor of a table's entry `text`; `data` is where the table ends."""
+def _of_json(name: str, text: bytes, data: int) -> Entry:
+    """The entry `text` of a table that ends at byte `data`."""
     entry = json.loads(str(text, "utf-8"))
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or not isinstance(shape, list) or not isinstance(offsets, list):
@@ -70,25 +87,23 @@ def _entry(name: str, text: bytes, data: int, total: int) -> Region:
     if any(type(value) is not int for value in shape + offsets):
         raise Malformed("a shape that is no list of numbers")
     begin, end = offsets
-    if not 0 <= begin <= end:
-        raise Malformed("a tensor that ends before it begins")
-    sides = tuple(shape)
-    kind = _DTYPES.get(dtype, "")
-    if dtype in _PAIRS:
-        kind, sides = _PAIRS[dtype], (*sides, 2)
-    return tensor(data + begin, end - begin, name, kind, sides if kind else (), total)
+    if begin < 0:
+        raise Malformed("a tensor that begins before the table ends")
+    return name, dtype, tuple(shape), data + begin, data + end
 
 
-class _Table:
-    """Goes through a table `text`, whose tensors lie from byte `data` of the file on."""
+class _Walk:
+    """Goes through a table `text`, whose tensors lie from byte `data` of the file on.
 
-    def __init__(self, text: bytes, data: int, total: int) -> None:
+    metadata: what the last record of it says, as JSON.
+    """
+
+    def __init__(self, text: bytes, data: int) -> None:
         self._text = text
         self._at = 0
         self._data = data
-        self._total = total
         self._left = MAX_REGIONS
-        self._regions: list[Region] = []
+        self.metadata = b"null"
 
     def _next(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
         """What `pattern` matches next."""
@@ -98,8 +113,8 @@ class _Table:
         self._at = found.end()
         return found
 
-    def _object(self, value: Callable[[bytes], None]) -> None:
-        """Goes through an object; `value` is called at each of its values with the key."""
+    def _object(self) -> Iterator[None]:
+        """Goes through an object, and stops at each of its keys, to be passed with its value."""
         self._next(_OPEN)
         if _CLOSE.match(self._text, self._at):
             self._next(_CLOSE)
@@ -108,37 +123,68 @@ class _Table:
             self._left -= 1
             if self._left < 0:
                 raise Malformed("too many entries")
-            value(self._next(_KEY)[1])
-            if not _COMMA.match(self._text, self._at):
+            yield
+            comma = _COMMA.match(self._text, self._at)
+            if not comma:
                 break
-            self._next(_COMMA)
+            self._at = comma.end()
         self._next(_CLOSE)
 
-    def _tensor(self, key: bytes) -> None:
-        if key == b'"__metadata__"':
-            self._object(self._metadata)
-            return
-        name = json.loads(str(key, "utf-8")) if len(key) <= _MAX_KEY else ""
-        self._regions.append(_entry(name, self._next(_ENTRY)[1], self._data, self._total))
-
-    def _metadata(self, key: bytes) -> None:
-        self._next(_TEXT)
-
-    def tensors(self) -> list[Region]:
+    def entries(self) -> Iterator[Entry]:
         """The tensors in the order of the table."""
-        self._object(self._tensor)
+        for _ in self._object():
+            plain = _PLAIN.match(self._text, self._at)
+            if plain and plain[1] != _METADATA[1:-1]:
+                self._at = plain.end()
+                key, dtype, shape, begin, end = plain.groups()
+                sides = tuple([int(side) for side in shape.split(b",")]) if shape else ()
+                base = self._data
+                yield key.decode(), dtype.decode(), sides, base + int(begin), base + int(end)
+                continue
+            key = self._next(_KEY)[1]
+            if key == _METADATA:
+                begins = self._at
+                for _ in self._object():
+                    self._next(_KEY)
+                    self._next(_TEXT)
+                self.metadata = self._text[begins : self._at]
+                continue
+            name = json.loads(str(key, "utf-8")) if len(key) <= _MAX_KEY else ""
+            yield _of_json(name, self._next(_ENTRY)[1], self._data)
         if self._at != len(self._text):
             raise Malformed("the table goes on behind its end")
-        return self._regions
+
+
+def entries(cursor: Cursor, total: int) -> tuple[list[Entry], bytes]:
+    """The tensors of a file of `total` bytes, in the order of the table, and its metadata in JSON.
+
+    `Malformed` unless each lies in the file and has as many bytes as its type and shape say; where
+    the type is not known, any. Whether they overlap is not looked at.
+    """
+    length = cursor.number(8)
+    if length > MAX_HEADER:
+        raise Malformed("a table larger than the format allows")
+    walk = _Walk(cursor.take(length), cursor.at)
+    try:
+        found = list(walk.entries())
+        for _, dtype, shape, begin, end in found:
+            check(begin, end - begin, *_elements(dtype, shape), total)
+        return found, walk.metadata
+    except (ValueError, KeyError, RecursionError) as error:
+        raise Malformed("the table is no table of tensors") from error
+
+
+def _elements(dtype: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """The kind of what is coded, "" if it is not known, and its shape."""
+    if dtype in _PAIRS:
+        return _PAIRS[dtype], (*shape, 2)
+    kind = _DTYPES.get(dtype, "")
+    return kind, shape if kind else ()
 
 
 def tensors(cursor: Cursor, total: int) -> list[Region]:
     """The tensors of a file of `total` bytes, of which `cursor` reads the first."""
-    length = cursor.number(8)
-    if length > MAX_HEADER:
-        raise Malformed("a table larger than the format allows")
-    text = cursor.take(length)
-    try:
-        return _Table(text, cursor.at, total).tensors()
-    except (ValueError, KeyError, RecursionError) as error:
-        raise Malformed("the table is no table of tensors") from error
+    return [
+        Region(begin, end - begin, name, *_elements(dtype, shape))
+        for name, dtype, shape, begin, end in entries(cursor, total)[0]
+    ]

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 
 from llmzip.errors import NoSuchTensorError, UsageError
 from llmzip.record import Record
 from llmzip.streams import read_exactly
 from llmzip.tensors import safetensors
+from llmzip.tensors.cursor import Cursor
 from llmzip.tensors.kinds import KINDS
 from llmzip.tensors.layout import plan
+from llmzip.tensors.region import Malformed, check_apart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 
     from llmzip.tensors.region import Region
+    from llmzip.tensors.safetensors import Entry
 
 
 # Types of which `plan` checks that their shape and their bytes agree, element by element.
 _NUMBERS = "F64 F32 F16 BF16 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ F8_E8M0 C64 BOOL"
 _INTEGERS = "I64 U64 I32 U32 I16 U16 I8 U8"
+_NO_TABLE = "no table of tensors that llmzip knows: it reads other files as bytes"
 ELEMENTS = frozenset(f"{_NUMBERS} {_INTEGERS}".split())
 
 
@@ -40,15 +45,18 @@ class Tensor(Record):
 
 
 class Table(Record):
-    """All tensors of a file, in the order of their bytes, and the text that it says of itself."""
+    """All tensors of a file, in the order of their bytes, and the text that it says of itself.
 
-    tensors: dict[str, Tensor]
+    tensors: the fields of each by its name.
+    """
+
+    tensors: dict[str, Entry]
     metadata: dict[str, str] | None
 
     def find(self, name: str) -> Tensor:
         """The tensor called `name`; `NoSuchTensorError` names those that come close."""
         if name in self.tensors:
-            return self.tensors[name]
+            return Tensor(*self.tensors[name])
         from difflib import get_close_matches
 
         near = get_close_matches(name, self.tensors, 3, 0.5)
@@ -62,35 +70,32 @@ def read_table(source: BinaryIO, size: int) -> Table:
 
     Reads what stands around tensors alone. Raises `UsageError` where no tensors are found.
     """
-    regions = plan(source, size)
-    if regions is None:
-        raise UsageError("no table of tensors that llmzip knows: it reads other files as bytes")
     source.seek(0)
     start = read_exactly(source, 9)
     if safetensors.claims(start):
-        return _safetensors(source, int.from_bytes(start[:8], "little"))
+        return _safetensors(source, size)
+    regions = plan(source, size)
+    if regions is None:
+        raise UsageError(_NO_TABLE)
     named = (_of_region(region) for region in regions if region.label)
-    return Table({tensor.name: tensor for tensor in named}, None)
+    return Table({entry[0]: entry for entry in named}, None)
 
 
-def _of_region(region: Region) -> Tensor:
+def _of_region(region: Region) -> Entry:
     shape = region.shape if region.kind else (region.length,)
     dtype = region.kind.upper().replace("F8E", "F8_E")
-    return Tensor(region.label, dtype, shape, region.offset, region.offset + region.length)
+    return region.label, dtype, shape, region.offset, region.offset + region.length
 
 
-def _safetensors(source: BinaryIO, length: int) -> Table:
-    """From a table that `plan` has checked; its own names and types, and tied tensors too."""
-    source.seek(8)
-    entries = json.loads(str(read_exactly(source, length), "utf-8"))
-    metadata = entries.pop("__metadata__", None)
-    base = 8 + length
-    found = []
-    for name, entry in entries.items():
-        begin, end = entry["data_offsets"]
-        found.append(Tensor(name, entry["dtype"], tuple(entry["shape"]), base + begin, base + end))
-    found.sort(key=lambda tensor: (tensor.begin, tensor.end))
-    return Table({tensor.name: tensor for tensor in found}, metadata)
+def _safetensors(source: BinaryIO, size: int) -> Table:
+    """Its own names and types, and tied tensors too."""
+    try:
+        found, metadata = safetensors.entries(Cursor(source, 0, size), size)
+        found.sort(key=itemgetter(3, 4))
+        check_apart(map(itemgetter(3, 4), found))
+    except Malformed:
+        raise UsageError(_NO_TABLE) from None
+    return Table({entry[0]: entry for entry in found}, json.loads(str(metadata, "utf-8")))
 
 
 def array_shape(tensor: Tensor) -> tuple[int, ...]:

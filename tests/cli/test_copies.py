@@ -79,6 +79,16 @@ def test_what_is_needed_is_said_last(llmzip):
     assert not any("has tensors of" in line for line in others)
 
 
+def test_quiet_does_not_hide_what_is_needed_once_the_inputs_are_gone(llmzip):
+    shards(llmzip)
+    assert llmzip("-r", "-q", "model").stderr == b""
+    for name in FILES:
+        (llmzip.folder / "model" / f"{name}.llmz").unlink()
+    done = llmzip("-r", "-q", "--rm", "model")
+    (line,) = done.stderr.decode().splitlines()
+    assert THIRD in line and f"has tensors of {FIRST}.llmz " in line
+
+
 def test_an_archive_that_was_not_made_needs_nothing(llmzip):
     shards(llmzip)
     llmzip.write(f"model/{THIRD}.llmz", b"not to be overwritten")

@@ -63,6 +63,35 @@ def test_list_shows_tensors(llmzip: Shell) -> None:
     assert all(row[end - 1].isdigit() and row[end] == " " for row in rows)
 
 
+def test_many_tiny_tensors_share_segments_and_are_listed_all_the_same(llmzip: Shell) -> None:
+    count = 400
+    table = {
+        f"t{n:03}": {"dtype": "F32", "shape": [4], "data_offsets": [16 * n, 16 * n + 16]}
+        for n in range(count)
+    }
+    table["large"] = {
+        "dtype": "U8",
+        "shape": [5000],
+        "data_offsets": [16 * count, 16 * count + 5000],
+    }
+    text = json.dumps(table).encode()
+    data = RANDOM.randbytes(16 * count) + NOISE
+    llmzip.write("m", struct.pack("<Q", len(text)) + text + data)
+    llmzip("m")
+    assert (llmzip.folder / "m.llmz").stat().st_size < len(data) + 5000
+    (archive,) = json.loads(llmzip("list", "--json", "m.llmz").stdout)["archives"]
+    assert len(archive["segments"]) < 5
+    assert [tensor["name"] for tensor in archive["tensors"]] == list(table)
+    first, *_, last = archive["tensors"]
+    assert (first["kind"], first["raw_bytes"], first["stored_bytes"]) == ("f32", 16, None)
+    assert (first["method"], last["method"]) == ("shared", "stored")
+    told = llmzip("list", "m.llmz").stdout.decode()
+    assert "1 tensors, 400 tiny ones beside" in told
+    assert llmzip("cat", "m.llmz", "t007").stdout == data[112:128]
+    llmzip("-d", "-o", "back", "m.llmz")
+    assert (llmzip.folder / "back").read_bytes() == (llmzip.folder / "m").read_bytes()
+
+
 def test_list_in_json(llmzip: Shell) -> None:
     model(llmzip, "-3")
     told = json.loads(llmzip("list", "--json", "m.llmz").stdout)

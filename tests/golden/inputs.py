@@ -196,6 +196,18 @@ def tied() -> bytes:
     )
 
 
+def shard() -> bytes:
+    """A file that has a tensor of `tied()` beside one of its own."""
+    source = randoms(7)
+    embedding = bytes(1 << next(source) % 4 if not next(source) % 40 else 0 for _ in range(70_000))
+    return with_table(
+        {
+            "head": ("BF16", [350, 100], embedding),
+            "bias": ("F32", [500], weights(2000, 4, 0)),
+        }
+    )
+
+
 def mixed() -> bytes:
     """A file with a tensor that is long enough to be mixed (FORMAT.md, 9.5)."""
     return with_table(

@@ -37,6 +37,7 @@ from llmzip import _native  # noqa: E402
 from llmzip.archive import write_archive  # noqa: E402
 from llmzip.base import Base  # noqa: E402
 from llmzip.options import Options  # noqa: E402
+from llmzip.siblings import Folder  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Good:
     data: bytes
     content: bytes
     base: str = ""  # another golden archive, whose content it is a change of
+    other: str = ""  # another one, whose tensors it has copies of
 
 
 CONTENTS = {
@@ -77,10 +79,13 @@ CLASSES = {
 }
 
 
-def written(content: bytes, base: Base | None = None, **options: object) -> bytes:
+def written(
+    content: bytes, base: Base | None = None, folder: Folder | None = None, **options: object
+) -> bytes:
     sink = io.BytesIO()
     chosen = Options(threads=1, verify=False, **options)
-    write_archive(io.BytesIO(content), sink, chosen, total=len(content), base=base)
+    source = io.BytesIO(content)
+    write_archive(source, sink, chosen, total=len(content), base=base, folder=folder)
     return sink.getvalue()
 
 
@@ -188,6 +193,7 @@ def copies() -> Iterator[Good]:
     for level in (1, 6):
         intent = f"a safetensors file with equal tensors at level {level}"
         yield Good(f"level-{level}-tied", intent, written(file, level=level), file)
+    yield from copies_of_others(file)
     text = inputs.text(1500)
     raws = [(STORED, b"stored"), (CODED, text), (CONSTANT, b"=" * 700), (CODED, inputs.random(99))]
     kept = coded_segment(CM, _native.settings("cm", 1, LEVEL, text), raws)
@@ -203,6 +209,18 @@ def copies() -> Iterator[Good]:
     archive = Archive([CM, bad.ZSTD], segments, level=LEVEL)
     intent = "copies of two segments, in chunks of other lengths"
     yield Good("hand-copies", intent, archive.build(), archive.content())
+
+
+def copies_of_others(first: bytes) -> Iterator[Good]:
+    """A file that has a tensor of another one, whose archive lies beside it."""
+    name, content = "level-6-tied", inputs.shard()
+    with tempfile.TemporaryDirectory() as path:
+        folder, archive = Folder(), Path(path) / f"{name}.llmz"
+        archive.write_bytes(written(first, level=6, folder=folder))
+        folder.add(str(archive))
+        data = written(content, level=6, folder=folder)
+    intent = f"a safetensors file with a tensor of what {name} holds"
+    yield Good("level-6-shard", intent, data, content, other=name)
 
 
 def mixed_tensors() -> Iterator[Good]:
@@ -306,6 +324,7 @@ def files() -> dict[str, bytes]:
                 "content_bytes": len(case.content),
             }
             | ({"base": case.base} if case.base else {})
+            | ({"other": case.other} if case.other else {})
         )
         made[f"good/{case.name}.llmz"] = case.data
     for broken in bad.cases():

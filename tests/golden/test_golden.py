@@ -4,6 +4,8 @@ import hashlib
 import io
 import itertools
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from llmzip.archive import read_archive
 from llmzip.base import Bases
 from reference import container
 from reference.cm import CLASSES, LEVELS, Cm
-from reference.errors import ModelError
+from reference.errors import CorruptError, ModelError
 from reference.predictors import PREDICTORS
 from reference.tensor import MIXED, Tensor
 
@@ -66,8 +68,50 @@ def test_reference_reads(entry, mixed):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Tensor, "plane", watching(Tensor.plane, seen))
         bases = [mixed] if "base" in entry else []
-        assert sha256(reference.decode(load("good", entry), bases)) == entry["content_sha256"]
+        archives = tied() if "other" in entry else None
+        content = reference.decode(load("good", entry), bases, archives)
+        assert sha256(content) == entry["content_sha256"]
     assert (MIXED in seen) == (entry["name"] in MIXING)
+
+
+def tied():
+    """The content of the archive of which another one has copies, by its content hash."""
+    (entry,) = (entry for entry in MANIFEST["good"] if entry["name"] == "level-6-tied")
+    return {container.content_hash(load("good", entry)): make.inputs.tied()}
+
+
+@good([entry for entry in MANIFEST["good"] if "other" in entry])
+def test_a_copy_from_another_archive_names_it(entry):
+    data = load("good", entry)
+    ((hash, content),) = tied().items()
+    assert container.needed(data) == [hash]
+    with pytest.raises(errors.ModelError):
+        read_archive(io.BytesIO(data), None)
+    for others in ({}, {hash: content[:-1]}, {b"x" * 32: content}):
+        with pytest.raises(ModelError):
+            reference.decode(data, (), others)
+    # What is copied has checks of its own.
+    start = 8 + int.from_bytes(content[:8], "little")
+    broken = content[:start] + bytes([content[start] ^ 1]) + content[start + 1 :]
+    with pytest.raises(CorruptError):
+        reference.decode(data, (), {hash: broken})
+
+
+@pytest.mark.parametrize("arguments", ["beside", "given", "alone"])
+def test_the_reference_program_finds_what_an_archive_has_from_others(tmp_path, arguments):
+    (entry,) = (entry for entry in MANIFEST["good"] if "other" in entry)
+    (tmp_path / "a.llmz").write_bytes(load("good", entry))
+    (tmp_path / "apart").mkdir()
+    other = tmp_path / ("beside.llmz" if arguments == "beside" else "apart/x.llmz")
+    other.write_bytes((FOLDER / "good" / f"{entry['other']}.llmz").read_bytes())
+    command = [sys.executable, "-m", "reference", str(tmp_path / "a.llmz")]
+    command += [str(other)] if arguments == "given" else []
+    done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, check=False)
+    if arguments == "alone":
+        assert (done.returncode, done.stdout) == (1, b"") and b"not here" in done.stderr
+    else:
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert sha256(done.stdout) == entry["content_sha256"]
 
 
 # Archives with planes that are mixed; which one is a base.

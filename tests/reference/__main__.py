@@ -1,22 +1,37 @@
-"""`python -m reference FILE [BASE]...`: writes the contents of an archive to standard output.
+"""`python -m reference FILE [OTHER]...`: writes the contents of an archive to standard output.
 
-A BASE is a file that its tensors may be changes of.
+An OTHER is a file that tensors of FILE may be changes of, an archive of one, or an archive that
+segments of FILE are copies of. Archives in the folder of FILE are looked at too, as far as FILE
+needs any.
 """
 
 import sys
 from pathlib import Path
 
-from .container import decode
+from .container import MAGIC, content_hash, decode, needed
 from .errors import ArchiveError
 
 
 def main() -> int:
     if len(sys.argv) < 2:
-        print("usage: python -m reference FILE [BASE]... >CONTENT", file=sys.stderr)
+        print("usage: python -m reference FILE [OTHER]... >CONTENT", file=sys.stderr)
         return 2
+    path, *given = map(Path, sys.argv[1:])
     try:
-        archive, *bases = (Path(name).read_bytes() for name in sys.argv[1:])
-        content = decode(archive, bases)
+        archive = path.read_bytes()
+        wanted = needed(archive)
+        beside = [near for near in sorted(path.parent.glob("*.llmz")) if near != path]
+        bases: list[bytes] = []
+        archives: dict[bytes, bytes] = {}
+        for other in [*given, *(beside if wanted else [])]:
+            data = other.read_bytes()
+            if not data.startswith(MAGIC):
+                bases.append(data)
+            elif other in given or content_hash(data) in wanted:
+                content = decode(data, bases)
+                bases.append(content)
+                archives[content_hash(data)] = content
+        content = decode(archive, bases, archives)
     except (ArchiveError, OSError) as error:
         print(f"reference: {sys.argv[1]}: {error}", file=sys.stderr)
         return 1

@@ -119,6 +119,16 @@ def read_archive(
     return bytes(content)
 
 
+def needed(data: bytes) -> list[bytes]:
+    """The content hashes of the archives that segments of the first archive are copies of."""
+    return [model.sha256 for model in read_header(Fields(data)).archives]
+
+
+def content_hash(data: bytes) -> bytes:
+    """What the footer at the end of `data` says; not checked, `decode` does that."""
+    return data[-40:-8]
+
+
 def covered(file: Fields, start: int, check: int) -> bytes:
     """The bytes since `start` that a check covers, whose own `check` bytes have just been read."""
     return file.data[start : file.at - check]

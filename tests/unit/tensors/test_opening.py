@@ -241,6 +241,24 @@ def test_what_was_saved_is_loaded(tmp_path, metadata):
     assert [p.name for p in tmp_path.iterdir()] == ["saved.llmz"]
 
 
+def test_equal_arrays_are_saved_once(tmp_path):
+    path = tmp_path / "tied.llmz"
+    array = np.random.default_rng(3).standard_normal((300, 200), np.float32)
+    turned = array.T.copy().T
+    saved = {"a": array, "b": array, "c": turned, "d": array.reshape(-1), "e": array + 1}
+    for threads in (1, 2):
+        options = llmzip.Options(level=3, threads=threads)
+        tensors_numpy().save_file(saved, path, options=options)
+        assert path.stat().st_size < 2.2 * array.nbytes
+        found = llmzip.info(path.open("rb")).archives[0].segments
+        assert [segment.predictor for segment in found if segment.label in "bcd"][-3:] == [
+            "copy"
+        ] * 3
+        assert all((tensors_numpy().load_file(path)[n] == saved[n]).all() for n in saved)
+    with safe_open(path) as file:
+        assert (file.get_slice("c")[5:9] == turned[5:9]).all()
+
+
 def tensors_numpy():
     import llmzip.tensors.numpy
 
