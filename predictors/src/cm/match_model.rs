@@ -34,6 +34,8 @@ pub struct MatchModel {
     /// Counter of the match's length and misses.
     context: usize,
     counters: Vec<u32>,
+    /// Class for selectors of a match, 1..=15.
+    length_class: usize,
 }
 
 /// Length class of a match, `1..LENGTHS`.
@@ -105,6 +107,7 @@ impl MatchModel {
             expected: 0,
             context: 0,
             counters,
+            length_class: 1,
         })
     }
 
@@ -168,7 +171,9 @@ impl MatchModel {
         self.expected = 0;
         if self.length > 0 {
             self.expected = u32::from(history[self.pointer]) | 256;
-            self.context = class(self.length) * MISSES + self.misses.min(MISSES - 1);
+            let class = class(self.length);
+            self.context = class * MISSES + self.misses.min(MISSES - 1);
+            self.length_class = 1 + class * 15 / LENGTHS;
         }
     }
 
@@ -214,7 +219,7 @@ impl MatchModel {
         if self.expected == 0 {
             0
         } else {
-            1 + self.context / MISSES * 15 / LENGTHS
+            self.length_class
         }
     }
 }

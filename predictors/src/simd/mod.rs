@@ -97,12 +97,9 @@ pub trait Kernels: Copy {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
 fn check_vectors(inputs: &[i32], weights: &[i32], starts: &[usize]) {
-    let last = starts.iter().fold(0, |most, &start| most.max(start));
-    assert!(
-        inputs.len().is_multiple_of(LANES)
-            && inputs.len() <= weights.len()
-            && last <= weights.len() - inputs.len()
-    );
+    assert!(inputs.len().is_multiple_of(LANES) && inputs.len() <= weights.len());
+    let last = weights.len() - inputs.len();
+    assert!(starts.iter().all(|&start| start <= last));
 }
 
 /// As [`check_vectors`], of the second layer.
