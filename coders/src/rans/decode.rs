@@ -333,6 +333,8 @@ pub(super) struct Cursor<'r, 'o> {
     /// What the first of them lacks.
     left: usize,
     out: &'o mut [u8],
+    // Kernels of other processors leave this to the hardware.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     next: [&'o [u8]; 2],
 }
 
@@ -366,6 +368,7 @@ impl<'r, 'o> Cursor<'r, 'o> {
     }
 
     /// Takes up to `len` bytes off what is to be fetched.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     #[inline]
     pub fn fetch(&mut self, len: usize) -> &'o [u8] {
         let next = match &mut self.next {

@@ -20,6 +20,8 @@ pub struct Columns {
     /// For an encoder; empty otherwise.
     tiles: Vec<Tile>,
     /// For every [`TILE`] columns, a bit for each class that one of them has.
+    // For the AVX-512 kernel alone.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     present: Vec<u16>,
 }
 
@@ -98,6 +100,7 @@ impl Columns {
     }
 
     /// For every [`TILE`] columns, a bit for each class that one of them has.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub fn present(&self) -> &[u16] {
         &self.present
     }

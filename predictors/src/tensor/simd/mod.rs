@@ -110,7 +110,7 @@ pub fn nearest(items: &[u16], lengths: &[Pair], classes: &mut [u8], level: Level
         Level::Avx512 => avx512::nearest(items, lengths, classes),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => avx2::nearest(items, lengths, classes),
-        Level::Scalar => nearest_here(items, lengths, classes),
+        _ => nearest_here(items, lengths, classes),
     }
 }
 
@@ -144,7 +144,7 @@ pub fn cheapest(symbols: &[u8], lengths: &Lengths, level: Level) -> u8 {
         Level::Avx512 => avx512::cheapest(symbols, lengths),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => avx2::cheapest(symbols, lengths),
-        Level::Scalar => cheapest_here(symbols, lengths),
+        _ => cheapest_here(symbols, lengths),
     }
 }
 
