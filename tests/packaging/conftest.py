@@ -26,6 +26,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("dist")
     # The build folder of the checkout spares compiling other people's crates once more.
     target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
+    # Files of an sdist have one and the same date, so that cargo would take ours for unchanged.
+    ours = [f"--package=llmzip-{name}" for name in ("coders", "predictors", "native")]
+    subprocess.run(
+        ["cargo", "clean", "--quiet", "--release", "--target-dir", target, *ours],
+        cwd=ROOT,
+        check=True,
+    )
     done = subprocess.run(
         [sys.executable, "-P", "-m", "build", "--outdir", str(folder), str(ROOT)],
         env={**os.environ, "CARGO_TARGET_DIR": target},
