@@ -6,6 +6,11 @@ stores them, `raw_len` is the segment's content in bytes.
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 
+class Made:
+    """Bytes that the core made, to be read through a `memoryview`."""
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
 VERSION: str
 
 class CorruptData(Exception):
@@ -17,11 +22,17 @@ class UnsupportedData(Exception):
 class SetupFailed(Exception):
     """This machine, as it is set up, cannot do the work."""
 
+def prefer_huge_pages(data: ReadableBuffer) -> None:
+    """Asks the system for huge pages where `data` lies, which has not been written to yet."""
+
 def xxh3_128(data: ReadableBuffer) -> bytes:
     """XXH3-128 with seed 0 in canonical form: 16 bytes, big-endian."""
 
 def crc32(data: ReadableBuffer) -> int:
     """CRC-32 as `zlib.crc32` gives it, many times as fast."""
+
+def index_entries(index: bytes) -> list[tuple[int, int, str]] | None:
+    """The fields of an index's entries, given without its check; None where it is no index."""
 
 class Sha256:
     """A hash that grows, as `hashlib.sha256` gives it; for short updates: it keeps the GIL."""
@@ -80,6 +91,9 @@ def decode_segments_into(
     as usual. Buffers as for `Decoder.decode_chunk_into`. ValueError where lengths do not fit.
     """
 
+def may_repeat(sample: ReadableBuffer, width: int) -> bool:
+    """Whether elements of `width` bytes may repeat themselves, as far as a quick look tells."""
+
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
 
@@ -96,7 +110,7 @@ class Encoder:
 
     def encode_segment(
         self, content: ReadableBuffer, seq: int, number: int, settings: bytes, kept: bool
-    ) -> tuple[bytes, bytes]:
+    ) -> tuple[Made, bytes]:
         """Codes all of a segment's content; for a new encoder of a predictor that is `at_once`.
 
         number: that of the predictor among the archive's. kept: whether later segments may be

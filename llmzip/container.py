@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llmzip._native import crc32
+from llmzip._native import crc32, index_entries
 from llmzip.errors import CorruptError, UnsupportedError
 from llmzip.record import Record
 
@@ -502,6 +502,9 @@ def parse_index(record: bytes, base: int) -> list[IndexEntry]:
     fields = _Fields(checked, "the index", base)
     if fields.take(4) != INDEX_SYNC:
         raise CorruptError("no index begins here", offset=base)
+    if (found := index_entries(checked)) is not None:
+        return [IndexEntry(*entry) for entry in found]
+    # Something is wrong with it: this tells what.
     count = fields.varint()
     entries = []
     for _ in range(count):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from llmzip.archive import read_archive, write_archive
+from llmzip import _native
+from llmzip.archive import archive_parts, read_archive
 from llmzip.incremental import Data, options_for
 from llmzip.limits import Limits
 from llmzip.options import Options
@@ -20,13 +21,17 @@ def compress(data: Data, level: int | None = None, *, options: Options | None = 
 
     level: 1 (fastest) to 9 (smallest); or give `options`.
     """
-    view = memoryview(data).cast("B")
+    content = data if isinstance(data, bytes) else memoryview(data).cast("B")
     # As long as the content from the start: it does not have to move while it grows.
-    sink = BytesIO(bytes(len(view)))
-    # Of bytes it makes no copy.
-    source = BytesIO(data if isinstance(data, bytes) else view)
-    options = options_for(level, options)
-    write_archive(source, sink, options, total=len(view), content=view)
+    room = bytes(len(content))
+    _native.prefer_huge_pages(room)
+    sink = BytesIO(room)
+    # What is another's too is copied before it is written to.
+    del room
+    for part in archive_parts(content, options_for(level, options)):
+        sink.write(part)
+        # Its memory is there for the next.
+        del part
     sink.truncate()
     return sink.getvalue()
 

@@ -26,16 +26,19 @@ class Record:
     """
 
     _fields: ClassVar[tuple[str, ...]] = ()
+    _refuses: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         cls._fields = tuple(cls.__annotations__)
+        cls._refuses = cls.__post_init__ is not Record.__post_init__
 
     def __init__(self, *values: Any, **named: Any) -> None:
         if named or len(values) != len(self._fields):
             values = self._complete(values, named)
         # Faster than setting one by one, and archives have thousands of these.
         self.__dict__.update(zip(self._fields, values, strict=True))
-        self.__post_init__()
+        if self._refuses:
+            self.__post_init__()
 
     def _complete(self, values: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         """A value for every field: from `values`, `named` or the defaults."""

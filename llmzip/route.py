@@ -19,7 +19,7 @@ _SEGMENT_SIZES = {
     3: 16 << 20,
     4: 16 << 20,
     5: 16 << 20,
-    6: 32 << 20,
+    6: 16 << 20,
     7: 64 << 20,
     8: 64 << 20,
     9: 64 << 20,
@@ -74,16 +74,19 @@ def segment_size(level: int) -> int:
     return _SEGMENT_SIZES[level]
 
 
+# By id, in the order of their versions.
+_NEWEST = {entry[0]: PredictorRef(*entry) for entry in sorted(_KNOWN)}
+
+
 def newest(name: str) -> PredictorRef | None:
     """The newest version of predictor `name` that this build has."""
-    versions = [PredictorRef(*entry) for entry in _native.predictors() if entry[0] == name]
-    return max(versions, key=lambda ref: ref.version, default=None)
+    return _NEWEST.get(name)
 
 
 def _named(name: str) -> PredictorRef:
     found = newest(name)
     if found is None:
-        known = ", ".join(sorted({entry[0] for entry in _native.predictors()}))
+        known = ", ".join(sorted(_NEWEST))
         raise UsageError(f"predictor {name!r} is not known; there are: {known}")
     return found
 
@@ -132,7 +135,8 @@ _PROBE = 256 << 10
 # floats and blocks that are worth a closer look: of those that models have it leaves more.
 _LOOK = 128 << 10
 _REPEATS = 7
-_FLOATS = frozenset([*range(1, 7), *range(16, 27)])
+# By number of the kind, its width in bytes; blocks are looked at two bytes at a time.
+_FLOATS = {1: 8, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1} | dict.fromkeys(range(16, 27), 2)
 
 
 def for_tensor(level: int, kind: str, row: int) -> Choice:
@@ -168,9 +172,11 @@ def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
     """
     at = (len(data) - _LOOK) // 2 // 8 * 8 if len(data) > _LOOK else 0
     sample = data[at : at + _LOOK]
+    width = _FLOATS.get(own.settings[1], 0)
+    if width and not _native.may_repeat(sample[: _LOOK // 2], width):
+        return own
     found = _sampled(_with_settings(_named("zstd"), 1, b""), sample, None)
-    floats = own.settings[1] in _FLOATS
-    if 10 * found > (_REPEATS if floats else 10) * len(sample) or is_constant(data):
+    if 10 * found > (_REPEATS if width else 10) * len(sample) or is_constant(data):
         return own
     if found >= _sampled(own, sample, None):
         return own

@@ -88,7 +88,10 @@ class RandomAccess:
 
     def place(self, number: int) -> Place:
         """The segment `number`, counted through all archives."""
-        first, archive = self._archives[bisect_right(self._archives, number, key=itemgetter(0)) - 1]
+        at = 0
+        if len(self._archives) > 1:
+            at = bisect_right(self._archives, number, key=itemgetter(0)) - 1
+        first, archive = self._archives[at]
         seq = number - first
         return Place(archive, seq, self._offsets[number], archive.entries[seq].raw_len)
 

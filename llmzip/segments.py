@@ -89,7 +89,7 @@ class SegmentSettings(Record):
 class Encoded(Record):
     """A coded segment: `data` is header and chunks, `digests` what the content hash takes."""
 
-    data: bytes
+    data: bytes | memoryview
     raw_len: int
     predictor: PredictorRef
     memory: int
@@ -111,7 +111,7 @@ def encode_segment(data: bytes | bytearray | memoryview, settings: SegmentSettin
     encoded = encode(content, choice, settings.seq, index)
     if settings.verify:
         verify(encoded, content, settings.predictors)
-    return encoded.data
+    return bytes(encoded.data)
 
 
 def decode_segment(
@@ -170,7 +170,8 @@ def encode(
         encoder = route.new_encoder(ref, choice.settings, len(data))
         if base is not None:
             encoder.set_base(base)
-        coded, digests = encoder.encode_segment(data, seq, index, choice.settings, kept)
+        made, digests = encoder.encode_segment(data, seq, index, choice.settings, kept)
+        coded = memoryview(made)
         tick(len(data), len(coded))
         return Encoded(coded, len(data), ref, route.memory(choice, len(data)), digests)
     return _encode_paced(bytes(data), choice, seq, index, tick, base, kept)
@@ -410,7 +411,7 @@ def newer(seq: int, error: Exception) -> UnsupportedError:
 
 
 def decode(
-    coded: bytes,
+    coded: bytes | memoryview,
     predictors: tuple[PredictorRef, ...],
     limits: Limits,
     seq: int | None,

@@ -60,7 +60,7 @@ class From:
         return data
 
 
-def write_all(sink: BinaryIO, data: bytes | bytearray) -> None:
+def write_all(sink: BinaryIO, data: bytes | bytearray | memoryview) -> None:
     """Writes all of `data`."""
     view = memoryview(data)
     while view:

@@ -20,7 +20,7 @@ from llmzip.workers import Meter, cores, machine_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import BinaryIO, TypeAlias
 
     from llmzip.base import Base
     from llmzip.container import SegmentHeader
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from llmzip.siblings import Folder
     from llmzip.streams import Readable
     from llmzip.tensors.region import Region
+
+    Part: TypeAlias = bytes | memoryview
 
 _READ = 1 << 20
 _START = 16
@@ -59,13 +61,16 @@ class Assembler:
         metadata = Metadata(
             predictors, options.level, bounds, models=self._models, comment=options.comment
         )
-        return self._counted(container.build_header(metadata))
+        header = container.build_header(metadata)
+        self._len += len(header)
+        return header
 
-    def segment(self, encoded: Encoded, label: str = "") -> bytes:
+    def segment(self, encoded: Encoded, label: str = "") -> Part:
         """The next segment."""
         self._entries.append(IndexEntry(len(encoded.data), encoded.raw_len, label))
         self._hash.update(encoded.digests)
-        return self._counted(encoded.data)
+        self._len += len(encoded.data)
+        return encoded.data
 
     def end(self) -> bytes:
         """Index and footer."""
@@ -78,10 +83,6 @@ class Assembler:
     def content_hash(self) -> bytes:
         """The hash over the content of the segments so far."""
         return self._hash.digest()
-
-    def _counted(self, data: bytes) -> bytes:
-        self._len += len(data)
-        return data
 
 
 class _Cut(Record):
@@ -206,7 +207,7 @@ class ArchiveEncoder:
         # One byte more than a segment tells whether another one follows.
         return self._size + 1
 
-    def feed(self, data: bytes | bytearray | memoryview, *, stays: bool = False) -> Iterator[bytes]:
+    def feed(self, data: bytes | bytearray | memoryview, *, stays: bool = False) -> Iterator[Part]:
         """Takes content in; to be iterated to the end.
 
         stays: whether nobody writes to `data` before the archive is finished; `bytes` always stay.
@@ -227,14 +228,14 @@ class ArchiveEncoder:
                 if len(self._buffer) >= self._goal:
                     yield from self._cut(min(self._goal, self._size), alone=False)
 
-    def end_segment(self) -> Iterator[bytes]:
+    def end_segment(self) -> Iterator[Part]:
         """Ends the open segment early; to be iterated to the end."""
         with self._whole:
             if self._buffer:
                 yield from self._cut(len(self._buffer), alone=False)
             yield from self._rest()
 
-    def finish(self) -> Iterator[bytes]:
+    def finish(self) -> Iterator[Part]:
         """Ends the archive; to be iterated to the end."""
         with self._whole:
             if self._buffer:
@@ -277,12 +278,12 @@ class ArchiveEncoder:
         """Whether `length` bytes hold all of the next segment, which is of a tensor."""
         return bool(self._plan) and bool(self._plan[0].kind) and length >= self._plan[0].length
 
-    def _cut(self, length: int, *, alone: bool) -> Iterator[bytes]:
+    def _cut(self, length: int, *, alone: bool) -> Iterator[Part]:
         content = bytes(memoryview(self._buffer)[:length])
         del self._buffer[:length]
         yield from self._put(content, alone=alone)
 
-    def _put(self, content: bytes | memoryview, *, alone: bool) -> Iterator[bytes]:
+    def _put(self, content: bytes | memoryview, *, alone: bool) -> Iterator[Part]:
         length = len(content)
         piece = Piece(length)
         if self._plan and self._plan[0].length >= 0:
@@ -365,12 +366,12 @@ class ArchiveEncoder:
             verify(encoded, cut.content, table, tick, _Given(self._base, b""))
         return encoded, piece
 
-    def _rest(self) -> Iterator[bytes]:
+    def _rest(self) -> Iterator[Part]:
         if self._pool:
             for encoded, piece in self._pool.finish():
                 yield self._segment(encoded, piece)
 
-    def _segment(self, encoded: Encoded, piece: Piece) -> bytes:
+    def _segment(self, encoded: Encoded, piece: Piece) -> Part:
         label = piece.label
         if piece.kept or self._folder:
             self._digests[self._done] = encoded.digests
@@ -382,7 +383,7 @@ class ArchiveEncoder:
         self.tally.segment(encoded.raw_len, encoded.predictor.id)
         return self._emit(self._assembler.segment(encoded, label))
 
-    def _emit(self, data: bytes) -> bytes:
+    def _emit(self, data: Part) -> Part:
         self.tally.archive_bytes += len(data)
         if self._check:
             # What stands around the segments is read back here, what is in them by `_code`.
@@ -488,12 +489,10 @@ def write_archive(
     notice: Notice | None = None,
     base: Base | None = None,
     folder: Folder | None = None,
-    content: memoryview | None = None,
 ) -> Summary:
     """Compresses all of `source` into one archive on `sink`; neither has to be seekable.
 
     total: bytes that `source` will give, if known; for `progress` alone.
-    content: what `source` holds, where it lies in memory.
     progress: called from this thread, about ten times a second.
     notice: called with a line where fewer threads are used than asked, to stay within memory.
     base: a file that the content's tensors may be changes of; needed to decode then.
@@ -520,18 +519,33 @@ def write_archive(
     ) as encoder:
         for part in encoder.feed(plan.start):
             write_all(sink, part)
-        if content is not None:
-            for part in encoder.feed(content, stays=True):
+        while data := read_some(source, encoder.reads):
+            for part in encoder.feed(data):
                 write_all(sink, part)
-                meter.report()
-        else:
-            while data := read_some(source, encoder.reads):
-                for part in encoder.feed(data):
-                    write_all(sink, part)
-                meter.report()
+            meter.report()
         for part in encoder.finish():
             write_all(sink, part)
     meter.report(last=True)
     if folder:
         encoder.note()
     return encoder.tally.summary()
+
+
+def archive_parts(content: bytes | memoryview, options: Options) -> Iterator[Part]:
+    """The archive of `content`, which nobody writes to meanwhile; to be iterated to the end.
+
+    Raises `LimitError` and `VerifyError` as `write_archive` does.
+    """
+    from io import BytesIO
+
+    plan = _plan(BytesIO(content), options, None, None)
+    with ArchiveEncoder(
+        options,
+        Meter(None, len(content)),
+        threads=options.threads or cores(),
+        plan=plan.pieces,
+        found=plan.found,
+        read=plan.read,
+    ) as encoder:
+        yield from encoder.feed(content, stays=True)
+        yield from encoder.finish()

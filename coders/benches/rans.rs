@@ -3,7 +3,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use llmzip_coders::rans::{DecodeTable, Decoder, EncodeTable, Run, Table, encode, histogram};
+use llmzip_coders::rans::{
+    DecodeTable, Decoder, EncodeTable, Encoder, Run, Table, encode, encode_two, histogram,
+};
 use llmzip_coders::simd::available;
 
 const COUNT: usize = 1_000_000;
@@ -96,6 +98,11 @@ fn run(name: &str, symbols: &[u8]) {
         let encoding = speed(COUNT, || {
             black_box(encode(&run, level));
         });
+        let mut encoders = [Encoder::default(), Encoder::default()];
+        let two = speed(2 * COUNT, || {
+            let [first, second] = &mut encoders;
+            black_box(encode_two([first, second], [&run, &run], level));
+        });
         let mut out = vec![0; COUNT];
         let decoding = speed(COUNT, || {
             let mut reader = Decoder::new(&payload, level).expect("own stream");
@@ -103,7 +110,7 @@ fn run(name: &str, symbols: &[u8]) {
             reader.finish().expect("own stream");
         });
         println!(
-            "{name:12} {} symbols, {:.3} bits, loss {:.3} %: {level_name:6} encode {encoding:.2}, decode {decoding:.2} G symbols/s",
+            "{name:12} {} symbols, {:.3} bits, loss {:.3} %: {level_name:6} encode {encoding:.2}, two {two:.2}, decode {decoding:.2} G symbols/s",
             table.symbols(),
             entropy / COUNT as f64,
             100.0 * (coded / entropy - 1.0),

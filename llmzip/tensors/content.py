@@ -101,7 +101,11 @@ class Content:
         threads: segments decoded at a time; 0 means one for each core, fewer where memory is
             limited. `buffer` must not be touched meanwhile; after an exception it holds anything.
         """
-        self._read(begin, self._target(begin, buffer), threads)
+        view = self._target(begin, buffer)
+        if self._random is None:
+            view[:] = self._data[begin : begin + len(view)]
+        else:
+            self._read(list(self._parts(self._random, begin, view)), view, threads)
 
     def read_all_into(self, buffer: WriteableBuffer, threads: int = 1) -> int:
         """As `read_into` for all content; checks the content hash too. Returns its bytes."""
@@ -110,10 +114,12 @@ class Content:
             raise UsageError(
                 f"the buffer has {len(view):,} bytes, the content {self.size:,}: give a larger one"
             )
-        digests = self._read(0, self._target(0, view[: self.size]), threads)
-        if self._random:
-            places = [self._random.place(n) for n in range(len(self._random.starts))]
-            self._check_hashes(places, digests)
+        target = self._target(0, view[: self.size])
+        if self._random is None:
+            target[:] = self._data
+        else:
+            parts = list(self._parts(self._random, 0, target))
+            self._check_hashes(parts, self._read(parts, target, threads))
         return self.size
 
     def _target(self, begin: int, buffer: WriteableBuffer) -> memoryview:
@@ -125,12 +131,8 @@ class Content:
     def _view(self) -> BinaryIO:
         return cast(BinaryIO, View(self._data))
 
-    def _read(self, begin: int, view: memoryview, threads: int) -> list[bytes]:
-        """What the chunks of each segment in turn add to the content hash."""
-        if self._random is None:
-            view[:] = self._data[begin : begin + len(view)]
-            return []
-        parts = list(self._parts(self._random, begin, view))
+    def _read(self, parts: list[_Part], view: memoryview, threads: int) -> list[bytes]:
+        """Fills `view` with `parts`; what the chunks of each add to the content hash."""
         threads = min(threads or cores(), len(parts))
         digests: list[bytes | None] = []
         at = 0
@@ -210,12 +212,12 @@ class Content:
             at += length
             number += 1
 
-    def _check_hashes(self, places: list[Place], digests: list[bytes]) -> None:
-        """Compares every archive's content hash with its segments'."""
-        archives = {place.archive.offset: place.archive for place in places}
+    def _check_hashes(self, parts: list[_Part], digests: list[bytes]) -> None:
+        """Compares every archive's content hash with its segments', all of which are `parts`."""
+        archives = {part.place.archive.offset: part.place.archive for part in parts}
         hashes = {offset: hashlib.sha256() for offset in archives}
-        for place, digest in zip(places, digests, strict=True):
-            hashes[place.archive.offset].update(digest)
+        for part, digest in zip(parts, digests, strict=True):
+            hashes[part.place.archive.offset].update(digest)
         for offset, archive in archives.items():
             if hashes[offset].digest() != archive.footer.content_hash:
                 end = offset + archive.footer.archive_len

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from llmzip.options import Options
     from llmzip.tensors.frameworks import Framework
+    from llmzip.writer import Part
 
 _ALIGNMENT = 8
 
@@ -80,7 +81,7 @@ def save_file(
         output.commit()
 
 
-def _coded(encoder: ArchiveEncoder, content: _Content) -> Iterator[bytes]:
+def _coded(encoder: ArchiveEncoder, content: _Content) -> Iterator[Part]:
     yield from encoder.feed(content.front)
     for part in content.parts():
         yield from encoder.feed(part)

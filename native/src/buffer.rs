@@ -1,7 +1,11 @@
 //! Memory of Python objects, used without the GIL. The one place of this crate with `unsafe`.
 
+use std::ffi::c_int;
+
+use llmzip_predictors::chunks::Segment;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyBufferError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 /// Bytes that are read where they lie: of `bytes`, `bytearray`, `memoryview`, `mmap`, an array.
@@ -77,5 +81,53 @@ unsafe fn slice(buffer: &PyBuffer<u8>) -> &[u8] {
         0 => &[],
         // SAFETY: as this function asks.
         len => unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), len) },
+    }
+}
+
+/// Bytes that Rust made, for Python to read where they lie.
+#[pyclass(frozen, module = "llmzip._native")]
+pub struct Made(pub Segment);
+
+#[pymethods]
+impl Made {
+    /// # Safety
+    /// `view` is what Python wants to have filled.
+    #[allow(unsafe_code)]
+    unsafe fn __getbuffer__(
+        slf: Bound<'_, Self>,
+        view: *mut ffi::Py_buffer,
+        flags: c_int,
+    ) -> PyResult<()> {
+        let bytes = slf.get().0.bytes();
+        let (at, len) = (bytes.as_ptr().cast_mut(), bytes.len().cast_signed());
+        // SAFETY: the view holds the object, which is frozen: its bytes neither move nor change, and
+        // they are said to be read-only.
+        let filled =
+            unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), at.cast(), len, 1, flags) };
+        match filled {
+            0 => Ok(()),
+            _ => Err(PyErr::fetch(slf.py())),
+        }
+    }
+}
+
+/// Asks the system for huge pages where `data` lies: one by one, fresh pages take longer than what is
+/// written to them. Where there are none, nothing changes.
+#[pyfunction]
+pub fn prefer_huge_pages(data: Bytes) {
+    #[cfg(target_os = "linux")]
+    {
+        const HUGE: usize = 1 << 21;
+        let bytes = data.as_slice();
+        let skip = bytes.as_ptr().align_offset(HUGE);
+        let whole = bytes.len().saturating_sub(skip) / HUGE * HUGE;
+        if whole > 0 {
+            let at = bytes[skip..].as_ptr().cast_mut().cast();
+            // SAFETY: pages of memory that is there; the advice changes none of its content.
+            #[allow(unsafe_code)]
+            unsafe {
+                libc::madvise(at, whole, libc::MADV_HUGEPAGE);
+            }
+        }
     }
 }

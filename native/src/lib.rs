@@ -24,16 +24,28 @@ fn crc32(py: Python<'_>, data: Bytes) -> u32 {
     py.detach(|| crc32fast::hash(data))
 }
 
+/// The entries of an index without its check: bytes in the archive, bytes of content, label; None where
+/// it is none.
+#[pyfunction]
+fn index_entries(index: &[u8]) -> Option<Vec<llmzip_predictors::index::Entry<'_>>> {
+    llmzip_predictors::index::entries(index)
+}
+
 #[pymodule(name = "_native")]
 mod native_module {
+    #[pymodule_export]
+    use super::buffer::{Made, prefer_huge_pages};
     #[pymodule_export]
     use super::crc32;
     #[pymodule_export]
     use super::hash_128;
     #[pymodule_export]
+    use super::index_entries;
+    #[pymodule_export]
     use super::segment::{
         CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, copy_chunk_into,
-        decode_segments_into, memory, predictors, settings, tensor_histograms, tensor_settings,
+        decode_segments_into, may_repeat, memory, predictors, settings, tensor_histograms,
+        tensor_settings,
     };
     #[pymodule_export]
     use super::sha256::Sha256;

@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::buffer::{Bytes, BytesMut, apart};
+use crate::buffer::{Bytes, BytesMut, Made, apart};
 
 create_exception!(_native, CorruptData, PyException);
 create_exception!(_native, UnsupportedData, PyException);
@@ -180,6 +180,12 @@ pub fn tensor_histograms(
         .collect())
 }
 
+/// Whether elements of `width` bytes may repeat themselves, as far as a quick look at `sample` tells.
+#[pyfunction]
+pub fn may_repeat(sample: Bytes, width: usize) -> bool {
+    llmzip_predictors::tensor::may_repeat(sample.as_slice(), width)
+}
+
 /// Codes one segment: `write` the bytes of a chunk, then `finish_chunk`.
 #[pyclass(module = "llmzip._native")]
 pub struct Encoder(Box<dyn SegmentEncoder>);
@@ -232,7 +238,7 @@ impl Encoder {
         number: u64,
         settings: &[u8],
         kept: bool,
-    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    ) -> PyResult<(Made, Bound<'py, PyBytes>)> {
         let content = content.as_slice();
         let coded = py
             .detach(|| {
@@ -241,7 +247,7 @@ impl Encoder {
             })
             .map_err(raise)?;
         let digests = PyBytes::new(py, &coded.digests);
-        Ok((PyBytes::new(py, coded.bytes()), digests))
+        Ok((Made(coded), digests))
     }
 
     /// Coded bytes of the open chunk so far, for progress.

@@ -6,9 +6,12 @@
 use std::cmp::Reverse;
 use std::sync::Mutex;
 
+use memmap2::MmapMut;
+
 use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
 use crate::varint;
 use crate::xxh3::{Hasher, xxh3_128};
+use crate::zeros::zeros;
 
 /// Raw bytes of a chunk, but for the last one of a segment.
 pub const MAX_CHUNK: usize = 1 << 20;
@@ -36,7 +39,7 @@ const MAX_HEADER: usize = 4 + 1 + 255 + 4;
 
 /// A coded segment.
 pub struct Segment {
-    data: Vec<u8>,
+    memory: Memory,
     start: usize,
     /// What its chunks add to the content hash.
     pub digests: Vec<u8>,
@@ -46,7 +49,61 @@ impl Segment {
     /// Header and chunks.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.data[self.start..]
+        match &self.memory {
+            Memory::Heap(bytes) => &bytes[self.start..],
+            Memory::Pages(pages, end) => &pages[self.start..*end],
+        }
+    }
+}
+
+/// Where a segment is put together.
+enum Memory {
+    Heap(Vec<u8>),
+    /// Pages of its own, and how much of them is used: of a large segment, since page by page fresh
+    /// memory of the heap takes longer than what is written to it.
+    Pages(MmapMut, usize),
+}
+
+/// Content from which on a segment has pages of its own.
+const LARGE: usize = 4 << 20;
+
+impl Memory {
+    /// For `len` bytes of content, the first [`MAX_HEADER`] taken.
+    fn new(len: usize) -> Result<Self, PredictorError> {
+        // No chunk takes more than its content and a head.
+        let most = MAX_HEADER + len + len.div_ceil(MAX_CHUNK) * (HEAD + 2 * varint::MAX);
+        if len < LARGE {
+            let mut bytes = Vec::with_capacity(most);
+            bytes.resize(MAX_HEADER, 0);
+            return Ok(Self::Heap(bytes));
+        }
+        Ok(Self::Pages(zeros(most)?, MAX_HEADER))
+    }
+
+    /// Appends `chunk`, which is then empty.
+    fn append(&mut self, chunk: &mut Vec<u8>) {
+        match self {
+            Self::Heap(bytes) => bytes.append(chunk),
+            Self::Pages(pages, end) => {
+                pages[*end..*end + chunk.len()].copy_from_slice(chunk);
+                *end += chunk.len();
+                chunk.clear();
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Heap(bytes) => bytes.len(),
+            Self::Pages(_, end) => *end,
+        }
+    }
+
+    fn front(&mut self) -> &mut [u8] {
+        match self {
+            Self::Heap(bytes) => &mut bytes[..MAX_HEADER],
+            Self::Pages(pages, _) => &mut pages[..MAX_HEADER],
+        }
     }
 }
 
@@ -55,7 +112,7 @@ impl Segment {
 ///
 /// # Errors
 /// As those of [`SegmentEncoder::encode_chunk`]; [`PredictorError::Usage`] when the settings are longer
-/// than a header takes.
+/// than a header takes, [`PredictorError::Setup`] when there is not enough memory.
 pub fn encode(
     encoder: &mut dyn SegmentEncoder,
     content: &[u8],
@@ -64,41 +121,15 @@ pub fn encode(
     settings: &[u8],
     kept: bool,
 ) -> Result<Segment, PredictorError> {
-    let mut out = Vec::with_capacity(MAX_HEADER + content.len() + 64);
-    out.resize(MAX_HEADER, 0);
+    let mut memory = Memory::new(content.len())?;
+    let mut chunk = Vec::with_capacity(content.len().min(MAX_CHUNK) + 64);
     let mut digests = Vec::new();
     for raw in content.chunks(MAX_CHUNK) {
-        // The payload is written where it stays if its length takes as many bytes as that of `raw`.
-        let start = out.len();
-        let room = HEAD + 2 * varint::len(raw.len() as u64);
-        out.resize(start + room, 0);
-        encoder.encode_chunk(raw, &mut out)?;
-        let mut kind = CODED;
-        if out.len() - start - room >= raw.len() {
-            kind = STORED_AFTER_CODING;
-            out.truncate(start + room);
-            out.extend_from_slice(raw);
-        }
-        let payload = &out[start + room..];
-        let hash = xxh3_128(raw).to_be_bytes();
-        digests.extend_from_slice(&(raw.len() as u64).to_le_bytes());
-        digests.extend_from_slice(&hash);
-        let mut head = vec![kind];
-        varint::write(raw.len() as u64, &mut head);
-        varint::write(payload.len() as u64, &mut head);
-        head.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
-        head.extend_from_slice(&hash[..8]);
-        let check = crc32fast::hash(&head) as u16;
-        head.extend_from_slice(&check.to_le_bytes());
-        out[start..start + head.len()].copy_from_slice(&head);
-        if head.len() < room {
-            let end = out.len();
-            out.copy_within(start + room.., start + head.len());
-            out.truncate(end - (room - head.len()));
-        }
+        encode_chunk(encoder, raw, &mut chunk, &mut digests)?;
+        memory.append(&mut chunk);
     }
     let mut body = Vec::new();
-    let coded_len = (out.len() - MAX_HEADER) as u64;
+    let coded_len = (memory.len() - MAX_HEADER) as u64;
     let flags = if kept { KEPT } else { 0 };
     for value in [seq, number, flags, content.len() as u64, coded_len] {
         varint::write(value, &mut body);
@@ -110,12 +141,47 @@ pub fn encode(
     let mut header = [&SYNC[..], &[len], &body].concat();
     header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
     let start = MAX_HEADER - header.len();
-    out[start..MAX_HEADER].copy_from_slice(&header);
+    memory.front()[start..].copy_from_slice(&header);
     Ok(Segment {
-        data: out,
+        memory,
         start,
         digests,
     })
+}
+
+/// The chunk of `raw` to `out`, which is empty, and what it adds to the content hash to `digests`.
+fn encode_chunk(
+    encoder: &mut dyn SegmentEncoder,
+    raw: &[u8],
+    out: &mut Vec<u8>,
+    digests: &mut Vec<u8>,
+) -> Result<(), PredictorError> {
+    // The payload is written where it stays if its length takes as many bytes as that of `raw`.
+    let room = HEAD + 2 * varint::len(raw.len() as u64);
+    out.resize(room, 0);
+    encoder.encode_chunk(raw, out)?;
+    let mut kind = CODED;
+    if out.len() - room >= raw.len() {
+        kind = STORED_AFTER_CODING;
+        out.truncate(room);
+        out.extend_from_slice(raw);
+    }
+    let payload = &out[room..];
+    let hash = xxh3_128(raw).to_be_bytes();
+    digests.extend_from_slice(&(raw.len() as u64).to_le_bytes());
+    digests.extend_from_slice(&hash);
+    let mut head = vec![kind];
+    varint::write(raw.len() as u64, &mut head);
+    varint::write(payload.len() as u64, &mut head);
+    head.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    head.extend_from_slice(&hash[..8]);
+    let check = crc32fast::hash(&head) as u16;
+    head.extend_from_slice(&check.to_le_bytes());
+    out[..head.len()].copy_from_slice(&head);
+    if head.len() < room {
+        out.drain(head.len()..room);
+    }
+    Ok(())
 }
 
 /// What a reader expects of a segment.

@@ -5,10 +5,12 @@
 
 pub mod chunks;
 pub mod cm;
+pub mod index;
 pub mod segment;
 pub mod simd;
 mod store;
 pub mod tensor;
 mod varint;
 pub mod xxh3;
+mod zeros;
 mod zstd;

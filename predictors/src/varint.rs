@@ -1,5 +1,8 @@
 //! LEB128: seven bits a byte, the lowest first; the top bit says that more follow.
 
+/// The most bytes that a value takes.
+pub const MAX: usize = 10;
+
 /// Appends `value` in its shortest form.
 pub fn write(mut value: u64, out: &mut Vec<u8>) {
     while value > 0x7f {

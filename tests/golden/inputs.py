@@ -137,6 +137,15 @@ def weights(length: int, unit: int, row: int, seed: int = 1) -> bytes:
     return bytes(out[:length])
 
 
+def sparse(count: int, seed: int = 1) -> bytes:
+    """16-bit numbers, one in 64 of which is not 0, but below 8."""
+    source = randoms(seed)
+    return b"".join(
+        (number & 7 if number >> 26 == 0 else 0).to_bytes(2, "little")
+        for number, _ in zip(source, range(count), strict=False)
+    )
+
+
 def floats(count: int, kind: str, row: int, *, noise: bool = False) -> bytes:
     """Floats whose exponent is about what row and column give.
 

@@ -181,6 +181,11 @@ def tensors() -> Iterator[Good]:
             archive = Archive([TENSOR], [coded_segment(TENSOR, settings, raws)], level=level)
             intent = f"{kind} in rows of {row} with tensor at level {level}"
             yield Good(f"tensor-{level}-{kind}", intent, archive.build(), archive.content())
+    content = inputs.sparse(135_001)
+    segment = coded_segment(TENSOR, _native.tensor_settings(6, "i16", 0, None), [(CODED, content)])
+    archive = Archive([TENSOR], [segment], level=6)
+    intent = "a chunk of two blocks"
+    yield Good("tensor-6-blocks", intent, archive.build(), archive.content())
     file = inputs.safetensors()
     for level in (1, 3, 6, 9):
         intent = f"a safetensors file at level {level}"

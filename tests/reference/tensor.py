@@ -169,8 +169,10 @@ class Tensor:
         tail = fields.take(rest)
         raw = bytearray(head)
         most = 2**18 // self.unit
+        blocks = max(-(-units // most), 1)
+        each = min(most, -(-units // blocks // 64) * 64)
         while units:
-            count = min(units, most)
+            count = min(units, each)
             raw += self.block(fields, count, self.seen + len(raw))
             units -= count
         check(not fields.data)

@@ -132,6 +132,17 @@ pub struct Run<'a> {
     pub table: &'a EncodeTable,
 }
 
+impl Run<'_> {
+    /// Symbols that take part in a stream: where there is only one, none do.
+    fn coded(&self) -> usize {
+        if self.table.symbols > 1 {
+            self.symbols.len()
+        } else {
+            0
+        }
+    }
+}
+
 /// Writes streams one after the other, in memory that it keeps.
 #[derive(Debug, Clone, Default)]
 pub struct Encoder {
@@ -153,42 +164,127 @@ impl Encoder {
     /// # Panics
     /// When a table lacks a symbol of its run.
     pub fn encode(&mut self, runs: &[Run<'_>], level: Level) -> Stream<'_> {
+        let mut open = Open::new(self, runs);
+        open.complete(level);
+        open.into_stream()
+    }
+}
+
+/// Two streams, as [`Encoder::encode`] makes each: together they take less time, since they do not
+/// wait for each other.
+///
+/// # Panics
+/// As there.
+pub fn encode_two<'e>(
+    encoders: [&'e mut Encoder; 2],
+    runs: [&[Run<'_>]; 2],
+    level: Level,
+) -> [Stream<'e>; 2] {
+    let [first, second] = encoders;
+    let (mut a, mut b) = (Open::new(first, runs[0]), Open::new(second, runs[1]));
+    while simd::has_two(level)
+        && let (Some(table_a), Some(table_b)) = (a.table(), b.table())
+    {
+        match a.whole_steps().min(b.whole_steps()) {
+            0 if a.whole_steps() == 0 => a.step(table_a, level),
+            0 => b.step(table_b, level),
+            steps => {
+                let jobs = [a.take(steps * LANES), b.take(steps * LANES)];
+                [a.free, b.free] = simd::encode_two(level, [table_a, table_b], jobs);
+            }
+        }
+    }
+    a.complete(level);
+    b.complete(level);
+    [a.into_stream(), b.into_stream()]
+}
+
+/// A stream that is being coded, from its last symbol to its first.
+struct Open<'r, 'e> {
+    states: [u32; LANES],
+    lanes: usize,
+    words: &'e mut [[u8; 2]],
+    /// How many of the words are not used yet; they are filled from the end.
+    free: usize,
+    /// Runs that are not coded, the last one but for its first `left` symbols.
+    runs: &'r [Run<'r>],
+    left: usize,
+}
+
+impl<'r, 'e> Open<'r, 'e> {
+    fn new(encoder: &'e mut Encoder, runs: &'r [Run<'r>]) -> Self {
         for run in runs.iter().filter(|run| run.table.symbols == 1) {
             for &symbol in run.symbols {
                 assert!(run.table.entries[usize::from(symbol)].frequency > 0);
             }
         }
-        let coded = || {
-            runs.iter()
-                .filter(|run| run.table.symbols > 1 && !run.symbols.is_empty())
-        };
-        let longest = coded().map(|run| run.symbols.len()).max().unwrap_or(0);
-        let total: usize = coded().map(|run| run.symbols.len()).sum();
-        let lanes = (total / SYMBOLS_PER_LANE).clamp(1, LANES).min(longest);
-
-        let mut states = [LOW; LANES];
+        let coded = || runs.iter().map(Run::coded);
+        let longest = coded().max().unwrap_or(0);
+        let total: usize = coded().sum();
         // No symbol takes more than a word; those of the last step come first.
-        if self.words.len() < total {
-            self.words.resize(total, [0; 2]);
+        if encoder.words.len() < total {
+            encoder.words.resize(total, [0; 2]);
         }
-        let words = &mut self.words[..total];
-        let mut left = total;
-        for run in coded().rev() {
-            left = simd::encode(
-                level,
-                run.table,
-                simd::Encode {
-                    states: &mut states,
-                    lanes,
-                    symbols: run.symbols,
-                    words: &mut words[..left],
-                },
-            );
+        Self {
+            states: [LOW; LANES],
+            lanes: (total / SYMBOLS_PER_LANE).clamp(1, LANES).min(longest),
+            words: &mut encoder.words[..total],
+            free: total,
+            runs,
+            left: runs.last().map_or(0, Run::coded),
         }
+    }
+
+    /// The table of the symbol that is coded next; `None` when all are.
+    fn table(&mut self) -> Option<&'r EncodeTable> {
+        while self.left == 0 {
+            let (_, rest) = self.runs.split_last()?;
+            self.runs = rest;
+            self.left = rest.last()?.coded();
+        }
+        self.runs.last().map(|run| run.table)
+    }
+
+    /// How many steps of all lanes come next.
+    fn whole_steps(&self) -> usize {
+        if self.left.is_multiple_of(LANES) && self.lanes == LANES {
+            self.left / LANES
+        } else {
+            0
+        }
+    }
+
+    /// Takes the last `len` symbols off the run.
+    fn take(&mut self, len: usize) -> simd::Encode<'_> {
+        let symbols = self.runs.last().map_or(&[][..], |run| run.symbols);
+        let end = self.left;
+        self.left -= len;
+        simd::Encode {
+            states: &mut self.states,
+            lanes: self.lanes,
+            symbols: &symbols[self.left..end],
+            words: &mut self.words[..self.free],
+        }
+    }
+
+    /// Codes the last step of the run.
+    fn step(&mut self, table: &EncodeTable, level: Level) {
+        let last = (self.left - 1) % self.lanes + 1;
+        self.free = simd::encode(level, table, self.take(last));
+    }
+
+    /// Codes all that is left.
+    fn complete(&mut self, level: Level) {
+        while let Some(table) = self.table() {
+            self.free = simd::encode(level, table, self.take(self.left));
+        }
+    }
+
+    fn into_stream(self) -> Stream<'e> {
         Stream {
-            states,
-            lanes,
-            words: &words[left..],
+            states: self.states,
+            lanes: self.lanes,
+            words: &self.words[self.free..],
         }
     }
 }

@@ -20,7 +20,7 @@ mod simd;
 mod table;
 
 pub use decode::{DecodeTable, Decoder, Part, Task, decode};
-pub use encode::{EncodeTable, Encoder, Run, Stream, encode};
+pub use encode::{EncodeTable, Encoder, Run, Stream, encode, encode_two};
 pub use histogram::histogram;
 pub use table::Table;
 
@@ -32,6 +32,9 @@ const LOW: u32 = 1 << 16;
 
 /// The most symbols of a small table; also its number of buckets.
 const BUCKETS: usize = 64;
+
+/// The most symbols that a small table has.
+pub const SMALL: usize = BUCKETS;
 
 /// Slots of a bucket.
 const BUCKET: usize = 256;

@@ -232,6 +232,45 @@ fn streams_side_by_side_come_back() {
 }
 
 #[test]
+fn streams_coded_side_by_side_are_those_coded_alone() {
+    // Small and large tables, one of a single symbol, symbols whose last six bits are the same; runs of
+    // whole steps and others, streams with fewer lanes than the most.
+    let kinds = [(30, 4), (200, 1), (1, 1), (250, 60)];
+    let tables = kinds.map(|(symbols, skew)| {
+        let mut all = skewed(7, 4000, symbols, skew);
+        all.extend([3, 67].map(|symbol| symbol % symbols as u8));
+        (table_of(&all), all)
+    });
+    let encoders = tables.each_ref().map(|(table, _)| EncodeTable::from(table));
+    let lengths = [0, 1, 63, 64, 384, 640, 1000, 2048, 3000];
+    for (name, level) in available() {
+        let mut memory = [Encoder::default(), Encoder::default()];
+        for turn in 0..60 {
+            let runs = [0, 1].map(|stream| {
+                let run = |i: usize| {
+                    let kind = (turn / 3 + i * (turn % 3) + stream * (turn % 2)) % kinds.len();
+                    let len = lengths[(turn * 5 + i * 7 + stream * (turn % 4)) % lengths.len()];
+                    Run {
+                        symbols: &tables[kind].1[..len],
+                        table: &encoders[kind],
+                    }
+                };
+                (0..turn % 23).map(run).collect::<Vec<_>>()
+            });
+            let [a, b] = &mut memory;
+            let together = encode_two([a, b], [&runs[0], &runs[1]], level).map(|stream| {
+                let mut out = Vec::new();
+                stream.write(&mut out);
+                out
+            });
+            for (together, runs) in together.iter().zip(&runs) {
+                assert_eq!(*together, encode(runs, Level::Scalar), "{name} {turn}");
+            }
+        }
+    }
+}
+
+#[test]
 fn one_symbol_takes_no_space() {
     assert_eq!(coded(&[&[5; 100_000]]), [0]);
     assert_eq!(coded(&[]), [0]);

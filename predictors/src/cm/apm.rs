@@ -6,9 +6,9 @@
 use memmap2::MmapMut;
 
 use super::tables::Tables;
-use super::zeros::zeros;
 use crate::segment::PredictorError;
 use crate::simd::prefetch;
+use crate::zeros::zeros;
 
 const POINTS: usize = 32;
 /// Bytes of a curve: one cache line.

@@ -7,9 +7,9 @@
 use memmap2::MmapMut;
 
 use super::tables::Tables;
-use super::zeros::zeros;
 use crate::segment::PredictorError;
 use crate::simd::prefetch;
+use crate::zeros::zeros;
 
 const BUCKET: usize = 64;
 const SLOTS: usize = 4;

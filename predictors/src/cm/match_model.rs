@@ -8,9 +8,9 @@ use memmap2::MmapMut;
 use super::counter;
 use super::history::{GOLDEN, SPREAD};
 use super::tables::Tables;
-use super::zeros::zeros;
 use crate::segment::PredictorError;
 use crate::simd::prefetch;
+use crate::zeros::zeros;
 
 const LENGTHS: usize = 32;
 const MISSES: usize = 4;

@@ -22,7 +22,6 @@ pub mod plan;
 mod run_map;
 pub mod selector;
 pub(crate) mod tables;
-mod zeros;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use super::kind::MAX_PLANES;
 use super::mix::Mix;
 use super::model::{Model, byte, read_length, take};
 use super::plane::{self, Buffer, Coded, mixes_of, model_of};
-use super::settings::{BAD, BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, checked_base, place};
+use super::settings::{BAD, Cut, HAS_MODEL, NO_BASE, Settings, block_units, checked_base, place};
 use super::split::merge;
 use crate::segment::{PredictorError, SegmentDecoder};
 
@@ -24,6 +24,8 @@ thread_local! {
 struct Blocks {
     settings: Settings,
     position: u64,
+    /// Bytes of each block but the last of the open chunk.
+    length: usize,
     model: Option<Model>,
     mixes: Vec<Option<Mix>>,
     /// For each plane, one for each block.
@@ -46,6 +48,7 @@ impl Blocks {
         Self {
             settings,
             position: 0,
+            length: 0,
             model: None,
             mixes: Vec::new(),
             buffers,
@@ -56,14 +59,13 @@ impl Blocks {
 
     /// How many bytes are decoded together.
     fn together(&self) -> usize {
-        let unit = self.settings.kind.unit;
         let mixed = self.mixes.iter().any(Option::is_some);
         let blocks = if self.settings.delta || mixed {
             1
         } else {
             TOGETHER
         };
-        blocks * (BLOCK / unit * unit)
+        blocks * self.length
     }
 
     /// Decodes the next blocks, as long as `out`, no more than [`Blocks::together`], off the front of
@@ -75,7 +77,7 @@ impl Blocks {
         after: &[u8],
     ) -> Result<(), PredictorError> {
         let (settings, kind) = (self.settings, &self.settings.coded());
-        let length = BLOCK / kind.unit * kind.unit;
+        let length = self.length;
         let mut base: &[u8] = &[];
         if settings.delta {
             let at = usize::try_from(self.position).map_err(|_| NO_BASE)?;
@@ -217,6 +219,7 @@ impl Decoder {
         let head = take(data, cut.head)?;
         let tail = take(data, cut.tail)?;
         self.blocks.position += head.len() as u64;
+        self.blocks.length = block_units(kind, cut.units) * kind.unit;
         Ok(Front {
             len,
             cut,
@@ -227,8 +230,9 @@ impl Decoder {
 
     /// Raw bytes of the next block.
     fn block(&self) -> usize {
-        let unit = self.blocks.settings.kind.unit;
-        self.units.min(BLOCK / unit) * unit
+        self.blocks
+            .length
+            .min(self.units * self.blocks.settings.kind.unit)
     }
 
     /// Decodes the next block of the open chunk, as long as `out`.

@@ -5,9 +5,9 @@ use std::cell::Cell;
 use super::delta;
 use super::mix::{Mix, try_plane};
 use super::model::{Model, row_symbols, write_length};
-use super::plane::{self, Habits, Place, Scratch, mixes_of, model_of};
+use super::plane::{self, Effort, Habits, Place, Scratch, mixes_of, model_of};
 use super::sample::Sample;
-use super::settings::{BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, checked_base, place};
+use super::settings::{BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, block_units, checked_base, place};
 use super::split::split;
 use crate::segment::{PredictorError, SegmentEncoder};
 
@@ -29,12 +29,19 @@ pub struct Encoder {
 /// What an encoder works in: kept for the thread's next one, since new memory has to be cleared.
 #[derive(Default)]
 struct Memory {
-    /// Of a block.
-    planes: Vec<Vec<u8>>,
-    /// Of a sample.
+    blocks: [Block; TOGETHER],
+    /// Planes of a sample.
     sample: Vec<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Block {
+    planes: Vec<Vec<u8>>,
     scratch: Scratch,
 }
+
+/// Blocks that are coded together.
+const TOGETHER: usize = 2;
 
 thread_local! {
     static MEMORY: Cell<Option<Memory>> = const { Cell::new(None) };
@@ -188,32 +195,48 @@ impl Encoder {
         let mut unit = (self.position + head.len() as u64) / kind.unit as u64;
         let (mut changes, mut given) = (Vec::new(), Vec::new());
         let mut at = self.position as usize + head.len();
-        let planes = &mut self.memory.planes;
-        planes.resize(kind.planes(), Vec::new());
-        for block in units.chunks(BLOCK / kind.unit * kind.unit) {
-            let mut coded = block;
-            if settings.delta {
-                let base = &self.base[at..at + block.len()];
-                changes.clear();
-                changes.extend_from_slice(block);
-                delta::take(settings.kind, &mut changes, base);
-                given.clear();
-                delta::exponents(settings.kind, base, &mut given);
-                coded = &changes;
-            }
-            split(kind, coded, planes, 0, settings.simd);
-            for (number, symbols) in planes.iter().enumerate() {
-                let place = place(settings, number, unit, &given);
-                if let Some(Some(mix)) = mixes.get_mut(number) {
-                    plane::encode_mixed(symbols, &planes[0], place, mix, settings.simd, out);
-                    continue;
+        // What a block is coded with may follow from the one before.
+        let alone = settings.delta || mixes.iter().any(Option::is_some);
+        let length = block_units(kind, cut.units) * kind.unit;
+        for blocks in units.chunks(if alone { length } else { TOGETHER * length }) {
+            let memory = &mut self.memory.blocks;
+            let starts = (unit..).step_by(length / kind.unit);
+            for (block, memory) in blocks.chunks(length).zip(memory.iter_mut()) {
+                let mut coded = block;
+                if settings.delta {
+                    let base = &self.base[at..at + block.len()];
+                    changes.clear();
+                    changes.extend_from_slice(block);
+                    delta::take(settings.kind, &mut changes, base);
+                    given.clear();
+                    delta::exponents(settings.kind, base, &mut given);
+                    coded = &changes;
                 }
-                let model = model_of(model, number);
-                let scratch = (&mut self.memory.scratch, &mut self.habits);
-                plane::encode(number, symbols, place, model, effort, scratch, out);
+                memory.planes.resize(kind.planes(), Vec::new());
+                split(kind, coded, &mut memory.planes, 0, settings.simd);
             }
-            unit += (block.len() / kind.unit) as u64;
-            at += block.len();
+            if blocks.len() > length {
+                let places = |number| {
+                    [unit, unit + (length / kind.unit) as u64]
+                        .map(|unit| place(settings, number, unit, &given))
+                };
+                ahead(model, places, effort, memory, &self.habits);
+            }
+            for ((block, unit), memory) in blocks.chunks(length).zip(starts).zip(memory) {
+                let Block { planes, scratch } = memory;
+                for (number, symbols) in planes.iter().enumerate() {
+                    let place = place(settings, number, unit, &given);
+                    if let Some(Some(mix)) = mixes.get_mut(number) {
+                        plane::encode_mixed(symbols, &planes[0], place, mix, settings.simd, out);
+                        continue;
+                    }
+                    let model = model_of(model, number);
+                    let scratch = (&mut *scratch, &mut self.habits);
+                    plane::encode(number, symbols, place, model, effort, scratch, out);
+                }
+                at += block.len();
+            }
+            unit += (blocks.len() / kind.unit) as u64;
         }
         self.position += chunk.len() as u64;
         if out.len() - start < chunk.len() {
@@ -221,5 +244,22 @@ impl Encoder {
             self.mixes = mixes;
         }
         Ok(())
+    }
+}
+
+/// Codes the planes of two blocks that have tables, as far as that can be done at once.
+fn ahead<'p>(
+    model: &Model,
+    places: impl Fn(usize) -> [Place<'p>; 2],
+    effort: Effort,
+    [first, second]: &mut [Block; TOGETHER],
+    habits: &Habits,
+) {
+    for (number, symbols) in first.planes.iter().zip(&second.planes).enumerate() {
+        if let Some(model) = model_of(model, number) {
+            let symbols = [&symbols.0[..], &symbols.1[..]];
+            let memory = ([&mut first.scratch, &mut second.scratch], habits);
+            plane::encode_ahead(number, symbols, places(number), model, effort, memory);
+        }
     }
 }

@@ -17,6 +17,7 @@ mod settings;
 mod simd;
 mod split;
 mod train;
+mod words;
 
 use crate::segment::Predictor;
 use crate::simd::Level;
@@ -25,6 +26,7 @@ use encoder::Encoder;
 use settings::Settings;
 
 pub use settings::settings;
+pub use words::may_repeat;
 
 /// How often each byte occurs in each plane of whole units of the kind `name`, and how many bytes a
 /// unit gives to it; `None` where there is no such kind.

@@ -2,7 +2,7 @@
 
 use llmzip_coders::rans;
 
-use super::kind::Kind;
+use super::kind::{Kind, Split};
 use super::settings::BLOCK;
 use super::simd::{Set, holds};
 use super::split::split;
@@ -60,15 +60,51 @@ impl Sample {
     }
 }
 
-/// Adds the symbols of whole units that `known` planes lack in their counts, once each.
+/// Exponents below and above those of a sample that a whole tensor may well have.
+const BELOW: u8 = 12;
+const ABOVE: u8 = 3;
+
+/// Adds likely exponents that a sample lacks to its counts, once each, where that leaves their last six
+/// bits apart, which keeps a table small and quick. A block with others has to do without the segment's
+/// tables.
+fn widen(counts: &mut [u32; 256]) {
+    let occurring = |&exponent: &u8| counts[usize::from(exponent)] > 0;
+    let (Some(least), Some(most)) = ((1..=255).find(occurring), (1..=255).rfind(occurring)) else {
+        return;
+    };
+    let within = least..=most;
+    let above = most..=most.saturating_add(ABOVE);
+    let below = least.saturating_sub(BELOW)..=least;
+    let mut taken = [false; rans::SMALL];
+    for (exponent, _) in counts.iter().enumerate().filter(|&(_, &n)| n > 0) {
+        taken[exponent % rans::SMALL] = true;
+    }
+    for exponent in within.chain([0]).chain(above).chain(below.rev()) {
+        let taken = &mut taken[usize::from(exponent) % rans::SMALL];
+        let count = &mut counts[usize::from(exponent)];
+        if *count == 0 && !*taken {
+            (*count, *taken) = (1, true);
+        }
+    }
+}
+
+/// Adds symbols that whole units have, and `known` planes lack in their counts, once each.
 pub fn complete(kind: &Kind, units: &[u8], known: &mut [Option<[u32; 256]>], level: Level) {
-    if known.iter().all(Option::is_none) {
+    let ordered = kind.split == Split::Float;
+    if ordered && let Some(Some(exponents)) = known.first_mut() {
+        widen(exponents);
+    }
+    if known.iter().skip(usize::from(ordered)).all(Option::is_none) {
         return;
     }
     let mut planes = vec![Vec::new(); kind.planes()];
     for block in units.chunks(BLOCK / kind.unit * kind.unit) {
         split(kind, block, &mut planes, 0, level);
-        for (plane, known) in planes.iter().zip(known.iter_mut()) {
+        for (plane, known) in planes
+            .iter()
+            .zip(known.iter_mut())
+            .skip(usize::from(ordered))
+        {
             let Some(known) = known else { continue };
             let set = Set::of(known);
             if !holds(&set, plane, level) {
@@ -77,5 +113,34 @@ pub fn complete(kind: &Kind, units: &[u8], known: &mut [Option<[u32; 256]>], lev
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponents_near_those_of_a_sample_are_likely() {
+        let widened = |given: &[u8]| {
+            let mut counts = [0; 256];
+            given.iter().for_each(|&e| counts[usize::from(e)] += 7);
+            widen(&mut counts);
+            let all: Vec<u8> = (0..=255).filter(|&e| counts[usize::from(e)] > 0).collect();
+            assert!(given.iter().all(|&e| counts[usize::from(e)] >= 7));
+            all
+        };
+        let near = |exponents| [&[0][..], &Vec::from_iter(exponents)].concat();
+        assert_eq!(widened(&[100, 103]), near(88..=106));
+        // The last six bits of 0 and 128 are the same.
+        assert_eq!(
+            widened(&[126, 127]),
+            [near(114..=127), vec![129, 130]].concat()
+        );
+        assert_eq!(widened(&[128]), Vec::from_iter(116..=131));
+        assert_eq!(widened(&[0, 4, 254]).len(), 64);
+        assert_eq!(widened(&[0]), [0]);
+        assert_eq!(widened(&[255, 255]), near(243..=255));
+        assert_eq!(widened(&Vec::from_iter(1..=255)).len(), 255);
     }
 }

@@ -1,5 +1,7 @@
 //! What a segment header says of a tensor, and what both sides derive from it.
 
+use llmzip_coders::rans::LANES;
+
 use super::delta;
 use super::kind::{KINDS, Kind};
 use super::model::row_symbols;
@@ -7,7 +9,7 @@ use super::plane::{Effort, Place};
 use crate::segment::PredictorError;
 use crate::simd::{self, Level};
 
-/// Raw bytes of a block, but for what its last unit lacks.
+/// Raw bytes of a block at most.
 pub const BLOCK: usize = 1 << 18;
 pub const NO_BASE: PredictorError = PredictorError::Usage("the base of a change is missing");
 pub const BAD: PredictorError = PredictorError::Corrupt("a chunk of a tensor is damaged");
@@ -96,7 +98,7 @@ impl Settings {
                 rows: true,
                 zstd: 3,
                 mix: false,
-                sample: 1 << 17,
+                sample: 1 << 16,
                 simd: self.simd,
             },
             _ => Effort {
@@ -130,6 +132,15 @@ impl Cut {
             tail: len - head - units * unit,
         }
     }
+}
+
+/// Units of each block but the last of a chunk that has so many: blocks are about equally long, so that
+/// two at a time end together.
+pub fn block_units(kind: &Kind, units: usize) -> usize {
+    let most = BLOCK / kind.unit;
+    let units = units.max(1);
+    let blocks = units.div_ceil(most);
+    most.min(units.div_ceil(blocks).next_multiple_of(LANES))
 }
 
 /// Column of the first symbol of plane `number` at unit `unit` of the segment, and what is given.
@@ -168,5 +179,30 @@ pub fn checked_base(settings: Settings, base: &[u8], len: u64) -> Result<Vec<u8>
         Err(PredictorError::Usage(
             "a base for a segment that is coded otherwise",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_about_equal() {
+        let kind = |name| KINDS.iter().find(|kind| kind.name == name).unwrap();
+        let (bf16, q4_0) = (kind("bf16"), kind("q4_0"));
+        for (units, expected) in [
+            (1, 64),
+            (131_072, 131_072),
+            (131_073, 65_600),
+            (147_456, 73_728),
+            (524_288, 131_072),
+            (300_000, 100_032),
+        ] {
+            assert_eq!(block_units(bf16, units), expected);
+        }
+        // 64 more would be more than a block takes.
+        assert_eq!(BLOCK / q4_0.unit, 14_563);
+        assert_eq!(block_units(q4_0, 29_126), 14_563);
+        assert_eq!(block_units(q4_0, 29_127), 9_728);
     }
 }

@@ -41,6 +41,22 @@ pub fn encode(table: &EncodeTable, job: Encode<'_>) -> usize {
     }
 }
 
+pub fn encode_two(tables: [&EncodeTable; 2], jobs: [Encode<'_>; 2]) -> [usize; 2] {
+    assert!(detected());
+    // Safety: the features were detected.
+    unsafe {
+        if let (Some(a), Some(b)) = (&tables[0].compact, &tables[1].compact) {
+            let entries = [Registers::new(a), Registers::new(b)];
+            two_with::<true, _>(tables, jobs, entries)
+        } else if tables.iter().all(|table| table.slots.is_empty()) {
+            two_with::<false, _>(tables, jobs, tables.map(Memory))
+        } else {
+            let [a, b] = jobs;
+            [encode(tables[0], a), encode(tables[1], b)]
+        }
+    }
+}
+
 /// Where entries of an encoder's table are looked up.
 trait Entries {
     /// Whether `lacking` tells of all symbols.
@@ -135,18 +151,38 @@ impl Entries for Registers {
     }
 }
 
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_states(states: &[u32; LANES]) -> [__m512i; 4] {
+    let (parts, _) = states.as_chunks::<16>();
+    // Safety: arrays of 64 bytes.
+    std::array::from_fn(|i| unsafe { _mm512_loadu_si512(parts[i].as_ptr().cast()) })
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store_states(states: [__m512i; 4], to: &mut [u32; LANES]) {
+    for (part, state) in to.as_chunks_mut::<16>().0.iter_mut().zip(states) {
+        // Safety: an array of 64 bytes.
+        unsafe { _mm512_storeu_si512(part.as_mut_ptr().cast(), state) };
+    }
+}
+
+const LACKING: &str = "a table lacks a symbol of its run";
+
+/// Whether a job has words for its symbols, and its table the slots that a step looks up.
+fn fits<const SMALL: bool>(table: &EncodeTable, job: &Encode<'_>) -> bool {
+    (!SMALL || table.slots.len() > 1 << SMALL_BITS) && job.words.len() >= job.symbols.len()
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
 fn encode_with<const SMALL: bool, E: Entries>(
     table: &EncodeTable,
     job: Encode<'_>,
     entries: E,
 ) -> usize {
-    assert!(!SMALL || table.slots.len() > 1 << SMALL_BITS);
-    assert!(job.words.len() >= job.symbols.len());
-    let (parts, _) = job.states.as_chunks_mut::<16>();
-    // Safety: arrays of 64 bytes.
-    let mut states: [__m512i; 4] =
-        std::array::from_fn(|i| unsafe { _mm512_loadu_si512(parts[i].as_ptr().cast()) });
+    assert!(fits::<SMALL>(table, &job));
+    let mut states = load_states(job.states);
     let mut lacking = 0;
     let mut left = job.words.len();
     for symbols in job.symbols.chunks(job.lanes).rev() {
@@ -163,12 +199,45 @@ fn encode_with<const SMALL: bool, E: Entries>(
         left -= used;
         lacking |= missing;
     }
-    for (part, state) in parts.iter_mut().zip(states) {
-        // Safety: an array of 64 bytes.
-        unsafe { _mm512_storeu_si512(part.as_mut_ptr().cast(), state) };
-    }
-    assert!(lacking == 0, "a table lacks a symbol of its run");
+    store_states(states, job.states);
+    assert!(lacking == 0, "{LACKING}");
     left
+}
+
+/// Both jobs, of equally many whole steps.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn two_with<const SMALL: bool, E: Entries>(
+    tables: [&EncodeTable; 2],
+    jobs: [Encode<'_>; 2],
+    entries: [E; 2],
+) -> [usize; 2] {
+    let [a, b] = jobs;
+    assert!(fits::<SMALL>(tables[0], &a) && fits::<SMALL>(tables[1], &b));
+    let mut states = [load_states(a.states), load_states(b.states)];
+    let mut lacking = 0;
+    let (mut left_a, mut left_b) = (a.words.len(), b.words.len());
+    let steps = a.symbols.as_chunks::<LANES>().0.iter();
+    for (of_a, of_b) in steps.zip(b.symbols.as_chunks::<LANES>().0).rev() {
+        let [states_a, states_b] = &mut states;
+        let words_a = &mut a.words[..left_a];
+        let words_b = &mut b.words[..left_b];
+        // Safety: as in `encode_with`.
+        unsafe {
+            let (used, missing) =
+                encode_step::<SMALL, true, _>(tables[0], &entries[0], states_a, of_a, words_a);
+            left_a -= used;
+            lacking |= missing;
+            let (used, missing) =
+                encode_step::<SMALL, true, _>(tables[1], &entries[1], states_b, of_b, words_b);
+            left_b -= used;
+            lacking |= missing;
+        }
+    }
+    let [of_a, of_b] = states;
+    store_states(of_a, a.states);
+    store_states(of_b, b.states);
+    assert!(lacking == 0, "{LACKING}");
+    [left_a, left_b]
 }
 
 /// Moves all lanes, or, unless `ALL`, as many as there are `symbols`; how many words were put at the end
@@ -194,7 +263,9 @@ unsafe fn encode_step<const SMALL: bool, const ALL: bool, E: Entries>(
     let mut lacking = unsafe { entries.lacking(symbols, all_active) };
     let mut taken = [_mm256_setzero_si256(); 4];
     let mut full = 0;
-    for (i, state) in states.iter_mut().enumerate() {
+    let mut quotients = [_mm512_setzero_si512(); 4];
+    let mut places = [_mm512_setzero_si512(); 4];
+    for (i, state) in states.iter().enumerate() {
         let active = (all_active >> (16 * i)) as u16;
         let at = symbols.as_ptr().wrapping_add(16 * i);
         // Safety: as many bytes as are left of `symbols`.
@@ -230,17 +301,21 @@ unsafe fn encode_step<const SMALL: bool, const ALL: bool, E: Entries>(
         let more = _mm512_cmpge_epu32_mask(over, frequency);
         let quotient = _mm512_mask_sub_epi32(estimate, more, estimate, _mm512_set1_epi32(-1));
         let over = _mm512_mask_sub_epi32(over, more, over, frequency);
-        let place = _mm512_add_epi32(over, start);
+        places[i] = _mm512_add_epi32(over, start);
+        quotients[i] = _mm512_sll_epi32(quotient, shift);
+    }
+    for (i, state) in states.iter_mut().enumerate() {
+        let active = (all_active >> (16 * i)) as u16;
         let slot = if SMALL {
             // A symbol that the table lacks may lead anywhere.
-            let place = _mm512_and_si512(place, _mm512_set1_epi32((1 << SMALL_BITS) - 1));
+            let place = _mm512_and_si512(places[i], _mm512_set1_epi32((1 << SMALL_BITS) - 1));
             // Safety: the last place has slots behind it.
             let slots = unsafe { _mm512_i32gather_epi32::<2>(place, table.slots.as_ptr().cast()) };
             _mm512_and_si512(slots, low)
         } else {
-            place
+            places[i]
         };
-        let moved = _mm512_add_epi32(_mm512_sll_epi32(quotient, shift), slot);
+        let moved = _mm512_add_epi32(quotients[i], slot);
         *state = if ALL {
             moved
         } else {

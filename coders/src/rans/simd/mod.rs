@@ -112,3 +112,29 @@ pub fn encode(level: Level, table: &EncodeTable, job: Encode<'_>) -> usize {
         _ => scalar::encode(table, job),
     }
 }
+
+/// Whether [`encode_two`] is there.
+pub fn has_two(level: Level) -> bool {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => avx512::detected(),
+        _ => false,
+    }
+}
+
+/// As [`encode`] for two streams of as many symbols each, all of whose steps have [`LANES`] of them; a
+/// step of each in turn.
+///
+/// # Panics
+/// Also where streams or steps differ in length.
+pub fn encode_two(level: Level, tables: [&EncodeTable; 2], jobs: [Encode<'_>; 2]) -> [usize; 2] {
+    assert!(jobs[0].symbols.len() == jobs[1].symbols.len());
+    assert!(jobs.iter().all(|job| job.lanes == LANES));
+    assert!(jobs[0].symbols.len().is_multiple_of(LANES));
+    #[cfg(target_arch = "x86_64")]
+    if has_two(level) {
+        return avx512::encode_two(tables, jobs);
+    }
+    let [a, b] = jobs;
+    [encode(level, tables[0], a), encode(level, tables[1], b)]
+}

@@ -3,6 +3,7 @@
 use llmzip_coders::rans::{self, EncodeTable, Run, Table};
 
 use super::super::classes::{CLASSES, group_by, pieces, runs_by};
+use super::super::kind::MAX_PLANES;
 use super::super::model::{Choice, PlaneModel, pack, write_length};
 use super::super::simd::{Lengths, Set, cheapest, holds};
 use super::super::train::entropy;
@@ -26,6 +27,8 @@ pub struct Scratch {
     classes: Vec<u8>,
     head: Vec<u8>,
     rans: rans::Encoder,
+    /// By plane: what the segment's tables made of it, or nothing where that is not known yet.
+    shared: [Vec<u8>; MAX_PLANES],
 }
 
 /// What an encoder knows of a segment's planes from block to block.
@@ -33,8 +36,13 @@ pub struct Scratch {
 pub struct Habits {
     zstd: Zstd,
     /// By plane.
-    repeats: [Repeats; super::super::kind::MAX_PLANES],
+    repeats: [Repeats; MAX_PLANES],
+    /// By plane: for how many blocks the segment's tables are not asked, since a block's own were better.
+    own: [u8; MAX_PLANES],
 }
+
+/// Blocks that are coded with their own table after one for which that was better.
+const OWN_AGAIN: u8 = 7;
 
 /// Appends which table suits each piece of a row best, by code length.
 fn row_classes(
@@ -84,9 +92,18 @@ pub fn encode(
         out.extend_from_slice(&[CONSTANT, symbols[0]]);
         return;
     }
+    let known = !scratch.shared[number].is_empty();
     match model {
-        Some(model) if holds(&model.set, symbols, effort.simd) => {
-            shared(symbols, place, model, effort, scratch, out);
+        Some(_) if habits.own[number] > 0 && !known => {
+            habits.own[number] -= 1;
+            own(symbols, usize::MAX, effort, scratch, out, start);
+        }
+        Some(model) if known || holds(&model.set, symbols, effort.simd) => {
+            if known {
+                out.append(&mut scratch.shared[number]);
+            } else {
+                shared(symbols, place, model, effort, scratch, out);
+            }
             let coded = out.len() - start;
             let part = (symbols.len() >> 12).clamp(1, 32);
             let sample = sampled(symbols, part);
@@ -95,6 +112,9 @@ pub fn encode(
             let least = usize::try_from(bits / BYTE).unwrap_or(usize::MAX);
             if least < coded - coded / 64 {
                 own(symbols, coded, effort, scratch, out, start);
+                if out[start] == OWN {
+                    habits.own[number] = OWN_AGAIN;
+                }
             }
         }
         None if effort.worth < 4096 && looks_flat(symbols) => raw(symbols, out),
@@ -178,7 +198,10 @@ fn own(
 }
 
 fn stream(runs: &[Run<'_>], effort: Effort, rans: &mut rans::Encoder, out: &mut Vec<u8>) {
-    let stream = rans.encode(runs, effort.simd);
+    write_stream(&rans.encode(runs, effort.simd), out);
+}
+
+fn write_stream(stream: &rans::Stream<'_>, out: &mut Vec<u8>) {
     write_length(stream.len(), out);
     stream.write(out);
 }
@@ -192,48 +215,85 @@ fn shared(
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) {
-    out.push(SHARED);
     let Scratch {
         grouped,
         classes,
         rans,
         ..
     } = scratch;
+    out.push(SHARED);
+    let runs = runs(symbols, place, model, effort, (grouped, classes), out);
+    stream(&runs, effort, rans, out);
+}
+
+/// Codes plane `number` of two blocks, `symbols` of each, with the segment's tables, for [`encode`] to
+/// take: two streams at a time take less than twice as long as one. Where one of the blocks has symbols
+/// that the tables lack, or only one, nothing is done.
+pub fn encode_ahead(
+    number: usize,
+    symbols: [&[u8]; 2],
+    places: [Place<'_>; 2],
+    model: &PlaneModel,
+    effort: Effort,
+    (scratches, habits): ([&mut Scratch; 2], &Habits),
+) {
+    if habits.own[number] > 0 {
+        return;
+    }
+    let fits = |symbols: &[u8]| {
+        symbols[1..] != symbols[..symbols.len() - 1] && holds(&model.set, symbols, effort.simd)
+    };
+    if !symbols.iter().all(|symbols| fits(symbols)) {
+        return;
+    }
+    let [first, second] = scratches;
+    let (out_a, out_b) = (&mut first.shared[number], &mut second.shared[number]);
+    let (memory_a, memory_b) = (
+        (&mut first.grouped, &mut first.classes),
+        (&mut second.grouped, &mut second.classes),
+    );
+    out_a.push(SHARED);
+    out_b.push(SHARED);
+    let runs_a = runs(symbols[0], places[0], model, effort, memory_a, out_a);
+    let runs_b = runs(symbols[1], places[1], model, effort, memory_b, out_b);
+    let encoders = [&mut first.rans, &mut second.rans];
+    let [a, b] = rans::encode_two(encoders, [&runs_a, &runs_b], effort.simd);
+    write_stream(&a, out_a);
+    write_stream(&b, out_b);
+}
+
+/// What a stream with the segment's tables consists of; what comes before it is appended to `out`.
+fn runs<'a>(
+    symbols: &'a [u8],
+    place: Place<'_>,
+    model: &'a PlaneModel,
+    effort: Effort,
+    (grouped, classes): (&'a mut Vec<u8>, &'a mut Vec<u8>),
+    out: &mut Vec<u8>,
+) -> Vec<Run<'a>> {
     match &model.choice {
         Choice::One => {
-            let run = Run {
+            vec![Run {
                 symbols,
                 table: &model.encode[0],
-            };
-            stream(&[run], effort, rans, out);
+            }]
         }
         Choice::Rows => {
             classes.clear();
             row_classes(symbols, place, &model.lengths, classes, effort.simd);
             pack(classes, out);
-            let runs = row_runs(symbols, place, classes, &model.encode);
-            stream(&runs, effort, rans, out);
+            row_runs(symbols, place, classes, &model.encode)
         }
         Choice::Columns(columns) => {
             grouped.resize(symbols.len(), 0);
             let runs = columns.group(place.column, symbols, grouped);
-            stream(
-                &class_runs(grouped, &runs, &model.encode),
-                effort,
-                rans,
-                out,
-            );
+            class_runs(grouped, &runs, &model.encode)
         }
         Choice::Given(classes) => {
             grouped.resize(symbols.len(), 0);
             let runs = runs_by(classes, place.given);
             group_by(classes, place.given, symbols, grouped);
-            stream(
-                &class_runs(grouped, &runs, &model.encode),
-                effort,
-                rans,
-                out,
-            );
+            class_runs(grouped, &runs, &model.encode)
         }
     }
 }

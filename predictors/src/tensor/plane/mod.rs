@@ -5,7 +5,7 @@ mod encode;
 mod repeats;
 
 pub use decode::{Buffer, Coded, decode};
-pub use encode::{Habits, Scratch, encode, looks_flat};
+pub use encode::{Habits, Scratch, encode, encode_ahead, looks_flat};
 
 use super::mix::{Mix, Start};
 use super::model::{Model, PlaneModel, row_symbols};
