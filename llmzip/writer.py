@@ -298,7 +298,8 @@ class ArchiveEncoder:
             if not alone:
                 memory = route.most_memory(self._table, self._options.level, self._size)
                 yield self._emit(self._assembler.header(self._table, self._size, memory))
-        for encoded, done in self._pool.put(cut) if self._pool else [self._code(cut)]:
+        due = self._pool.put(cut, length) if self._pool else [self._code(cut)]
+        for encoded, done in due:
             if alone:
                 yield self._emit(
                     self._assembler.header((encoded.predictor,), encoded.raw_len, encoded.memory)
@@ -328,7 +329,7 @@ class ArchiveEncoder:
         # Imported here because a small file is coded sooner than this is imported.
         from llmzip.inorder import InOrder
 
-        return InOrder(self._code, threads, self._meter)
+        return InOrder(self._code, threads, self._meter, threads * largest)
 
     def _code(self, cut: _Cut) -> tuple[Encoded, Piece]:
         piece, level = cut.piece, self._options.level
