@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+
 from llmzip.inorder import InOrder
 from llmzip.workers import Meter
 
