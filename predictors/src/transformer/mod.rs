@@ -1,0 +1,3 @@
+//! Language models: what an encoder and a decoder share of a transformer.
+
+pub mod bpe;
