@@ -10,6 +10,7 @@ pub mod segment;
 pub mod simd;
 mod store;
 pub mod tensor;
+pub mod transformer;
 mod varint;
 pub mod xxh3;
 mod zeros;
