@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+_BETWEEN = "<|endoftext|>"
 # Rules by the names that GGUF files have for them.
 GGUF_RULES = {
     "gpt-2": "gpt2",
@@ -113,7 +114,9 @@ def vocabulary(
 ) -> Vocabulary:
     """A vocabulary out of tokens as byte-level BPE writes them, one character for each byte.
 
-    special: whether the token stands for no text. Raises `UnsupportedError` for anything else.
+    special: whether the token stands for no text. first: what the model's makers call its first
+    token, where the vocabulary has none that stands between documents. Raises `UnsupportedError`
+    for anything else.
     """
     signs = _signs()
     tokens, numbers = [], {}
@@ -135,6 +138,9 @@ def vocabulary(
         if not (left in numbers and right in numbers and left + right in numbers):
             raise UnsupportedError(f"the merge of {left!r} and {right!r} makes no token: damaged")
         pairs.append((numbers[left], numbers[right]))
+    # Where chat models begin is no start of a text.
+    if _BETWEEN in texts and special[texts.index(_BETWEEN)]:
+        first = texts.index(_BETWEEN)
     if first is not None and not 0 <= first < len(tokens):
         raise UnsupportedError(f"the first token {first} is not in the vocabulary: damaged")
     known = -1 if first is None else first
@@ -157,7 +163,7 @@ def of_json(tokenizer: Mapping[str, Any], first: str | int | None) -> Vocabulary
     size = 1 + max([*own, *added])
     if min([*own, *added]) < 0 or size > 4_000_000:
         raise ValueError("token numbers")
-    texts = [own.get(number, "") for number in range(size)]
+    texts = [added.get(number, own.get(number, "")) for number in range(size)]
     special = [number in added or number not in own for number in range(size)]
     pairs = []
     for merge in model["merges"]:
