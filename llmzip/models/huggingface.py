@@ -46,18 +46,25 @@ def read(folder: str) -> Checkpoint:
         if tied:
             readers.pop(HEAD, None)
         elif HEAD not in readers:
-            raise CorruptError(f"{folder} has no {HEAD}; get the missing file")
+            raise CorruptError(f"there is no {HEAD}; get the missing file")
         if EMBEDDING not in readers:
-            raise CorruptError(f"{folder} has no {EMBEDDING}; get the missing file")
+            raise CorruptError(f"there is no {EMBEDDING}; get the missing file")
         rows = settings["vocab_size"]
         first = settings.get("bos_token_id")
         vocabulary = tokenizer.of_json(_json(folder, "tokenizer.json"), first).padded(rows)
         return Checkpoint(_config(settings), vocabulary, Tensors(readers))
     except LlmzError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        ZeroDivisionError,
+    ) as error:
         reason = f"{type(error).__name__} {error}"
-        raise CorruptError(f"{folder}: its files make no model ({reason}); get them again") from None
+        raise CorruptError(f"the files make no model ({reason}); get them again") from None
 
 
 def _json(folder: str, name: str) -> dict[str, Any]:
@@ -66,11 +73,11 @@ def _json(folder: str, name: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
     except FileNotFoundError:
-        raise CorruptError(f"{folder} has no {name}; get the missing file") from None
+        raise CorruptError(f"there is no {name}; get the missing file") from None
     except (ValueError, RecursionError):
-        raise CorruptError(f"{path} is damaged: no JSON; get it again") from None
+        raise CorruptError(f"{name} is damaged: no JSON; get it again") from None
     if not isinstance(found, dict):
-        raise CorruptError(f"{path} is damaged: no JSON object; get it again")
+        raise CorruptError(f"{name} is damaged: no JSON object; get it again")
     return found
 
 
@@ -109,15 +116,15 @@ def _readers(folder: str) -> dict[str, Callable[[], Floats]]:
     readers: dict[str, Callable[[], Floats]] = {}
     for name in names:
         if not isinstance(name, str) or os.path.basename(name) != name:
-            raise CorruptError(f"{folder}: the index names {name!r}, no file beside it")
+            raise CorruptError(f"the index names {name!r}, no file beside it; get it again")
         path = os.path.join(folder, name)
         try:
             with open(path, "rb") as file:
                 table = read_table(file, os.fstat(file.fileno()).st_size)
         except FileNotFoundError:
-            raise CorruptError(f"{folder} has no {name}; get the missing file") from None
+            raise CorruptError(f"there is no {name}; get the missing file") from None
         except LlmzError:
-            raise CorruptError(f"{path} is cut off or damaged; get it again") from None
+            raise CorruptError(f"{name} is cut off or damaged; get it again") from None
         for label in table.tensors:
             if not label.endswith(_COMPUTED):
                 readers[label.removeprefix("model.")] = partial(_read, path, table.find(label))

@@ -37,7 +37,7 @@ def import_model(
         from llmzip.models import huggingface
 
         if not huggingface.is_folder(path):
-            raise UsageError(f"{path} has no config.json: no folder of a model; name one, or a GGUF")
+            raise UsageError("no config.json, so no folder of a model; name one, or a GGUF file")
         return _build(huggingface.read(path), importer, progress)
     from llmzip.models import gguf
     from llmzip.tensors.gguf import claims
@@ -46,15 +46,13 @@ def import_model(
         with open(path, "rb") as source:
             size = os.fstat(source.fileno()).st_size
             if not claims(source.read(8)):
-                raise UsageError(f"{path} is no GGUF file; name one, or the folder of a model")
+                raise UsageError("no GGUF file; name one, or the folder of a model")
             return _build(gguf.read(source, size), importer, progress)
     except OSError as error:
         raise named(error, path) from None
 
 
-def _build(
-    checkpoint: Checkpoint, importer: int, progress: Callable[[str], None] | None
-) -> bytes:
+def _build(checkpoint: Checkpoint, importer: int, progress: Callable[[str], None] | None) -> bytes:
     """Byte-level vocabularies may lack bytes that UTF-8 never or seldom has: they get tokens."""
     from llmzip.models import pack
 

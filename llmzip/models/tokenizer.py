@@ -82,8 +82,8 @@ class Vocabulary(Record):
             if not self.tokens[number]:
                 return number
         raise UnsupportedError(
-            f"the tokenizer has no token for {len(self.missing())} of 256 bytes, and none to spare; "
-            "choose a model with a byte-level vocabulary"
+            f"the tokenizer has no token for {len(self.missing())} of 256 bytes, and none to "
+            "spare; choose a model with a byte-level vocabulary"
         )
 
     def padded(self, size: int) -> Vocabulary:
@@ -101,7 +101,12 @@ class Vocabulary(Record):
 
     def rules(self) -> TokenizerRules:
         """What goes into the pack."""
-        rules = {"kind": "bpe", "pre": self.rule, "bos": self.first, "whole": int(self.whole)}
+        rules: dict[str, str | int] = {
+            "kind": "bpe",
+            "pre": self.rule,
+            "bos": self.first,
+            "whole": int(self.whole),
+        }
         return TokenizerRules(rules, self.tokens, self.merges)
 
 
@@ -119,7 +124,8 @@ def vocabulary(
     for anything else.
     """
     signs = _signs()
-    tokens, numbers = [], {}
+    tokens: list[bytes] = []
+    numbers: dict[str, int] = {}
     for number, (text, empty) in enumerate(zip(texts, special, strict=True)):
         try:
             token = b"" if empty else bytes([signs[sign] for sign in text])
