@@ -184,5 +184,7 @@ def _read(source: BinaryIO, region: Region) -> Floats:
 def _halves(read: Callable[[], Floats], heads: int) -> Floats:
     """Rows in Hugging Face's order: first all first halves of a head's pairs, then the second."""
     array = read()
+    if not array.size or len(array) % (2 * heads):
+        raise CorruptError("attention's rows are no whole number of heads; get the file again")
     pairs = array.reshape(heads, -1, 2, *array.shape[1:])
     return pairs.swapaxes(1, 2).reshape(array.shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from llmzip.errors import MissingPackageError, UsageError
+from llmzip.errors import CorruptError, MissingPackageError, UsageError
 from llmzip.fileio import named
 
 TYPE_CHECKING = False
@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmzip.models.checkpoint import Checkpoint
+    from llmzip.models.pack import Config
 
 # Versions of the importer: a pack names the one that made it, and each stays able to make its packs
 # again. A change of a pack's bytes is a new version beside the old ones.
 NEWEST = 1
 VERSIONS = (1,)
+
+_SIZES = ("layers", "hidden", "heads", "kv_heads", "head_size", "ffn", "vocab", "context")
 
 
 def import_model(
@@ -56,6 +59,7 @@ def _build(checkpoint: Checkpoint, importer: int, progress: Callable[[str], None
     """Byte-level vocabularies may lack bytes that UTF-8 never or seldom has: they get tokens."""
     from llmzip.models import pack
 
+    _check(checkpoint.config)
     vocabulary, tensors = checkpoint.vocabulary, checkpoint.tensors
     missing = len(vocabulary.missing())
     if missing:
@@ -63,6 +67,16 @@ def _build(checkpoint: Checkpoint, importer: int, progress: Callable[[str], None
         vocabulary = vocabulary.completed()
     config = checkpoint.config.replace(vocab=len(vocabulary.tokens), importer=importer)
     return pack.build(config, tensors, vocabulary.rules(), progress)
+
+
+def _check(config: Config) -> None:
+    """Refuses what is no number, or no size at all."""
+    for name in _SIZES:
+        value = getattr(config, name)
+        if type(value) is not int or not 0 < value < 1 << 31:
+            raise CorruptError(f"the model's {name} is {value!r}; get it again")
+    if not config.rope_theta < 1e300 or not all(0 < each < 1e300 for each in config.rope_factors):
+        raise CorruptError("the rotary embedding has no finite base and factors; get it again")
 
 
 def _need_numpy() -> None:

@@ -31,6 +31,7 @@ GGUF_RULES = {
     "deepseek-r1-qwen": "qwen2",
     "tekken": "tekken",
 }
+_MOST = 4_000_000
 _CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|"
 _WORD = r"[^\r\n\p{L}\p{N}]?\p{L}+|"
 _SPACES = r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -93,6 +94,8 @@ class Vocabulary(Record):
                 f"the tokenizer has {len(self.tokens):,} tokens, the weights {size:,}; "
                 "use files that belong together"
             )
+        if size > _MOST:
+            raise UnsupportedError(f"a vocabulary of {size:,} tokens is not supported")
         return self.replace(tokens=self.tokens + (b"",) * (size - len(self.tokens)))
 
     def completed(self) -> Vocabulary:
@@ -167,7 +170,7 @@ def of_json(tokenizer: Mapping[str, Any], first: str | int | None) -> Vocabulary
     added = {entry["id"]: entry["content"] for entry in tokenizer.get("added_tokens") or ()}
     own = {number: text for text, number in model["vocab"].items()}
     size = 1 + max([*own, *added])
-    if min([*own, *added]) < 0 or size > 4_000_000:
+    if min([*own, *added]) < 0 or size > _MOST:
         raise ValueError("token numbers")
     texts = [added.get(number, own.get(number, "")) for number in range(size)]
     special = [number in added or number not in own for number in range(size)]
