@@ -1,4 +1,4 @@
-"""A tiny language model that every machine makes alike: as a GGUF file, a Hugging Face folder, a pack.
+"""A tiny language model, the same on every machine: a GGUF file, a Hugging Face folder, a pack.
 
 Two layers of 64 values, two heads of 32 that share keys, a vocabulary of bytes and some merges. Its
 weights are small integers over 64, which every element type here holds exactly: whatever form the
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def merges() -> list[tuple[str, str]]:
     words = [list(space + word) for word in TEXT.split()]
     found = []
     for _ in range(40):
-        pairs = [pair for word in words for pair in zip(word, word[1:], strict=False)]
+        pairs = [pair for word in words for pair in pairwise(word)]
         best = max(dict.fromkeys(pairs), key=pairs.count)
         found.append(best)
         for word in words:

@@ -7,8 +7,8 @@ import json
 import sys
 
 import pytest
-import synthetic
 
+import synthetic
 from llmzip.errors import CorruptError, LlmzError, MissingPackageError, UnsupportedError, UsageError
 from llmzip.models.importing import import_model
 from llmzip.models.packfile import read_header
@@ -95,7 +95,7 @@ def test_damage_in_what_stands_before_the_weights_never_ends_in_another_error(tm
     ],
 )
 def test_what_is_not_supported_is_named(tmp_path, changes, said):
-    with pytest.raises(UnsupportedError, match="^[^\n]+$") as caught:
+    with pytest.raises(UnsupportedError, match=r"^[^\n]+$") as caught:
         imported(tmp_path, synthetic.gguf(**changes))
     assert said in str(caught.value)
 
@@ -122,7 +122,7 @@ def test_bytes_without_tokens_need_a_special_one(tmp_path):
 def test_what_a_folder_has_that_is_not_supported_is_named(tmp_path, file, changes, said):
     path = synthetic.folder(tmp_path / "model") / file
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    with pytest.raises(UnsupportedError, match="^[^\n]+$") as caught:
+    with pytest.raises(UnsupportedError, match=r"^[^\n]+$") as caught:
         import_model(str(path.parent))
     assert said in str(caught.value)
 
@@ -134,17 +134,17 @@ def test_what_a_folder_has_that_is_not_supported_is_named(tmp_path, file, change
 def test_damaged_files_of_a_folder_are_refused(tmp_path, file, content):
     path = synthetic.folder(tmp_path / "model") / file
     path.write_text(content)
-    with pytest.raises((CorruptError, UnsupportedError), match="^[^\n]+$"):
+    with pytest.raises((CorruptError, UnsupportedError), match=r"^[^\n]+$"):
         import_model(str(path.parent))
 
 
 def test_missing_files_of_a_folder_are_named(tmp_path):
     path = synthetic.folder(tmp_path / "model", 2)
     (path / "model-1.safetensors").unlink()
-    with pytest.raises(CorruptError, match="model-1.safetensors"):
+    with pytest.raises(CorruptError, match=r"model-1.safetensors"):
         import_model(str(path))
     (path / "config.json").unlink()
-    with pytest.raises(UsageError, match="config.json"):
+    with pytest.raises(UsageError, match=r"config.json"):
         import_model(str(path))
 
 
