@@ -16,6 +16,9 @@ type Sums<const P: usize> = [[__m512i; LANES]; P];
 /// Rows of activations, of the same length, that are multiplied at a time.
 type Rows<const P: usize> = [*const i16; P];
 
+/// Pairs that weights are fetched ahead of their use.
+const AHEAD: usize = 12;
+
 /// Two values for all lanes.
 ///
 /// # Safety
@@ -40,6 +43,11 @@ unsafe fn add_bytes<const P: usize>(
     pairs: usize,
 ) {
     for k in 0..pairs {
+        for line in [0, 64] {
+            // A hint, which may name any address.
+            let ahead = weights.wrapping_add((k + AHEAD) * 128 + line);
+            _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+        }
         // Safety: by the caller.
         let w: [__m512i; LANES] = from_fn(|i| unsafe {
             _mm512_cvtepi8_epi16(_mm256_loadu_si256(weights.add(k * 128 + i * 32).cast()))
