@@ -1,4 +1,8 @@
 //! AVX-512 VNNI twins of the products.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "tiles of registers are indexed by row and vector"
+)]
 
 use std::arch::x86_64::*;
 use std::array::from_fn;
@@ -155,7 +159,7 @@ fn products(weights: &[u8], scales: &[u8], x: &[i16], out: &mut [[i64; PANEL]]) 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn scores_of<const P: usize>(keys: &[i16], size: usize, queries: &[i16], out: &mut [i32]) {
     let panels = keys.len() / (size * PANEL);
-    assert!(size % 2 == 0 && queries.len() >= P * size && out.len() >= P * panels * PANEL);
+    assert!(size.is_multiple_of(2) && queries.len() >= P * size && out.len() >= P * panels * PANEL);
     for panel in 0..panels {
         let mut sums = [[_mm512_setzero_si512(); LANES]; P];
         // Safety: the panel lies within the keys, the queries have that size, and each has room in `out`.

@@ -8,7 +8,7 @@ use llmzip_coders::simd::available;
 
 /// Random integers below `most` in magnitude; at times only the ends.
 fn integers(random: &mut Random, count: usize, most: i64) -> Vec<i64> {
-    let extreme = random.next() % 3 == 0;
+    let extreme = random.next().is_multiple_of(3);
     let mut one = || {
         let word = random.next();
         let value = (word >> 1) as i64 % (2 * most + 1) - most;
