@@ -57,7 +57,9 @@ pub fn outputs(
         (kernels.narrow)(sums, shift, out);
         if let Some(biases) = biases.get(first..first + sums.len()) {
             for (out, &bias) in out.iter_mut().zip(biases) {
-                *out = (*out + bias).clamp(-LIMIT32 as i32, LIMIT32 as i32);
+                *out = out
+                    .saturating_add(bias)
+                    .clamp(-LIMIT32 as i32, LIMIT32 as i32);
             }
         }
     });

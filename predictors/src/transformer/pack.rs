@@ -17,6 +17,8 @@ pub const PANEL: usize = 64;
 /// Positions that a window may have: sums of attention fit 32 bits up to here.
 pub const LONGEST: usize = 1 << 15;
 
+/// What the header says of a tensor, and where it lies.
+type Entry<'a> = (&'a Map<String, Value>, Range<usize>);
 type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// The model's shape.
@@ -134,9 +136,9 @@ impl Pack {
             .iter()
             .any(|&n| n == 0 || n % GROUP != 0 || n > 65_535)
             || config.layers == 0
-            || config.head_size % 16 != 0
+            || !config.head_size.is_multiple_of(16)
             || config.kv_heads == 0
-            || config.heads % config.kv_heads != 0
+            || !config.heads.is_multiple_of(config.kv_heads)
             || config.vocab == 0
             || config.context < 2
         {
@@ -166,11 +168,7 @@ impl Pack {
     }
 
     /// A tensor's entry and where it lies, if there is one of that name.
-    fn entry(
-        &self,
-        name: &str,
-        kind: &str,
-    ) -> Result<Option<(&Map<String, Value>, Range<usize>)>, PredictorError> {
+    fn entry(&self, name: &str, kind: &str) -> Result<Option<Entry<'_>>, PredictorError> {
         let tensors = self
             .header
             .get("tensors")

@@ -1,4 +1,8 @@
 //! AVX2 twins of the products: half a panel at a time, for two rows.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "tiles of registers are indexed by row and vector"
+)]
 
 use std::arch::x86_64::*;
 use std::array::from_fn;
@@ -117,7 +121,7 @@ fn products(weights: &[u8], scales: &[u8], x: &[i16], out: &mut [[i64; PANEL]]) 
 #[target_feature(enable = "avx2")]
 fn scores_of<const P: usize>(keys: &[i16], size: usize, queries: &[i16], out: &mut [i32]) {
     let panels = keys.len() / (size * PANEL);
-    assert!(size % 2 == 0 && queries.len() >= P * size && out.len() >= P * panels * PANEL);
+    assert!(size.is_multiple_of(2) && queries.len() >= P * size && out.len() >= P * panels * PANEL);
     for panel in 0..panels {
         for half in [0, HALF] {
             let mut sums = [[_mm256_setzero_si256(); LANES]; P];

@@ -1,4 +1,8 @@
 //! AVX-512 VNNI twins of the products.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "tiles of registers are indexed by row and vector"
+)]
 
 use std::arch::x86_64::*;
 use std::array::from_fn;
@@ -15,6 +19,9 @@ type Sums<const P: usize> = [[__m512i; LANES]; P];
 
 /// Rows of activations, of the same length, that are multiplied at a time.
 type Rows<const P: usize> = [*const i16; P];
+
+/// Pairs that weights are fetched ahead of their use.
+const AHEAD: usize = 12;
 
 /// Two values for all lanes.
 ///
@@ -40,6 +47,11 @@ unsafe fn add_bytes<const P: usize>(
     pairs: usize,
 ) {
     for k in 0..pairs {
+        for line in [0, 64] {
+            // A hint, which may name any address.
+            let ahead = weights.wrapping_add((k + AHEAD) * 128 + line);
+            _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+        }
         // Safety: by the caller.
         let w: [__m512i; LANES] = from_fn(|i| unsafe {
             _mm512_cvtepi8_epi16(_mm256_loadu_si256(weights.add(k * 128 + i * 32).cast()))
@@ -147,7 +159,7 @@ fn products(weights: &[u8], scales: &[u8], x: &[i16], out: &mut [[i64; PANEL]]) 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn scores_of<const P: usize>(keys: &[i16], size: usize, queries: &[i16], out: &mut [i32]) {
     let panels = keys.len() / (size * PANEL);
-    assert!(size % 2 == 0 && queries.len() >= P * size && out.len() >= P * panels * PANEL);
+    assert!(size.is_multiple_of(2) && queries.len() >= P * size && out.len() >= P * panels * PANEL);
     for panel in 0..panels {
         let mut sums = [[_mm512_setzero_si512(); LANES]; P];
         // Safety: the panel lies within the keys, the queries have that size, and each has room in `out`.

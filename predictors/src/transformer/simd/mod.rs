@@ -22,6 +22,7 @@ use crate::cm::tables::Tables;
 
 /// The functions of one level.
 #[derive(Clone, Copy)]
+#[expect(clippy::type_complexity, reason = "a function's arguments, said once")]
 pub struct Kernels {
     /// Weights and scales of a panel, rows of activations; sums of all of the panel's rows for each.
     pub products: fn(&[u8], &[u8], &[i16], &mut [[i64; PANEL]]),
