@@ -1,6 +1,9 @@
 //! What Hugging Face's `tokenizers` 0.23.3 made of the same texts with the same merges and rules.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::transformer::Pack;
 
 // Tokens 0 to 255 are the bytes; each of these makes the next one, unless there was one already.
 const MERGES: [[u32; 2]; 40] = [
@@ -310,4 +313,78 @@ fn what_contradicts_itself_is_refused() {
         assert!(matches!(Bpe::new(&bad), Err(PredictorError::Corrupt(_))));
     }
     assert_eq!(Rule::named("sentencepiece"), None);
+}
+
+/// A pack without weights: header entries as given, then the vocabulary.
+fn pack(tokenizer: &str, vocab: usize) -> Pack {
+    let (bytes, ends) = vocabulary(None);
+    let words = |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|w| w.to_le_bytes()).collect() };
+    let parts = [
+        ("vocab.bytes", "u8", bytes),
+        ("vocab.ends", "u32", words(&ends)),
+        ("merges", "u32", words(MERGES.as_flattened())),
+    ];
+    let start = 1 << 12;
+    let mut data = Vec::new();
+    let entries = parts.map(|(name, kind, part)| {
+        let (offset, length) = (start + data.len(), part.len());
+        data.extend(part);
+        format!(r#""{name}":{{"kind":"{kind}","length":{length},"offset":{offset},"shape":[]}}"#)
+    });
+    let header = format!(
+        r#"{{"architecture":"llama","config":{{"context":64,"ffn":64,"head_size":32,"heads":2,"hidden":64,
+        "kv_heads":1,"layers":1,"norm_eps":1,"vocab":{vocab}}},"tensors":{{{}}},"tokenizer":{tokenizer}}}"#,
+        entries.join(",")
+    );
+    let mut file = b"\x8bLZPACK\n\x01\0\0\0".to_vec();
+    file.extend((header.len() as u64).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.resize(start, 0);
+    file.extend(data);
+    Pack::parse(Arc::new(file)).unwrap()
+}
+
+#[test]
+fn a_pack_gives_its_tokenizer() {
+    let (_, ends) = vocabulary(None);
+    for (number, (name, tokens)) in TOKENS.iter().enumerate() {
+        let whole = usize::from(*name == "llama3");
+        let settings = format!(r#"{{"kind":"bpe","pre":"{name}","bos":{number},"whole":{whole}}}"#);
+        let pack = pack(&settings, ends.len());
+        let bpe = Bpe::of_pack(&pack).unwrap();
+        assert_eq!(encoded(&bpe, TEXTS[0].as_bytes()), tokens[0]);
+        assert_eq!(first_token(&pack), Ok(Some(number as u32)));
+    }
+    let pack = pack(
+        r#"{"kind":"bpe","pre":"gpt2","bos":-1,"whole":0}"#,
+        ends.len(),
+    );
+    assert_eq!(first_token(&pack), Ok(None));
+}
+
+#[test]
+fn what_a_pack_cannot_mean_is_refused() {
+    let (_, ends) = vocabulary(None);
+    let of = |settings: &str, vocab| Bpe::of_pack(&pack(settings, vocab)).err();
+    let unknown = r#"{"kind":"bpe","pre":"gpt9","bos":0,"whole":0}"#;
+    assert!(matches!(
+        of(unknown, ends.len()),
+        Some(PredictorError::Unsupported(_))
+    ));
+    let unigram = r#"{"kind":"unigram","pre":"gpt2","bos":0,"whole":0}"#;
+    assert!(matches!(
+        of(unigram, ends.len()),
+        Some(PredictorError::Unsupported(_))
+    ));
+    let good = r#"{"kind":"bpe","pre":"gpt2","bos":999,"whole":0}"#;
+    assert_eq!(of(good, ends.len()), None);
+    assert!(matches!(
+        of(good, ends.len() + 1),
+        Some(PredictorError::Corrupt(_))
+    ));
+    assert!(matches!(
+        of("{}", ends.len()),
+        Some(PredictorError::Corrupt(_))
+    ));
+    assert!(first_token(&pack(good, ends.len())).is_err());
 }
