@@ -11,7 +11,7 @@ import numpy as np
 LIMIT = 1 << 46
 TABLES = Path(__file__).parents[2] / "predictors" / "tables"
 SQUASH = np.array((TABLES / "squash.csv").read_text().split(), np.int64)
-QUARTER = 1811004784177187096
+QUARTER = 1811004864519280711
 
 
 def scaled(x: np.ndarray, s: int) -> np.ndarray:
