@@ -1,7 +1,7 @@
-"""Builds a model pack: the weights of a Llama-like transformer as integers, in the order that kernels read.
+"""Builds a model pack: a Llama-like transformer as integers, in the order that kernels read.
 
-FORMAT.md, section 10, specifies the file. Floats are handled one by one, by operations that IEEE 754
-rounds correctly, and in `decimal`; so the same weights give the same bytes on any machine.
+FORMAT.md, section 10, specifies the file. Floats are handled one by one, by operations that
+IEEE 754 rounds correctly, and in `decimal`; so the same weights give the same bytes on any machine.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 
-from ..errors import UnsupportedError
-from ..record import Record
+from llmzip.errors import UnsupportedError
+from llmzip.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,9 +159,18 @@ def check(config: Config) -> None:
     limits = (
         (config.hidden % GROUP == 0, f"hidden size {config.hidden} is no multiple of {GROUP}"),
         (config.ffn % GROUP == 0, f"feed-forward size {config.ffn} is no multiple of {GROUP}"),
-        (width % GROUP == 0, f"{config.heads} heads of {config.head_size} are no multiple of {GROUP}"),
-        (config.head_size % 16 == 0 and config.head_size <= 128, f"heads of size {config.head_size}"),
-        (config.kv_heads > 0 and config.heads % config.kv_heads == 0, "heads do not share keys evenly"),
+        (
+            width % GROUP == 0,
+            f"{config.heads} heads of {config.head_size} are no multiple of {GROUP}",
+        ),
+        (
+            config.head_size % 16 == 0 and config.head_size <= 128,
+            f"heads of size {config.head_size}",
+        ),
+        (
+            config.kv_heads > 0 and config.heads % config.kv_heads == 0,
+            "heads do not share keys evenly",
+        ),
         (max(config.hidden, config.ffn, width) < 2**16, "layers of 65,536 values or more"),
         (config.layers > 0 and config.context > 1, "no layers or no context"),
         (len(config.rope_factors) in (0, config.head_size // 2), "rotary factors of another size"),
@@ -188,13 +197,16 @@ class _Source:
         values = np.asarray(self.tensors[name])
         if values.shape != shape:
             raise UnsupportedError(
-                f"model: tensor {name} has shape {values.shape}, not {shape}; use a matching configuration"
+                f"model: tensor {name} has shape {values.shape}, not {shape}; "
+                "use a matching configuration"
             )
-        values = values.astype(np.float64)
-        if not np.isfinite(values).all():
-            raise UnsupportedError(f"model: tensor {name} has values that are not finite; use another file")
+        wide: NDArray[float64] = values.astype(np.float64)
+        if not np.isfinite(wide).all():
+            raise UnsupportedError(
+                f"model: tensor {name} has values that are not finite; use another file"
+            )
         self.left.discard(name)
-        return values
+        return wide
 
 
 def build(
@@ -222,7 +234,8 @@ def build(
     source, writer = _Source(tensors), _Writer()
     if len(tokenizer.tokens) != config.vocab:
         raise UnsupportedError(
-            f"model: {len(tokenizer.tokens)} tokens for a vocabulary of {config.vocab}; use matching files"
+            f"model: {len(tokenizer.tokens)} tokens for a vocabulary of {config.vocab}; "
+            "use matching files"
         )
 
     def matrix(name: str, rows: int, inputs: int, factor: float = 1.0) -> None:
@@ -261,12 +274,23 @@ def build(
     if "lm_head.weight" in tensors:
         matrix("lm_head.weight", config.vocab, hidden)
     if source.left:
-        raise UnsupportedError(f"model: tensor {min(source.left)} has no place; choose another model")
+        raise UnsupportedError(
+            f"model: tensor {min(source.left)} has no place; choose another model"
+        )
     writer.add("rotary", "u64", (config.head_size // 2,), _frequencies(config))
     _vocabulary(writer, tokenizer)
     shape = {
         name: getattr(config, name)
-        for name in ("layers", "hidden", "heads", "kv_heads", "head_size", "ffn", "vocab", "context")
+        for name in (
+            "layers",
+            "hidden",
+            "heads",
+            "kv_heads",
+            "head_size",
+            "ffn",
+            "vocab",
+            "context",
+        )
     }
     shape["norm_eps"] = round(math.ldexp(config.norm_eps, 48))
     return writer.finish(

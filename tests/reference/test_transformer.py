@@ -1,4 +1,4 @@
-"""The exact transformer of FORMAT.md, section 10: near what floats give, and the engine's own bits."""
+"""The exact transformer of FORMAT.md, section 10: near floats, and the engine's own bits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def weights() -> dict[str, np.ndarray]:
         return (random.randint(-16, 17, shape) / 16).astype(np.float32)
 
     width, narrow = c.heads * c.head_size, c.kv_heads * c.head_size
-    out = {"embed_tokens.weight": some(c.vocab, c.hidden), "lm_head.weight": some(c.vocab, c.hidden)}
+    out = {
+        "embed_tokens.weight": some(c.vocab, c.hidden),
+        "lm_head.weight": some(c.vocab, c.hidden),
+    }
     out["norm.weight"] = some(c.hidden) + 1
     for layer in range(c.layers):
         at = f"layers.{layer}."
@@ -211,7 +214,7 @@ def tiny() -> bytes:
 
 
 def test_the_engine_gives_the_same_logits():
-    """`a_reference_gives_the_same_logits` in predictors/src/transformer/tests.rs has the same hash."""
+    """`a_reference_gives_the_same_logits` of the engine's own tests has the same hash."""
     model, word = Model(tiny(), 64), Words(99)
     digest = 0xCBF29CE484222325
     for _ in range(150):
