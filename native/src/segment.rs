@@ -186,6 +186,12 @@ pub fn may_repeat(sample: Bytes, width: usize) -> bool {
     llmzip_predictors::tensor::may_repeat(sample.as_slice(), width)
 }
 
+/// Whether rows of `row` bytes come again, however far away, as far as two words of each tell.
+#[pyfunction]
+pub fn rows_repeat(data: Bytes, row: usize) -> bool {
+    llmzip_predictors::tensor::rows_repeat(data.as_slice(), row)
+}
+
 /// Codes one segment: `write` the bytes of a chunk, then `finish_chunk`.
 #[pyclass(module = "llmzip._native")]
 pub struct Encoder(Box<dyn SegmentEncoder>);
