@@ -102,8 +102,8 @@ Usage: llmzip models [OPTIONS] ACTION
   remove NAME       archives made with it cannot be decoded until it is back
 
 Language models, kept as packs of integers in $LLMZIP_MODELS or the user's data folder. NAME
-is a model's name, the start of its sha256, or the path of a pack. Decoding needs the very
-pack that an archive was made with. Importing needs numpy.
+is a model's name, the start of its sha256, or the path of a pack. No archive is made with
+them yet; those that will be need the very pack to be decoded. Importing needs numpy.
 """,
     "recover": """\
 Usage: llmzip recover [OPTIONS] BROKEN -o OUT
