@@ -183,9 +183,12 @@ def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
         return own
     if found >= _sampled(own, sample, None):
         return own
-    if level < 7:
-        return _with_settings(_named("zstd"), level, b"")
-    return choose(bytes(data), level, None)
+    if level >= 7:
+        return choose(bytes(data), level, None)
+    matching = Choice(own.predictor, _native.tensor_with_matches(own.settings))
+    if _sampled(matching, sample, None) < found:
+        return matching
+    return _with_settings(_named("zstd"), level, b"")
 
 
 def _sampled(choice: Choice, sample: bytes | memoryview, base: bytes | None) -> int:

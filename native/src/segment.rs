@@ -76,6 +76,15 @@ pub fn tensor_settings<'py>(
     Ok(PyBytes::new(py, &made))
 }
 
+/// Settings of predictor `tensor` as `settings`, but that what comes again in the segment is copied;
+/// ValueError where that cannot be.
+#[pyfunction]
+pub fn tensor_with_matches<'py>(py: Python<'py>, settings: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let made = llmzip_predictors::tensor::with_matches(settings)
+        .ok_or_else(|| PyValueError::new_err("settings of a change, or of no tensor"))?;
+    Ok(PyBytes::new(py, &made))
+}
+
 fn intact(payload: &[u8], crc: u32) -> Result<(), PredictorError> {
     if crc32fast::hash(payload) == crc {
         Ok(())

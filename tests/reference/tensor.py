@@ -79,6 +79,16 @@ class Fields:
                 return value
         raise CorruptError("a length of tensor is too long")
 
+    def varint(self) -> int:
+        value = 0
+        for i in range(9):
+            byte = self.byte()
+            value |= (byte & 127) << 7 * i
+            if byte < 128:
+                check(byte > 0 or i == 0)
+                return value
+        raise CorruptError("a number of tensor is too long")
+
     def classes(self, count: int) -> list[int]:
         packed = self.take(-(-count // 2))
         values = [half for byte in packed for half in (byte & 15, byte >> 4)]
@@ -129,7 +139,8 @@ class Tensor:
         self.level = settings[0]
         self.name, self.unit, self.elements, self.planes = KINDS[settings[1]]
         self.change = settings[2] == 1
-        if settings[2] > 1 or len(settings) != (15 if self.change else 7):
+        self.matching = settings[2] == 2
+        if settings[2] > 2 or len(settings) != (15 if self.change else 7):
             raise UnsupportedError("settings of tensor")
         if self.change and self.elements > 1:
             raise UnsupportedError("changes of such a kind")
@@ -139,6 +150,7 @@ class Tensor:
         self.model: list[PlaneModel] | None = None
         self.seen = 0
         self.left = raw_len
+        self.past = bytearray()
 
     def canary(self) -> int:
         return 0
@@ -146,6 +158,7 @@ class Tensor:
     def train(self, raw: bytes) -> None:
         self.seen += len(raw)
         self.left -= len(raw)
+        self.past += raw
 
     def widths(self) -> list[int]:
         return self.planes if isinstance(self.planes, list) else [1] * self.unit
@@ -162,8 +175,13 @@ class Tensor:
                 PlaneModel(fields, self.rows(w), self.change, partial(self.mix, number, w))
                 for number, w in enumerate(self.widths())
             ]
+        matches = []
+        if self.matching:
+            count = fields.length()
+            check(count <= raw_len)
+            matches = [(fields.length(), fields.length(), fields.varint()) for _ in range(count)]
         length = fields.length()
-        check(length <= self.left)
+        check(length + sum(copied for _, copied, _ in matches) == raw_len <= self.left)
         head = fields.take(min(-self.seen % self.unit, length))
         units, rest = divmod(length - len(head), self.unit)
         tail = fields.take(rest)
@@ -178,8 +196,22 @@ class Tensor:
         check(not fields.data)
         raw += tail
         self.seen += len(raw)
+        return self.copied(bytes(raw), matches)
+
+    def copied(self, coded: bytes, matches: list[tuple[int, int, int]]) -> bytes:
+        """9.6: a chunk from what of it is coded."""
+        start = len(self.past)
+        for gap, length, distance in matches:
+            check(gap <= len(coded) and length > 0)
+            self.past += coded[:gap]
+            coded = coded[gap:]
+            check(1 <= distance <= len(self.past))
+            for _ in range(length):
+                self.past.append(self.past[-distance])
+        self.past += coded
+        raw = bytes(self.past[start:])
         self.left -= len(raw)
-        return bytes(raw)
+        return raw
 
     def mix(self, number: int, width: int, fields: Fields) -> Scale | Fine:
         """What a plane of form 5 starts from."""

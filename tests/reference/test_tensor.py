@@ -12,10 +12,12 @@ from reference.tensor import KINDS, Tensor
 CHANGED = [name for name, _, elements, _ in KINDS if elements == 1]
 
 
-def coded(level, kind, row, chunks, base=None):
+def coded(level, kind, row, chunks, base=None, *, matching=False):
     """llmzip's settings and payloads for these raw chunks."""
     raw = b"".join(chunks)
     settings = _native.tensor_settings(level, kind, row, None if base is None else 7)
+    if matching:
+        settings = _native.tensor_with_matches(settings)
     encoder = _native.Encoder("tensor", 1, settings, len(raw))
     if base is not None:
         encoder.set_base(base)
@@ -27,9 +29,9 @@ def coded(level, kind, row, chunks, base=None):
     return settings, payloads
 
 
-def check(level, kind, row, chunks, base=None):
+def check(level, kind, row, chunks, base=None, *, matching=False):
     """Decodes what llmzip coded; gives the reader."""
-    settings, payloads = coded(level, kind, row, chunks, base)
+    settings, payloads = coded(level, kind, row, chunks, base, matching=matching)
     reader = Tensor(settings, sum(map(len, chunks)), base or b"")
     for raw, payload in zip(chunks, payloads, strict=True):
         if len(payload) < len(raw):
@@ -60,6 +62,17 @@ def test_every_kind(kind, level):
     row = 4 * elements
     data = skewed(max(600, 4 * unit) // unit * unit * 4, 1)
     check(level, kind, row, cut(data, 500, 501, len(data) // 2))
+
+
+@pytest.mark.parametrize(("kind", "row"), [("bf16", 100), ("f32", 0), ("q4_0", 64), ("u8", 7)])
+@pytest.mark.parametrize("level", [1, 6, 8])
+def test_long_matches(kind, row, level):
+    data = skewed(9000, 12)
+    noise = Random(13).randbytes(500)
+    data = data[:3000] + noise + data + noise + data[:4444] + bytes(900)
+    reader = check(level, kind, row, cut(data, 700, 3000, 3500, 9001, 9003), matching=True)
+    # What was copied is no byte of the planes.
+    assert reader.seen < 9000 + 500 + 500 + 2 * 64 and len(reader.past) == len(data)
 
 
 def columns(count, row, seed):
@@ -145,7 +158,7 @@ def test_settings():
     for settings in (b"", bytes(7), b"\x0a" + bytes(6), b"\x06\x1b" + bytes(5)):
         with pytest.raises(UnsupportedError):
             Tensor(settings, 9)
-    for settings in (b"\6\0\1" + bytes(4), b"\6\0\2" + bytes(4), b"\6\x10\1" + bytes(12)):
+    for settings in (b"\6\0\1" + bytes(4), b"\6\0\3" + bytes(4), b"\6\x10\1" + bytes(12)):
         with pytest.raises(UnsupportedError):
             Tensor(settings, 9)
         with pytest.raises(_native.UnsupportedData):

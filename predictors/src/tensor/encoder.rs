@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::delta;
+use super::matches::{self, Match};
 use super::mix::{Mix, try_plane};
 use super::model::{Model, row_symbols, write_length};
 use super::plane::{self, Effort, Habits, Place, Scratch, mixes_of, model_of};
@@ -14,7 +15,11 @@ use crate::segment::{PredictorError, SegmentEncoder};
 pub struct Encoder {
     settings: Settings,
     left: u64,
+    /// In what is coded, which is all but what is copied.
     position: u64,
+    /// In the segment.
+    at: usize,
+    matches: Vec<Match>,
     chunk: Vec<u8>,
     model: Option<Model>,
     /// The model as it is sent, until a chunk that has it was kept.
@@ -61,6 +66,8 @@ impl Encoder {
             settings,
             left: raw_len,
             position: 0,
+            at: 0,
+            matches: Vec::new(),
             chunk: Vec::new(),
             model: None,
             unsent: Vec::new(),
@@ -93,7 +100,14 @@ impl SegmentEncoder for Encoder {
     fn look_ahead(&mut self, segment: &[u8]) {
         let (settings, kind) = (self.settings, self.settings.coded());
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let whole = segment.len().min(left) / kind.unit * kind.unit;
+        let mut segment = &segment[..segment.len().min(left)];
+        let not_copied;
+        if settings.matches {
+            self.matches = matches::find(segment, kind.unit);
+            not_copied = matches::literals(segment, 0, self.matches.iter().copied());
+            segment = &not_copied;
+        }
+        let whole = segment.len() / kind.unit * kind.unit;
         let effort = settings.effort();
         let mut given = Vec::new();
         let changes;
@@ -173,13 +187,20 @@ impl SegmentEncoder for Encoder {
 
 impl Encoder {
     /// Appends the coded bytes of a chunk, the next one of the segment, to `out`.
-    fn code(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), PredictorError> {
+    fn code(&mut self, whole: &[u8], out: &mut Vec<u8>) -> Result<(), PredictorError> {
         let (settings, kind) = (self.settings, &self.settings.coded());
         if settings.delta && self.base.is_empty() {
             return Err(NO_BASE);
         }
         let start = out.len();
         let effort = settings.effort();
+        let mut chunk = whole;
+        let not_copied;
+        let here: Vec<Match> = matches::within(&self.matches, self.at, whole.len()).collect();
+        if settings.matches {
+            not_copied = matches::literals(whole, self.at, here.iter().copied());
+            chunk = &not_copied;
+        }
         let cut = Cut::new(kind, self.position, chunk.len());
         // What a chunk taught is lost with a chunk that is not kept: a decoder never sees it.
         let mut mixes = self.mixes.clone();
@@ -187,6 +208,9 @@ impl Encoder {
         let model = self.model.as_ref().unwrap_or(&none);
         out.push(if self.unsent.is_empty() { 0 } else { HAS_MODEL });
         out.extend_from_slice(&self.unsent);
+        if settings.matches {
+            matches::write(&here, self.at, out);
+        }
         write_length(chunk.len(), out);
         let (head, rest) = chunk.split_at(cut.head);
         let (units, tail) = rest.split_at(cut.units * kind.unit);
@@ -238,10 +262,13 @@ impl Encoder {
             }
             unit += (blocks.len() / kind.unit) as u64;
         }
-        self.position += chunk.len() as u64;
-        if out.len() - start < chunk.len() {
+        self.at += whole.len();
+        if out.len() - start < whole.len() {
+            self.position += chunk.len() as u64;
             self.unsent.clear();
             self.mixes = mixes;
+        } else {
+            self.position += whole.len() as u64;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod decoder;
 mod delta;
 mod encoder;
 mod kind;
+mod matches;
 mod mix;
 mod model;
 #[cfg(test)]
@@ -27,7 +28,7 @@ use decoder::Decoder;
 use encoder::Encoder;
 use settings::Settings;
 
-pub use settings::settings;
+pub use settings::{settings, with_matches};
 
 /// How often each byte occurs in each plane of whole units of the kind `name`, and how many bytes a
 /// unit gives to it; `None` where there is no such kind.

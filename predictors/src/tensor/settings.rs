@@ -16,14 +16,18 @@ pub const BAD: PredictorError = PredictorError::Corrupt("a chunk of a tensor is 
 /// The chunk starts with the segment's model.
 pub const HAS_MODEL: u8 = 1;
 
-/// `level kind delta row:u32`: delta is 1 where the segment is coded as a change of a base, then an
-/// offset of 8 bytes follows, which is for whoever finds the base; row is the number of elements in
-/// a row, 0 where there are none.
+const CHANGE: u8 = 1;
+const MATCHES: u8 = 2;
+
+/// `level kind mode row:u32`: mode is 1 where the segment is coded as a change of a base, then an
+/// offset of 8 bytes follows, which is for whoever finds the base, and 2 where what comes again is
+/// copied; row is the number of elements in a row, 0 where there are none.
 #[derive(Clone, Copy)]
 pub struct Settings {
     pub level: u8,
     pub kind: &'static Kind,
     pub delta: bool,
+    pub matches: bool,
     pub row: usize,
     pub simd: Level,
 }
@@ -33,7 +37,7 @@ impl Settings {
         let &[
             level @ 1..=9,
             kind,
-            delta @ 0..=1,
+            mode @ 0..=2,
             a,
             b,
             c,
@@ -43,13 +47,13 @@ impl Settings {
         else {
             return Err(PredictorError::Unsupported("settings of tensor"));
         };
+        let (delta, matches) = (mode == CHANGE, mode == MATCHES);
         if offset.len() != usize::from(delta) * 8 {
             return Err(PredictorError::Unsupported("settings of tensor"));
         }
         let kind = KINDS
             .get(usize::from(kind))
             .ok_or(PredictorError::Unsupported("element kind of tensor"))?;
-        let delta = delta == 1;
         if delta && !delta::possible(kind) {
             return Err(PredictorError::Unsupported(
                 "change of a tensor of this kind",
@@ -61,6 +65,7 @@ impl Settings {
             level,
             kind,
             delta,
+            matches,
             row,
             simd,
         })
@@ -166,10 +171,20 @@ pub fn settings(level: u8, name: &str, row: u32, base: Option<u64>) -> Option<Ve
     if base.is_some() && !delta::possible(&KINDS[kind]) {
         return None;
     }
-    let mut settings = vec![level, kind as u8, u8::from(base.is_some())];
+    let mode = if base.is_some() { CHANGE } else { 0 };
+    let mut settings = vec![level, kind as u8, mode];
     settings.extend_from_slice(&row.to_le_bytes());
     settings.extend(base.into_iter().flat_map(u64::to_le_bytes));
     Some(settings)
+}
+
+/// The same settings, but that what comes again is copied; `None` for those of a change, or of no tensor.
+#[must_use]
+pub fn with_matches(settings: &[u8]) -> Option<Vec<u8>> {
+    let known = Settings::parse(settings).ok()?;
+    let mut settings = settings.to_vec();
+    settings[2] = MATCHES;
+    (!known.delta).then_some(settings)
 }
 
 pub fn checked_base(settings: Settings, base: &[u8], len: u64) -> Result<Vec<u8>, PredictorError> {

@@ -26,7 +26,8 @@ def test_rows_that_repeat_are_stored_about_once(rows: int, columns: int, distinc
     content = weights(distinct * columns) * (rows // distinct)
     file = safetensors({"w": entry("BF16", [rows, columns], 0, len(content))}, content)
     archive = llmzip.compress(file)
-    assert len(archive) < 1.02 * len(content) * distinct / rows + 400
+    # No general tool codes the exponents by themselves.
+    assert len(archive) < 0.72 * len(content) * distinct / rows + 500
     assert llmzip.decompress(archive) == file
 
 
