@@ -65,7 +65,7 @@ def settings(id: str, version: int, level: int, sample: bytes) -> bytes:
     """
 
 def tensor_with_matches(settings: bytes) -> bytes:
-    """`settings`, but that what comes again in the segment is copied; ValueError for those of a change."""
+    """`settings`, but that what comes again is copied; ValueError for those of a change."""
 
 def tensor_settings(level: int, kind: str, row: int, base: int | None) -> bytes:
     """Settings of `tensor` for elements of `kind` in rows of `row` elements, 0 for none.
