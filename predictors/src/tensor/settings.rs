@@ -99,7 +99,7 @@ impl Settings {
                 simd: self.simd,
             },
             4..=6 => Effort {
-                worth: 400,
+                worth: 180,
                 rows: true,
                 zstd: 3,
                 mix: false,
