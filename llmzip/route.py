@@ -175,17 +175,24 @@ def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
 
     A sample tells, which most tensors pass at the first look.
     """
+    if is_constant(data):
+        return own
     at = (len(data) - _LOOK) // 2 // 8 * 8 if len(data) > _LOOK else 0
     sample = data[at : at + _LOOK]
     floats = own.settings[1] in _FLOATS
+    few = _native.tensor_with_values(own.settings, data)
+    if few:
+        numbered = Choice(own.predictor, few)
+        if _sampled(numbered, sample, None) < _sampled(own, sample, None):
+            own = numbered
     if len(data) > _LOOK and _repeats_far(own, data):
         sample = data[:_LONG_LOOK]
-    elif floats and not _native.may_repeat(own.settings, sample[: _LOOK // 2]):
+    elif floats and not few and not _native.may_repeat(own.settings, sample[: _LOOK // 2]):
         return own
     zstd = _named("zstd")
     quick, thorough = Choice(zstd, bytes([_QUICK])), _with_settings(zstd, level, b"")
     found = _sampled(quick, sample, None)
-    if 10 * found > (_REPEATS if floats else 10) * len(sample) or is_constant(data):
+    if 10 * found > (_REPEATS if floats else 10) * len(sample):
         return own
     if found >= _sampled(own, sample, None):
         return own
@@ -194,7 +201,8 @@ def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
     if len(sample) < _LONG_LOOK:
         # What is to be told apart now is closer.
         sample = data[: _LONG_LOOK // 4]
-    matching = Choice(own.predictor, _native.tensor_with_matches(own.settings))
+    fields = bytes([*own.settings[:2], 0, *own.settings[3:]])
+    matching = Choice(own.predictor, _native.tensor_with_matches(fields))
     return min((matching, thorough, quick), key=lambda choice: _sampled(choice, sample, None))
 
 

@@ -85,6 +85,19 @@ pub fn tensor_with_matches<'py>(py: Python<'py>, settings: &[u8]) -> PyResult<Bo
     Ok(PyBytes::new(py, &made))
 }
 
+/// Settings of predictor `tensor` as `settings`, but that elements are numbers of values; None where `data`,
+/// the whole segment, has too many values.
+#[pyfunction]
+pub fn tensor_with_values<'py>(
+    py: Python<'py>,
+    settings: &[u8],
+    data: Bytes,
+) -> Option<Bound<'py, PyBytes>> {
+    let data = data.as_slice();
+    let made = py.detach(|| llmzip_predictors::tensor::with_values(settings, data));
+    made.map(|made| PyBytes::new(py, &made))
+}
+
 fn intact(payload: &[u8], crc: u32) -> Result<(), PredictorError> {
     if crc32fast::hash(payload) == crc {
         Ok(())

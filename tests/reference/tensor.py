@@ -140,10 +140,13 @@ class Tensor:
         self.name, self.unit, self.elements, self.planes = KINDS[settings[1]]
         self.change = settings[2] == 1
         self.matching = settings[2] == 2
-        if settings[2] > 2 or len(settings) != (15 if self.change else 7):
+        self.numbered = settings[2] == 3
+        if settings[2] > 3 or len(settings) != (15 if self.change else 7):
             raise UnsupportedError("settings of tensor")
         if self.change and self.elements > 1:
             raise UnsupportedError("changes of such a kind")
+        if self.numbered and (self.elements > 1 or self.unit not in (2, 4, 8)):
+            raise UnsupportedError("values of such a kind")
         self.row = int.from_bytes(settings[3:7], "little")
         self.offset = int.from_bytes(settings[7:], "little")
         self.base = base
@@ -151,6 +154,7 @@ class Tensor:
         self.seen = 0
         self.left = raw_len
         self.past = bytearray()
+        self.values: list[bytes] = []
 
     def canary(self) -> int:
         return 0
@@ -161,6 +165,8 @@ class Tensor:
         self.past += raw
 
     def widths(self) -> list[int]:
+        if self.numbered:
+            return [1]
         return self.planes if isinstance(self.planes, list) else [1] * self.unit
 
     def rows(self, width: int) -> int:
@@ -175,6 +181,11 @@ class Tensor:
                 PlaneModel(fields, self.rows(w), self.change, partial(self.mix, number, w))
                 for number, w in enumerate(self.widths())
             ]
+        if flags and self.numbered:
+            self.values = [fields.take(self.unit) for _ in range(fields.byte() + 1)]
+            order = [int.from_bytes(value, "little") for value in self.values]
+            check(order == sorted(set(order)))
+        check(not self.numbered or self.values != [])
         matches = []
         if self.matching:
             count = fields.length()
@@ -186,7 +197,7 @@ class Tensor:
         units, rest = divmod(length - len(head), self.unit)
         tail = fields.take(rest)
         raw = bytearray(head)
-        most = 2**18 // self.unit
+        most = 2**18 if self.numbered else 2**18 // self.unit
         blocks = max(-(-units // most), 1)
         each = min(most, -(-units // blocks // 64) * 64)
         while units:
@@ -216,6 +227,7 @@ class Tensor:
     def mix(self, number: int, width: int, fields: Fields) -> Scale | Fine:
         """What a plane of form 5 starts from."""
         check(self.level >= 8 and not self.change and self.name in SCALES)
+        check(not self.numbered)
         if number == 0:
             return Scale(fields.classes(256), *SCALES[self.name], self.rows(width))
         check(number == 1 and self.planes == "float")
@@ -238,6 +250,9 @@ class Tensor:
 
     def whole(self, parts: list[bytes]) -> bytes:
         """A unit from its planes."""
+        if self.numbered:
+            check(parts[0][0] < len(self.values))
+            return self.values[parts[0][0]]
         if isinstance(self.planes, list):
             return b"".join(parts)
         unit = b"".join(reversed(parts))

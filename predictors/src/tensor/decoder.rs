@@ -10,6 +10,7 @@ use super::model::{Model, byte, read_length, take};
 use super::plane::{self, Buffer, Coded, mixes_of, model_of};
 use super::settings::{BAD, Cut, HAS_MODEL, NO_BASE, Settings, block_units, checked_base, place};
 use super::split::merge;
+use super::values::Values;
 use crate::chunks::MAX_CHUNK;
 use crate::segment::{PredictorError, SegmentDecoder};
 
@@ -29,6 +30,7 @@ struct Blocks {
     /// Bytes of each block but the last of the open chunk.
     length: usize,
     model: Option<Model>,
+    values: Option<Values>,
     mixes: Vec<Option<Mix>>,
     /// For each plane, one for each block.
     buffers: Vec<Buffer>,
@@ -52,6 +54,7 @@ impl Blocks {
             position: 0,
             length: 0,
             model: None,
+            values: None,
             mixes: Vec::new(),
             buffers,
             base: Vec::new(),
@@ -93,7 +96,7 @@ impl Blocks {
         let mut rest = *data;
         let (blocks, planes) = (out.len().div_ceil(length), kind.planes());
         let mut coded = Vec::with_capacity(blocks * planes);
-        let mut first = self.position / kind.unit as u64;
+        let mut first = self.position / settings.kind.unit as u64;
         for block in out.chunks(length) {
             let units = block.len() / kind.unit;
             for number in 0..planes {
@@ -129,7 +132,7 @@ impl Blocks {
                 Some(buffer) => coded[i % blocks].symbols(buffer),
                 None => &[],
             };
-            let unit = self.position / kind.unit as u64;
+            let unit = self.position / settings.kind.unit as u64;
             let column = place(settings, number, unit, &self.given).column;
             mix.decode(
                 stream,
@@ -151,7 +154,7 @@ impl Blocks {
             delta::give(settings.kind, out, base);
         }
         *data = &data[data.len() - rest.len()..];
-        self.position += out.len() as u64;
+        self.position += (out.len() / kind.unit * settings.kind.unit) as u64;
         Ok(())
     }
 }
@@ -201,8 +204,9 @@ impl Decoder {
 
     /// Takes everything in front of a chunk's blocks off `data`.
     fn front<'a>(&mut self, data: &mut &'a [u8]) -> Result<Front<'a>, PredictorError> {
-        let Settings { row, delta, .. } = self.blocks.settings;
-        let kind = &self.blocks.settings.coded();
+        let settings = self.blocks.settings;
+        let Settings { row, delta, .. } = settings;
+        let kind = &settings.coded();
         if delta && self.blocks.base.is_empty() {
             return Err(NO_BASE);
         }
@@ -211,17 +215,20 @@ impl Decoder {
             HAS_MODEL if self.blocks.model.is_none() => {
                 let model = Model::read(kind, row, delta, data)?;
                 // The memory that low levels say has no room for mixing.
-                let mix = self.blocks.settings.effort().mix;
+                let mix = settings.effort().mix;
                 if !mix && model.mixed.iter().any(Option::is_some) {
                     return Err(BAD);
                 }
-                self.blocks.mixes = mixes_of(&model, self.blocks.settings);
+                if settings.values {
+                    self.blocks.values = Some(Values::read(settings.kind, data)?);
+                }
+                self.blocks.mixes = mixes_of(&model, settings);
                 self.blocks.model = Some(model);
             }
             _ => return Err(BAD),
         }
         let (mut matches, mut copied) = (Vec::new(), 0);
-        if self.blocks.settings.matches {
+        if settings.matches {
             let most = self.left.min(MAX_CHUNK as u64) as usize;
             (matches, copied) = matches::read(data, self.history.len(), most)?;
         }
@@ -232,7 +239,10 @@ impl Decoder {
             return Err(BAD);
         }
         self.left = self.left.checked_sub(len as u64).ok_or(BAD)?;
-        let cut = Cut::new(kind, self.blocks.position, coded);
+        if settings.values && (self.blocks.values.is_none() || len > MAX_CHUNK) {
+            return Err(BAD);
+        }
+        let cut = Cut::new(settings.kind, self.blocks.position, coded);
         let head = take(data, cut.head)?;
         let tail = take(data, cut.tail)?;
         self.blocks.position += head.len() as u64;
@@ -255,9 +265,19 @@ impl Decoder {
         after: &[u8],
         ready: &mut dyn FnMut(&[u8]),
     ) -> Result<(), PredictorError> {
+        let settings = self.blocks.settings;
         out[..front.cut.head].copy_from_slice(front.head);
-        let mut done = front.cut.head;
-        let end = done + front.cut.units * self.blocks.settings.kind.unit;
+        let end = front.cut.head + front.cut.units * settings.kind.unit;
+        if settings.values {
+            let mut numbers = vec![0; front.cut.units];
+            let together = self.blocks.together();
+            for numbers in numbers.chunks_mut(together.max(1)) {
+                self.blocks.decode(&mut data, numbers, &[])?;
+            }
+            let values = self.blocks.values.as_ref().ok_or(BAD)?;
+            values.expand(&numbers, &mut out[front.cut.head..end])?;
+        }
+        let mut done = if settings.values { end } else { front.cut.head };
         let together = self.blocks.together();
         let mut shares = after.chunks(
             after
@@ -312,10 +332,19 @@ impl SegmentDecoder for Decoder {
     fn begin_chunk(&mut self, payload: Vec<u8>) -> Result<(), PredictorError> {
         let mut data = &payload[..];
         let front = self.front(&mut data)?;
-        if self.blocks.settings.matches {
+        let Settings {
+            matches, values, ..
+        } = self.blocks.settings;
+        if matches || values {
             let start = self.history.len();
-            self.decode_copies(&front, data)?;
-            self.ready = self.history[start..].to_vec();
+            if matches {
+                self.decode_copies(&front, data)?;
+                self.ready = self.history[start..].to_vec();
+            } else {
+                let mut whole = vec![0; front.len];
+                self.blocks(&front, data, &mut whole, &[], &mut |_| {})?;
+                self.ready = whole;
+            }
             self.ready_at = 0;
             self.tail = Vec::new();
             self.units = 0;

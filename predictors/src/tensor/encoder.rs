@@ -10,6 +10,7 @@ use super::plane::{self, Effort, Habits, Place, Scratch, mixes_of, model_of};
 use super::sample::Sample;
 use super::settings::{BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, block_units, checked_base, place};
 use super::split::split;
+use super::values::Values;
 use crate::segment::{PredictorError, SegmentEncoder};
 
 pub struct Encoder {
@@ -20,6 +21,7 @@ pub struct Encoder {
     /// In the segment.
     at: usize,
     matches: Vec<Match>,
+    values: Option<Values>,
     chunk: Vec<u8>,
     model: Option<Model>,
     /// The model as it is sent, until a chunk that has it was kept.
@@ -68,6 +70,7 @@ impl Encoder {
             position: 0,
             at: 0,
             matches: Vec::new(),
+            values: None,
             chunk: Vec::new(),
             model: None,
             unsent: Vec::new(),
@@ -107,6 +110,16 @@ impl SegmentEncoder for Encoder {
             not_copied = matches::literals(segment, 0, self.matches.iter().copied());
             segment = &not_copied;
         }
+        let numbers;
+        if settings.values {
+            self.values = Values::of(segment, settings.kind.unit);
+            let Some(values) = &self.values else {
+                // The first chunk will say so.
+                return;
+            };
+            numbers = values.numbers(segment);
+            segment = &numbers;
+        }
         let whole = segment.len() / kind.unit * kind.unit;
         let effort = settings.effort();
         let mut given = Vec::new();
@@ -130,6 +143,7 @@ impl SegmentEncoder for Encoder {
             <= BLOCK
                 .min(4 * settings.row * kind.unit / kind.elements)
                 .max(TINY)
+            && !settings.values
         {
             // Of one block without rows worth the name, its own tables are all that there is to find.
             return;
@@ -163,6 +177,9 @@ impl SegmentEncoder for Encoder {
         self.mixes = mixes_of(&model, settings);
         self.unsent.clear();
         model.write(&mut self.unsent);
+        if let Some(values) = &self.values {
+            values.write(&mut self.unsent);
+        }
         self.model = Some(model);
     }
 
@@ -192,6 +209,11 @@ impl Encoder {
         if settings.delta && self.base.is_empty() {
             return Err(NO_BASE);
         }
+        if settings.values && self.values.is_none() {
+            return Err(PredictorError::Usage(
+                "values of a tensor that was not looked at, or too many",
+            ));
+        }
         let start = out.len();
         let effort = settings.effort();
         let mut chunk = whole;
@@ -201,7 +223,7 @@ impl Encoder {
             not_copied = matches::literals(whole, self.at, here.iter().copied());
             chunk = &not_copied;
         }
-        let cut = Cut::new(kind, self.position, chunk.len());
+        let cut = Cut::new(settings.kind, self.position, chunk.len());
         // What a chunk taught is lost with a chunk that is not kept: a decoder never sees it.
         let mut mixes = self.mixes.clone();
         let none = Model::default();
@@ -213,10 +235,15 @@ impl Encoder {
         }
         write_length(chunk.len(), out);
         let (head, rest) = chunk.split_at(cut.head);
-        let (units, tail) = rest.split_at(cut.units * kind.unit);
+        let (mut units, tail) = rest.split_at(cut.units * settings.kind.unit);
         out.extend_from_slice(head);
         out.extend_from_slice(tail);
-        let mut unit = (self.position + head.len() as u64) / kind.unit as u64;
+        let mut unit = (self.position + head.len() as u64) / settings.kind.unit as u64;
+        let numbers;
+        if let Some(values) = &self.values {
+            numbers = values.numbers(units);
+            units = &numbers;
+        }
         let (mut changes, mut given) = (Vec::new(), Vec::new());
         let mut at = self.position as usize + head.len();
         // What a block is coded with may follow from the one before.

@@ -6,6 +6,7 @@ use super::delta;
 use super::kind::{KINDS, Kind};
 use super::model::row_symbols;
 use super::plane::{Effort, Place};
+use super::values::{self, Values};
 use crate::segment::PredictorError;
 use crate::simd::{self, Level};
 
@@ -18,16 +19,18 @@ pub const HAS_MODEL: u8 = 1;
 
 const CHANGE: u8 = 1;
 const MATCHES: u8 = 2;
+const VALUES: u8 = 3;
 
 /// `level kind mode row:u32`: mode is 1 where the segment is coded as a change of a base, then an
-/// offset of 8 bytes follows, which is for whoever finds the base, and 2 where what comes again is
-/// copied; row is the number of elements in a row, 0 where there are none.
+/// offset of 8 bytes follows, which is for whoever finds the base, 2 where what comes again is
+/// copied, and 3 where elements are numbers of values; row is the number of elements in a row, 0 where there are none.
 #[derive(Clone, Copy)]
 pub struct Settings {
     pub level: u8,
     pub kind: &'static Kind,
     pub delta: bool,
     pub matches: bool,
+    pub values: bool,
     pub row: usize,
     pub simd: Level,
 }
@@ -37,7 +40,7 @@ impl Settings {
         let &[
             level @ 1..=9,
             kind,
-            mode @ 0..=2,
+            mode @ 0..=3,
             a,
             b,
             c,
@@ -47,7 +50,7 @@ impl Settings {
         else {
             return Err(PredictorError::Unsupported("settings of tensor"));
         };
-        let (delta, matches) = (mode == CHANGE, mode == MATCHES);
+        let (delta, matches, values) = (mode == CHANGE, mode == MATCHES, mode == VALUES);
         if offset.len() != usize::from(delta) * 8 {
             return Err(PredictorError::Unsupported("settings of tensor"));
         }
@@ -59,6 +62,11 @@ impl Settings {
                 "change of a tensor of this kind",
             ));
         }
+        if values && !values::possible(kind) {
+            return Err(PredictorError::Unsupported(
+                "values of a tensor of this kind",
+            ));
+        }
         let row = u32::from_le_bytes([a, b, c, d]) as usize;
         let simd = simd::active().map_err(PredictorError::Setup)?;
         Ok(Self {
@@ -66,6 +74,7 @@ impl Settings {
             kind,
             delta,
             matches,
+            values,
             row,
             simd,
         })
@@ -75,6 +84,8 @@ impl Settings {
     pub fn coded(self) -> Kind {
         if self.delta {
             delta::planes_of(self.kind)
+        } else if self.values {
+            *BYTES
         } else {
             *self.kind
         }
@@ -117,6 +128,9 @@ impl Settings {
         }
     }
 }
+
+/// Elements of one byte, without fields.
+const BYTES: &Kind = &KINDS[0];
 
 /// Where a chunk falls into units: bytes of a unit that the chunk before began, whole units,
 /// bytes of a unit that the chunk after ends.
@@ -185,6 +199,20 @@ pub fn with_matches(settings: &[u8]) -> Option<Vec<u8>> {
     let mut settings = settings.to_vec();
     settings[2] = MATCHES;
     (!known.delta).then_some(settings)
+}
+
+/// The same settings, but that elements are numbers of values; `None` where `data`, the whole segment, has
+/// too many different ones, and for settings of a change, or of no tensor, or of elements of a byte.
+#[must_use]
+pub fn with_values(settings: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+    let known = Settings::parse(settings).ok()?;
+    if known.delta || !values::possible(known.kind) {
+        return None;
+    }
+    Values::of(data, known.kind.unit)?;
+    let mut settings = settings.to_vec();
+    settings[2] = VALUES;
+    Some(settings)
 }
 
 pub fn checked_base(settings: Settings, base: &[u8], len: u64) -> Result<Vec<u8>, PredictorError> {

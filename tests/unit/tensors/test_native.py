@@ -19,8 +19,9 @@ NAMES = {
     "cm": None,
     "tensor": BF16,
     "tensor, matches": _native.tensor_with_matches(BF16),
+    "tensor, values": _native.tensor_with_values(BF16, RAW),
 }
-CODED = ["zstd", "cm", "tensor", "tensor, matches"]
+CODED = ["zstd", "cm", "tensor", "tensor, matches", "tensor, values"]
 
 
 def coded(name: str) -> tuple[bytes, bytes]:
@@ -77,8 +78,9 @@ def test_damage(name):
         run(longer, crc32(longer), check)
 
 
-def test_a_flipped_bit_is_refused_or_harmless():
-    settings = NAMES["tensor, matches"]
+@pytest.mark.parametrize("name", ["tensor, matches", "tensor, values"])
+def test_a_flipped_bit_is_refused_or_harmless(name):
+    settings = NAMES[name]
     raw = ONCE[:200] * 5 + ONCE[:700]
     encoder = _native.Encoder("tensor", 1, settings, len(raw))
     encoder.look_ahead(raw)
@@ -89,7 +91,7 @@ def test_a_flipped_bit_is_refused_or_harmless():
         flipped = bytearray(payload)
         flipped[bit // 8] ^= 1 << bit % 8
         try:
-            got = decoder("tensor, matches", settings).decode_chunk(bytes(flipped), len(raw))
+            got = decoder(name, settings).decode_chunk(bytes(flipped), len(raw))
         except _native.CorruptData:
             refused += 1
         else:
