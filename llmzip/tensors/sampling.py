@@ -171,11 +171,10 @@ def _sample(content: Content, region: Region, share: int) -> _Sample:
         data += run
         done = end
     scale = 8 * region.length / len(data)
-    choices = (
-        route.for_tensor(FAST, region.kind, row),
-        route.for_tensor(DEFAULT, region.kind, row),
-        _ZSTD,
-    )
+    plain = {level: route.for_tensor(level, region.kind, row) for level in (FAST, DEFAULT)}
+    with memoryview(data) as view:
+        best = [route.for_content(own, view, level) for level, own in plain.items()]
+    choices = (*best, _ZSTD)
     coded = [scale * _coded(choice, data) for choice in choices]
     planes = []
     for _, counts in _native.tensor_histograms(region.kind, data):

@@ -239,7 +239,11 @@ impl Decoder {
             return Err(BAD);
         }
         self.left = self.left.checked_sub(len as u64).ok_or(BAD)?;
-        if settings.values && (self.blocks.values.is_none() || len > MAX_CHUNK) {
+        if settings.values && self.blocks.values.is_none() {
+            return Err(BAD);
+        }
+        // Such chunks are decoded to memory of their own.
+        if (settings.values || settings.matches) && len > MAX_CHUNK {
             return Err(BAD);
         }
         let cut = Cut::new(settings.kind, self.blocks.position, coded);
