@@ -41,7 +41,7 @@ class Matrix:
         rows, inputs = shape
         panels = -(-rows // 64)
         count = panels * 64 * inputs
-        weights = np.frombuffer(data[:count], np.int8).reshape(panels, inputs // 2, 64, 2)
+        weights = np.frombuffer(data[:count], np.int8).reshape(panels, inputs // 4, 64, 4)
         scales = np.frombuffer(data[count:], "<u2").reshape(panels, inputs // 64, 64)
         weights = weights.transpose(0, 2, 1, 3).reshape(-1, inputs).astype(np.int64)
         scales = scales.transpose(0, 2, 1).reshape(-1, inputs // 64).astype(np.int64)

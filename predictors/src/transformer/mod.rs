@@ -14,10 +14,13 @@ mod pack;
 mod rotary;
 mod session;
 mod simd;
+mod states;
+mod team;
 
 pub use model::Model;
 pub use pack::{Config, Pack};
 pub use session::Session;
+pub use states::States;
 
 use std::sync::Arc;
 

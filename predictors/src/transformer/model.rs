@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::matrix::excess;
 use super::pack::{Config, Gains, LONGEST, Matrix, Pack};
 use super::rotary;
 use super::simd::{Kernels, Level};
@@ -25,6 +26,20 @@ pub struct Layer {
     pub down: Matrix,
 }
 
+impl Layer {
+    fn matrices(&mut self) -> [&mut Matrix; 7] {
+        [
+            &mut self.q.matrix,
+            &mut self.k.matrix,
+            &mut self.v.matrix,
+            &mut self.o,
+            &mut self.gate,
+            &mut self.up,
+            &mut self.down,
+        ]
+    }
+}
+
 /// A model that can be evaluated; shared by sessions.
 pub struct Model {
     pub(super) pack: Arc<Pack>,
@@ -39,7 +54,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Finds the pack's tensors. `threads` is how many evaluate rows at a time; 0 counts as 1.
+    /// Finds the pack's tensors. `threads` is how many evaluate together; 0 counts as 1.
     ///
     /// # Errors
     /// [`PredictorError::Corrupt`] where a tensor is missing or has another size.
@@ -77,11 +92,19 @@ impl Model {
             });
         }
         let head = pack.matrix("lm_head.weight", config.vocab, config.hidden)?;
+        let mut head = head.unwrap_or_else(|| embedding.clone());
+        let kernels = Kernels::of(level);
+        if kernels.offset {
+            let multiplied = layers.iter_mut().flat_map(Layer::matrices);
+            for matrix in multiplied.chain([&mut head]) {
+                matrix.excess = excess(&pack, matrix, &kernels);
+            }
+        }
         Ok(Self {
             norm: pack.gains("norm.weight", config.hidden)?,
-            head: head.unwrap_or_else(|| embedding.clone()),
+            head,
             turns: Self::turns(&pack, &config)?,
-            kernels: Kernels::of(level),
+            kernels,
             threads: threads.max(1),
             embedding,
             layers,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::pack::{GROUP, MAGIC, PANEL};
 use super::simd::Level;
-use super::{Model, Pack, Session};
+use super::{Model, Pack, Session, States};
 use crate::segment::PredictorError;
 use llmzip_coders::simd::available;
 
@@ -145,7 +145,7 @@ fn logits(model: &Arc<Model>, window: usize, tokens: &[u32], block: usize) -> Ve
     let mut session = Session::new(model, window);
     let mut out = Vec::new();
     for tokens in tokens.chunks(block) {
-        session.advance(tokens, &mut out);
+        session.advance(tokens, &mut out).unwrap();
     }
     out
 }
@@ -159,7 +159,7 @@ fn levels_blocks_and_threads_give_the_same_bits() {
         let expected = logits(&model(pack.clone(), Level::Scalar, 1), 64, &tokens, 1);
         assert_eq!(expected.len(), tokens.len() * VOCAB);
         for (name, level) in available() {
-            for (threads, block) in [(1, 1), (1, 7), (2, 7), (3, 50), (1, 512), (2, 512)] {
+            for (threads, block) in [(1, 1), (3, 1), (1, 7), (2, 7), (3, 50), (1, 512), (2, 512)] {
                 let model = model(pack.clone(), level, threads);
                 let found = logits(&model, 64, &tokens, block);
                 assert!(
@@ -211,13 +211,16 @@ fn sessions_together_are_as_each_alone() {
         let mut sessions: Vec<_> = (0..5).map(|_| Session::new(&model, 64)).collect();
         // They are not at the same position.
         for (i, session) in sessions.iter_mut().enumerate() {
-            session.advance(&sequences[i][..i], &mut Vec::new());
+            session
+                .advance(&sequences[i][..i], &mut Vec::new())
+                .unwrap();
         }
         for step in 0..60 {
             let now: Vec<u32> = (0..5).map(|i| sequences[i][i + step]).collect();
             let mut together: Vec<_> = sessions.iter_mut().collect();
-            let mut out = Vec::new();
-            Session::advance_together(&mut together, &now, &mut out);
+            let (mut states, mut out) = (States::new(), Vec::new());
+            Session::advance_together(&mut together, &now, &mut states).unwrap();
+            model.logits(&states, 0..5, &mut out).unwrap();
             for (i, out) in out.chunks_exact(VOCAB).enumerate() {
                 assert!(*out == alone[i][(i + step) * VOCAB..][..VOCAB]);
             }
@@ -230,11 +233,38 @@ fn a_reset_session_is_a_new_one() {
     let model = model(tiny(false), Level::Scalar, 1);
     let tokens = tokens(40);
     let mut session = Session::new(&model, 64);
-    session.advance(&tokens[20..], &mut Vec::new());
+    session.advance(&tokens[20..], &mut Vec::new()).unwrap();
     session.reset();
     let mut out = Vec::new();
-    session.advance(&tokens, &mut out);
+    session.advance(&tokens, &mut out).unwrap();
     assert!(out == logits(&model, 64, &tokens, 40));
+}
+
+#[test]
+fn a_token_that_the_vocabulary_lacks_is_an_error_and_is_not_fed() {
+    let model = model(tiny(false), Level::Scalar, 1);
+    let mut session = Session::new(&model, 64);
+    let mut out = Vec::new();
+    let error = session.advance(&[1, VOCAB as u32], &mut out);
+    assert!(matches!(error, Err(PredictorError::Usage(_))));
+    session.advance(&[7, 8], &mut out).unwrap();
+    assert!(out == logits(&model, 64, &[7, 8], 2));
+}
+
+#[test]
+fn logits_come_a_piece_at_a_time() {
+    let model = model(tiny(false), Level::Scalar, 2);
+    let tokens = tokens(30);
+    let mut states = States::new();
+    Session::new(&model, 64)
+        .advance_states(&tokens, &mut states)
+        .unwrap();
+    let mut out = Vec::new();
+    for from in (0..30).step_by(7) {
+        let range = from..states.len().min(from + 7);
+        model.logits(&states, range, &mut out).unwrap();
+    }
+    assert!(out == logits(&model, 64, &tokens, 30));
 }
 
 #[test]
@@ -288,5 +318,5 @@ fn a_reference_gives_the_same_logits() {
     let hash = all.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &logit| {
         (hash ^ u64::from(logit as u32)).wrapping_mul(0x0100_0000_01b3)
     });
-    assert_eq!(hash, 0x92a9_eeac_eb82_bc46);
+    assert_eq!(hash, 0x3fa4_451b_0f98_76ec);
 }
