@@ -112,7 +112,7 @@ def test_a_pack_is_the_same_on_any_machine():
     )
 
 
-PACK = "05a7fa9bdc2d2cf3cd5067e097135a4bc57260c95dfb4a9b38a3a3e0df4ff3dd"
+PACK = "c4fc2cb7508e085615885618a0f2cc9ab034db9c9fb067c7f932f7c1e7a9fe2f"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ use super::fixed::{LIMIT, LIMIT32, RESIDUAL, scale_all, scaled};
 use super::pack::{GROUP, Matrix, PANEL, Pack};
 use super::simd::Kernels;
 
+/// Rows whose sums are made at a time: few enough for these to stay in the nearest cache.
+const ROWS: usize = 32;
 /// Values of a cache line.
 const LINE: usize = 32;
 
@@ -75,14 +77,19 @@ fn products(
     mut put: impl FnMut(usize, Range<usize>, &[i64], i32),
 ) {
     let With { pack, kernels, x } = with;
-    let mut sums = vec![[0; PANEL]; x.fractions.len()];
+    let mut sums = [[0; PANEL]; ROWS];
     for number in panels {
-        (kernels.products)(pack.panel(matrix, number), &x.values, &mut sums);
-        let first = number * PANEL;
-        let columns = first..matrix.rows.min(first + PANEL);
-        for (row, sums) in sums.iter().enumerate() {
-            let shift = matrix.exponent + x.fractions[row] - fraction;
-            put(row, columns.clone(), &sums[..columns.len()], shift);
+        let panel = pack.panel(matrix, number);
+        let columns = number * PANEL..matrix.rows.min((number + 1) * PANEL);
+        let rows = x.values.chunks(ROWS * matrix.inputs);
+        for (place, rows) in rows.enumerate() {
+            let sums = &mut sums[..rows.len() / matrix.inputs];
+            (kernels.products)(panel, rows, sums);
+            for (i, sums) in sums.iter().enumerate() {
+                let row = place * ROWS + i;
+                let shift = matrix.exponent + x.fractions[row] - fraction;
+                put(row, columns.clone(), &sums[..columns.len()], shift);
+            }
         }
     }
 }
@@ -113,15 +120,13 @@ pub fn outputs(
 /// Sums as numbers of 32 bits.
 #[inline(always)]
 pub fn narrow(sums: &[i64], shift: i32, out: &mut [i32]) {
-    scale_all(sums, shift, |i, v| {
-        out[i] = v.clamp(-LIMIT32, LIMIT32) as i32
-    });
+    scale_all(sums, shift, LIMIT32, |i, v| out[i] = v as i32);
 }
 
 /// Adds sums to a part of the residual stream.
 #[inline(always)]
 pub fn add_to(sums: &[i64], shift: i32, out: &mut [i64]) {
-    scale_all(sums, shift, |i, v| {
+    scale_all(sums, shift, LIMIT, |i, v| {
         out[i] = (out[i] + v).clamp(-LIMIT, LIMIT)
     });
 }
