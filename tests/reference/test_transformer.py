@@ -10,7 +10,7 @@ import pytest
 
 from llmzip.errors import UnsupportedError
 from llmzip.models.pack import Config, TokenizerRules, build
-from reference.transformer import Model, Pack, turn
+from reference.transformer import Adapter, Model, Pack, turn
 
 SHAPE = Config(
     layers=2,
@@ -224,3 +224,23 @@ def test_the_engine_gives_the_same_logits():
 
 
 LOGITS = 0x3FA4451B0F9876EC
+
+
+def test_the_engine_adapts_the_same():
+    """`a_reference_adapts_the_same` of the engine's own tests has the same hash."""
+    model, word = Model(tiny(), 64), Words(99)
+    adapter = Adapter(64, 100)
+    tokens = [word() % 100 for _ in range(600)]
+    digest = 0xCBF29CE484222325
+    for token, after in zip(tokens, [*tokens[1:], 3], strict=True):
+        state = model.state(token)
+        logits = adapter.adapt(state[0], model.head_of(state))
+        for logit in logits.tolist():
+            digest = (digest ^ logit % 2**32) * 0x100000001B3 % 2**64
+        # As there, some are said not to be tokens.
+        if after % 16 != 3:
+            adapter.learn(state[0], logits, after)
+    assert digest == ADAPTED
+
+
+ADAPTED = 0x63202236D1A6D14B

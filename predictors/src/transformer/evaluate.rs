@@ -187,7 +187,8 @@ impl<'a> Part<'a> {
         (self.queries, self.keys, self.values) = (queries, keys, values);
     }
 
-    /// Keeps keys and values for this and later rows.
+    /// Keeps keys and values for this and later rows. Threads that share columns all keep the same,
+    /// which spares them a meeting.
     fn keep(&self, layer: usize, caches: &Caches<'_>) {
         let config = self.model.config();
         let (count, size) = (config.kv_heads, config.head_size);
@@ -220,10 +221,8 @@ impl<'a> Part<'a> {
         let (width, _) = config.widths();
         let rows = self.rows.len();
         self.project(layer);
-        if self.place.leads() {
-            self.keep(number, caches);
-        }
-        self.place.meet();
+        self.keep(number, caches);
+        self.place.meet_for_rows();
         self.attend(number, caches);
         self.x.resize(rows, width);
         for i in 0..rows {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::adapter::all_signs;
 use super::matrix::excess;
 use super::pack::{Config, Gains, LONGEST, Matrix, Pack};
 use super::rotary;
@@ -51,6 +52,8 @@ pub struct Model {
     pub(super) head: Matrix,
     /// Cosine and sine of each position and pair.
     pub(super) turns: Vec<[i32; 2]>,
+    /// Signs of the adapter's projection.
+    pub(super) signs: Vec<u32>,
 }
 
 impl Model {
@@ -103,6 +106,7 @@ impl Model {
         Ok(Self {
             norm: pack.gains("norm.weight", config.hidden)?,
             head,
+            signs: all_signs(config.hidden),
             turns: Self::turns(&pack, &config)?,
             kernels,
             threads: threads.max(1),

@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{OnceLock, RwLock};
-use std::thread::{Builder, scope, yield_now};
+use std::sync::{Condvar, Mutex, OnceLock, RwLock};
+use std::thread::{Builder, scope};
 
 use crate::segment::PredictorError;
 
 /// Why locks are not poisoned.
 pub const SOUND: &str = "no thread of the team panicked";
 
-/// Looks at the clock of a meeting before a thread lets others have its processor.
-const SPINS: usize = 1 << 12;
+/// How often a thread looks before it sleeps: for some ten microseconds, which most meetings take.
+const LOOKS: usize = 1 << 9;
 
 /// Where all threads wait until the last has come.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ struct Meeting {
     here: AtomicUsize,
     round: AtomicUsize,
     broken: AtomicBool,
+    bed: Mutex<()>,
+    bell: Condvar,
 }
 
 /// Lets the others go on, to a panic of their own, when a thread panics.
@@ -29,30 +31,42 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.broken.store(true, Ordering::Release);
+            self.0.wake();
         }
     }
 }
 
 impl Meeting {
+    fn wake(&self) {
+        // Who is about to sleep has the lock, and looks once more with it.
+        drop(self.bed.lock());
+        self.bell.notify_all();
+    }
+
     fn wait(&self) {
         let round = self.round.load(Ordering::Acquire);
         if self.here.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
             self.here.store(0, Ordering::Relaxed);
             self.round.store(round + 1, Ordering::Release);
+            self.wake();
             return;
         }
-        let mut looks = 0;
-        while self.round.load(Ordering::Acquire) == round {
+        let over = || {
             assert!(
                 !self.broken.load(Ordering::Acquire),
                 "another thread failed"
             );
-            if looks < SPINS {
-                looks += 1;
-                std::hint::spin_loop();
-            } else {
-                yield_now();
+            self.round.load(Ordering::Acquire) != round
+        };
+        for _ in 0..LOOKS {
+            if over() {
+                return;
             }
+            std::hint::spin_loop();
+        }
+        let mut asleep = self.bed.lock().expect(SOUND);
+        while !over() {
+            asleep = self.bell.wait(asleep).expect(SOUND);
         }
     }
 }
@@ -120,16 +134,11 @@ impl Place<'_> {
         self.share_of(self.id, count)
     }
 
-    /// Waits until all threads are here.
-    pub fn meet(&self) {
-        if self.of > 1 {
+    /// Waits until all threads are here, where each has rows of its own.
+    pub fn meet_for_rows(&self) {
+        if self.of > 1 && !self.by_columns {
             self.common.meeting.wait();
         }
-    }
-
-    /// Whether this thread does what must be done once for its rows.
-    pub fn leads(&self) -> bool {
-        self.id == 0 || !self.by_columns
     }
 
     /// Completes rows of `width` values, of which each thread has made the `columns` of its share of
@@ -154,7 +163,7 @@ impl Place<'_> {
                 mine.extend_from_slice(&row[columns.clone()]);
             }
         }
-        self.meet();
+        self.common.meeting.wait();
         for id in (0..self.of).filter(|&id| id != self.id) {
             let columns = columns(self.share_of(id, count));
             let theirs = slots[id].read().expect(SOUND);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::pack::{GROUP, MAGIC, PANEL};
 use super::simd::Level;
-use super::{Model, Pack, Session, States};
+use super::{Adapter, Model, Pack, Session, States};
 use crate::segment::PredictorError;
 use llmzip_coders::simd::available;
 
@@ -267,6 +267,88 @@ fn logits_come_a_piece_at_a_time() {
     assert!(out == logits(&model, 64, &tokens, 30));
 }
 
+/// Adapted logits of all positions, adapted so many at a time.
+fn adapted(model: &Arc<Model>, tokens: &[u32], some: usize) -> Vec<i32> {
+    let mut states = States::new();
+    Session::new(model, 64)
+        .advance_states(tokens, &mut states)
+        .unwrap();
+    let mut adapter = Adapter::new(model);
+    let (mut all, mut from) = (Vec::new(), 0);
+    while from < tokens.len() {
+        let range = from..tokens.len().min(from + some.min(adapter.left()));
+        let mut logits = Vec::new();
+        model.logits(&states, range.clone(), &mut logits).unwrap();
+        adapter.adapt(&states, range.clone(), &mut logits);
+        for (i, logits) in logits.chunks_exact(VOCAB).enumerate() {
+            // At times what came is no token.
+            let next = tokens.get(range.start + i + 1).filter(|&t| t % 16 != 3);
+            adapter.learn(logits, next.copied());
+        }
+        all.extend(logits);
+        from = range.end;
+    }
+    all
+}
+
+#[test]
+fn adapted_logits_are_the_same_at_every_level_and_however_many_at_a_time() {
+    let tokens = tokens(900);
+    let scalar = model(tiny(false), Level::Scalar, 1);
+    let expected = adapted(&scalar, &tokens, 1);
+    let plain = logits(&scalar, 64, &tokens, 900);
+    // Nothing is learnt before the first 256 tokens that count.
+    assert!(expected[..256 * VOCAB] == plain[..256 * VOCAB]);
+    assert!(expected[600 * VOCAB..] != plain[600 * VOCAB..]);
+    for (name, level) in available() {
+        let model = model(tiny(false), level, 2);
+        for some in [1, 7, 1000] {
+            assert!(
+                adapted(&model, &tokens, some) == expected,
+                "{name}, {some} at a time"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_adapter_learns_which_tokens_come() {
+    let model = model(tiny(false), Level::Scalar, 1);
+    // The model is random; the text uses three tokens.
+    let tokens: Vec<u32> = tokens(1200).iter().map(|token| 40 + token % 3).collect();
+    let all = adapted(&model, &tokens, 256);
+    let cost = |from: usize, count: usize| -> f64 {
+        (from..from + count)
+            .map(|at| {
+                let logits = &all[at * VOCAB..][..VOCAB];
+                let value = |logit: i32| f64::from(logit) / 65536.0;
+                let top = value(*logits.iter().max().unwrap());
+                let sum: f64 = logits.iter().map(|&l| (value(l) - top).exp()).sum();
+                top + sum.ln() - value(logits[tokens[at + 1] as usize])
+            })
+            .sum()
+    };
+    assert!(cost(1000, 190) < 0.8 * cost(0, 190));
+}
+
+#[test]
+fn a_reference_adapts_the_same() {
+    // tests/reference/test_transformer.py has the same hash.
+    let model = model(tiny(true), Level::Scalar, 1);
+    assert_eq!(
+        hash(&adapted(&model, &tokens(600), 256)),
+        0x6320_2236_d1a6_d14b
+    );
+}
+
+fn hash(logits: &[i32]) -> u64 {
+    logits
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &logit| {
+            (hash ^ u64::from(logit as u32)).wrapping_mul(0x0100_0000_01b3)
+        })
+}
+
 #[test]
 fn damaged_packs_are_refused() {
     let pack = tiny(false);
@@ -315,8 +397,5 @@ fn a_reference_gives_the_same_logits() {
     // tests/reference/test_transformer.py has the same hash.
     let model = model(tiny(true), Level::Scalar, 1);
     let all = logits(&model, 64, &tokens(150), 150);
-    let hash = all.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &logit| {
-        (hash ^ u64::from(logit as u32)).wrapping_mul(0x0100_0000_01b3)
-    });
-    assert_eq!(hash, 0x3fa4_451b_0f98_76ec);
+    assert_eq!(hash(&all), 0x3fa4_451b_0f98_76ec);
 }

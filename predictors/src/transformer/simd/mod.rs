@@ -16,6 +16,7 @@ mod scalar;
 
 pub use llmzip_coders::simd::Level;
 
+use super::adapter::powers;
 use super::attention::{Normaliser, softmax};
 use super::fixed::{NARROW, WIDE, gated, quantise, rms_norm};
 use super::matrix::{add_to, narrow};
@@ -47,6 +48,8 @@ pub struct Kernels {
     pub gate: fn(&[i32], &[i32], &mut [i64], &mut [i16]) -> i32,
     pub quantise: fn(&[i64], i32, i32, &mut [i16]) -> i32,
     pub softmax: fn(&mut [i32], &[i32], &[i32], i32, &mut [i16], &mut [i32]) -> Normaliser,
+    /// Powers of e of logits, relative to the highest, and their sum.
+    pub powers: fn(&[i32], &mut [i32]) -> i64,
 }
 
 #[inline(always)]
@@ -80,6 +83,7 @@ const SCALAR: Kernels = Kernels {
     gate,
     quantise,
     softmax,
+    powers,
 };
 
 /// Safe functions that enter code for the features. The module that uses this names its constant
@@ -103,7 +107,7 @@ macro_rules! kernels {
     ($features:literal, $offset:literal) => {
         use crate::transformer::attention::{self, Normaliser};
         use crate::transformer::pack::{Gains, PANEL, Panel};
-        use crate::transformer::{fixed, matrix};
+        use crate::transformer::{adapter, fixed, matrix};
         use crate::transformer::simd::{Kernels, entered};
         entered!($features, {
             enter_arrange(x: &mut [i16]) = arrange;
@@ -118,6 +122,7 @@ macro_rules! kernels {
             quantise(v: &[i64], f: i32, width: i32, out: &mut [i16]) -> i32 = fixed::quantise;
             softmax(d: &mut [i32], k: &[i32], v: &[i32], f: i32, w: &mut [i16], s: &mut [i32])
                 -> Normaliser = attention::softmax;
+            powers(l: &[i32], out: &mut [i32]) -> i64 = adapter::powers;
         });
         pub const KERNELS: Kernels = Kernels {
             arrange: enter_arrange,
@@ -132,6 +137,7 @@ macro_rules! kernels {
             gate,
             quantise,
             softmax,
+            powers,
         };
     };
 }

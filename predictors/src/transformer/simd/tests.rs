@@ -184,3 +184,20 @@ fn what_works_value_by_value_is_the_same_at_every_level() {
         }
     }
 }
+
+#[test]
+fn powers_are_those_of_the_scalar_twin() {
+    let mut random = Random(5);
+    for count in [1, 100, 5000] {
+        for most in [1, 1 << 16, 1 << 20, 1 << 30] {
+            let logits = words(&mut random, count, most);
+            same(|kernels| {
+                let mut out = vec![1; count];
+                let sum = (kernels.powers)(&logits, &mut out);
+                assert_eq!(sum, out.iter().map(|&power| i64::from(power)).sum::<i64>());
+                assert_eq!(out.iter().max(), Some(&(1 << 28)));
+                out
+            });
+        }
+    }
+}
