@@ -164,7 +164,10 @@ class ArchiveEncoder:
         if self._planned:
             longest = max(piece.length for piece in self._plan)
             self._size = max(longest, self._size if self._plan[-1].length < 0 else 1)
-        self._table = route.candidates(options.level, options.predictor, tensors=self._planned)
+        self._others = any(not piece.kind and not piece.small for piece in self._plan)
+        self._table = route.candidates(
+            options.level, options.predictor, tensors=self._planned, others=self._others
+        )
         self._folder = folder
         self._read = read
         # Digests of segments: of those that are kept, or of all where later files may repeat them.
@@ -355,7 +358,7 @@ class ArchiveEncoder:
                 choice, of = (change, of) if change else (choice, None)
             if of is None and self._options.predictor is None:
                 choice = route.for_content(choice, cut.content, level)
-        elif piece.small and self._options.predictor is None:
+        elif self._options.predictor is None and self._is_small(piece):
             choice = route.for_small(level)
         choice = choice or route.choose(bytes(cut.content), level, self._options.predictor)
         table = (choice.predictor,) if cut.alone else self._table
@@ -366,6 +369,10 @@ class ArchiveEncoder:
             tick = self._meter.tick("verify")
             verify(encoded, cut.content, table, tick, _Given(self._base, b""))
         return encoded, piece
+
+    def _is_small(self, piece: Piece) -> bool:
+        """Whether a piece that is no tensor is small, or is more than the plan knew of."""
+        return piece.small or (self._planned and not self._others)
 
     def _rest(self) -> Iterator[Part]:
         if self._pool:

@@ -63,7 +63,7 @@ mod native_module {
     use super::segment::{
         CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, copy_chunk_into,
         decode_segments_into, may_repeat, memory, predictors, rows_repeat, settings,
-        tensor_histograms, tensor_settings,
+        tensor_histograms, tensor_settings, tensor_with_matches, tensor_with_values,
     };
     #[pymodule_export]
     use super::sha256::Sha256;
