@@ -3,6 +3,7 @@
 //! Every sum is exact, so that its order, vector lanes, threads and how many positions are evaluated
 //! at a time change nothing: the logits are the same bits on every machine.
 
+mod adapter;
 mod attention;
 pub mod bpe;
 mod cache;
@@ -14,10 +15,14 @@ mod pack;
 mod rotary;
 mod session;
 mod simd;
+mod states;
+mod team;
 
+pub use adapter::Adapter;
 pub use model::Model;
 pub use pack::{Config, Pack};
 pub use session::Session;
+pub use states::States;
 
 use std::sync::Arc;
 
@@ -35,6 +40,12 @@ pub fn check(pack: Vec<u8>) -> Result<(), PredictorError> {
     bpe::first_token(&pack)?;
     Model::new(pack, Level::Scalar, 1)?;
     Ok(())
+}
+
+/// The table that gates take their sigmoid from: `squash.csv`.
+#[must_use]
+pub fn squash_rows() -> &'static [u32; 4096] {
+    &crate::cm::tables::Tables::get().squash
 }
 
 #[cfg(test)]
