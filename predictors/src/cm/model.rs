@@ -158,6 +158,30 @@ impl<const S: usize, const A: usize> Model<S, A> {
     /// `2^-11` nats, and the context of its own selector.
     pub fn set_external(&mut self, index: usize, stretch: i16, selector: usize) {
         self.external[index] = (i32::from(stretch).max(-32767), selector);
+        for (&(curve, _), base) in self.curves.iter().zip(&mut self.apm_bases) {
+            if let Curve::External(of, contexts) = curve
+                && of == index
+            {
+                *base = selector.min(contexts - 1) << 8;
+            }
+        }
+    }
+
+    /// The byte that the first match model expects next, between two bytes, and the class of its match
+    /// length: 0, where it expects none, to 15.
+    #[must_use]
+    pub fn expected(&self) -> (u8, usize) {
+        let matcher = &self.matchers[0];
+        let byte = matcher.expected();
+        (
+            byte.unwrap_or(0),
+            byte.map_or(0, |_| matcher.length_class()),
+        )
+    }
+
+    /// Gives the mixer its first weights back, after training on other bytes than the segment's.
+    pub(crate) fn forget_weights(&mut self) {
+        self.mixer.forget();
     }
 
     /// Goes on as if the last bit of the byte were `bit`, so that the memory the next byte needs is
@@ -199,6 +223,8 @@ impl<const S: usize, const A: usize> Model<S, A> {
                 Curve::Order0 => 0,
                 Curve::Order1 => (self.history.last8 & 0xff) as usize * 256,
                 Curve::Order2 => hash16(self.history.last8 & 0xffff),
+                // Follows the input, see `set_external`.
+                Curve::External(..) => continue,
             };
             apm.prefetch(*base ^ 1);
         }
