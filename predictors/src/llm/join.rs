@@ -39,8 +39,8 @@ pub const EXTERNALS: [External; 2] = [
 /// Rates at which the mixer learns beside a good predictor.
 const RATES: [Rate; 2] = [
     Rate {
-        floor: 100,
-        extra: 1000,
+        floor: 200,
+        extra: 2000,
         shift: 6,
     },
     Rate {
