@@ -49,6 +49,8 @@ def _run(job: Job, report: Report) -> None:
             from llmzip.commands.estimate import run
         case "recover":
             from llmzip.commands.recover import run
+        case "models":
+            from llmzip.commands.models import run
     run(job, report)
 
 

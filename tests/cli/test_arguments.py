@@ -220,7 +220,7 @@ def test_help(llmzip: Shell) -> None:
     assert all(len(line) <= 100 for line in shown.splitlines())
     for word in ("decompress", "recover", "--rm", "--no-verify", "tar -I llmzip", "130"):
         assert word in shown
-    for verb in ("compress", "decompress", "test", "list", "recover"):
+    for verb in ("compress", "decompress", "test", "list", "recover", "models"):
         assert f"llmzip {verb} [OPTIONS]" in llmzip(verb, "-h").stdout.decode()
 
 

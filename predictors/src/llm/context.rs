@@ -1,4 +1,4 @@
-//! What the model has read: a window of tokens, moved on by half when it is full.
+//! What the model has read, and the predictions that are ready.
 
 use std::sync::Arc;
 
@@ -9,15 +9,12 @@ use crate::segment::PredictorError;
 /// Tokens that are fed at a time where it is known which come.
 const BATCH: usize = 128;
 
-/// A model's window and the predictions that are ready.
+/// A model's run through a segment, and the predictions that are ready.
 pub struct Context {
     model: Box<dyn LanguageModel>,
     /// Logits of one prediction.
     width: usize,
-    window: usize,
     first_token: u32,
-    /// Tokens in the window.
-    fed: Vec<u32>,
     /// The token before the next one, not fed yet; none before the first one.
     last: Option<u32>,
     /// Tokens that are known to come, and how many of them have.
@@ -42,10 +39,8 @@ impl Context {
         Ok(Self {
             model: Arc::clone(pack).start(window)?,
             width: pack.vocabulary().len(),
-            window,
             // A model without one begins with whatever token is number 0.
             first_token: pack.first_token().unwrap_or(0),
-            fed: Vec::new(),
             last: None,
             ahead: Vec::new(),
             arrived: 0,
@@ -97,7 +92,6 @@ impl Context {
             let mut tokens = Vec::with_capacity(BATCH);
             if self.last.is_none() {
                 self.model.reset();
-                self.fed.clear();
             }
             tokens.push(self.last.unwrap_or(NO_TOKEN));
             // The last one that comes is fed with those after it.
@@ -110,24 +104,8 @@ impl Context {
                     *token = self.first_token;
                 }
             }
-            self.feed(&tokens)?;
+            self.model.advance(&tokens, &mut self.logits)?;
         }
         Ok(&self.logits[self.used * self.width..])
-    }
-
-    fn feed(&mut self, mut tokens: &[u32]) -> Result<(), PredictorError> {
-        while !tokens.is_empty() {
-            if self.fed.len() == self.window {
-                self.fed.drain(..self.window - self.window / 2);
-                self.model.reset();
-                self.model.prime(&self.fed)?;
-            }
-            let some;
-            (some, tokens) = tokens.split_at(tokens.len().min(self.window - self.fed.len()));
-            self.model.advance(some, &mut self.logits)?;
-            self.fed.extend_from_slice(some);
-        }
-        debug_assert!(self.logits.len().is_multiple_of(self.width));
-        Ok(())
     }
 }

@@ -9,6 +9,7 @@ mod codec;
 mod context;
 mod join;
 pub mod mass;
+mod packed;
 mod trial;
 pub mod vocabulary;
 
@@ -18,6 +19,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::segment::PredictorError;
+pub use packed::Packed;
 pub use vocabulary::Vocabulary;
 
 pub(crate) use codec::PREDICTOR;
@@ -27,24 +29,12 @@ pub(crate) use codec::PREDICTOR;
 /// The same tokens give the same logits on any machine, however many are fed at a time.
 pub trait LanguageModel: Send + Sync {
     /// Feeds tokens and appends for each the logits of the token after it: one for each token of the
-    /// vocabulary, in units of `2^-16` nats.
+    /// vocabulary, in units of `2^-16` nats. Before a token for which the window has no room, the last
+    /// half of it becomes all that was fed.
     ///
     /// # Errors
     /// [`PredictorError::Setup`] when there is not enough memory.
     fn advance(&mut self, tokens: &[u32], logits: &mut Vec<i32>) -> Result<(), PredictorError>;
-
-    /// Feeds tokens whose logits nobody asks for.
-    ///
-    /// # Errors
-    /// As [`LanguageModel::advance`].
-    fn prime(&mut self, tokens: &[u32]) -> Result<(), PredictorError> {
-        let mut unused = Vec::new();
-        for some in tokens.chunks(32) {
-            unused.clear();
-            self.advance(some, &mut unused)?;
-        }
-        Ok(())
-    }
 
     /// Forgets what was fed.
     fn reset(&mut self);
@@ -64,7 +54,7 @@ pub trait ModelPack: Send + Sync {
     /// depends on where they end.
     fn tokens_of(&self, text: &[u8], tokens: &mut Vec<u32>);
 
-    /// A new run of the model that is never fed more than `window` tokens between two resets.
+    /// A new run of the model with a window of so many tokens.
     ///
     /// # Errors
     /// [`PredictorError::Setup`] when there is not enough memory.

@@ -20,8 +20,10 @@ impl LanguageModel for Run {
     fn advance(&mut self, tokens: &[u32], logits: &mut Vec<i32>) -> Result<(), PredictorError> {
         for &token in tokens {
             assert!((token as usize) < self.pack.vocabulary.len());
+            if self.fed.len() == self.window {
+                self.fed.drain(..self.window - self.window / 2);
+            }
             self.fed.push(token);
-            assert!(self.fed.len() <= self.window);
             let start = logits.len();
             logits.resize(start + self.pack.vocabulary.len(), 0);
             for pair in self

@@ -1,0 +1,122 @@
+//! A pack's layers, ready to evaluate.
+
+use std::sync::Arc;
+
+use super::pack::{Config, Gains, LONGEST, Matrix, Pack};
+use super::rotary;
+use super::simd::{Kernels, Level};
+use crate::segment::PredictorError;
+
+/// A matrix and its biases, which may be none.
+pub struct Projection {
+    pub matrix: Matrix,
+    pub biases: Vec<i32>,
+}
+
+pub struct Layer {
+    pub attention_norm: Gains,
+    pub q: Projection,
+    pub k: Projection,
+    pub v: Projection,
+    pub o: Matrix,
+    pub ffn_norm: Gains,
+    pub gate: Matrix,
+    pub up: Matrix,
+    pub down: Matrix,
+}
+
+/// A model that can be evaluated; shared by sessions.
+pub struct Model {
+    pub(super) pack: Arc<Pack>,
+    pub(super) kernels: Kernels,
+    pub(super) threads: usize,
+    pub(super) embedding: Matrix,
+    pub(super) layers: Vec<Layer>,
+    pub(super) norm: Gains,
+    pub(super) head: Matrix,
+    /// Cosine and sine of each position and pair.
+    pub(super) turns: Vec<[i32; 2]>,
+}
+
+impl Model {
+    /// Finds the pack's tensors. `threads` is how many evaluate rows at a time; 0 counts as 1.
+    ///
+    /// # Errors
+    /// [`PredictorError::Corrupt`] where a tensor is missing or has another size.
+    pub fn new(pack: Arc<Pack>, level: Level, threads: usize) -> Result<Self, PredictorError> {
+        let config = *pack.config();
+        let (width, narrow) = config.widths();
+        let missing = PredictorError::Corrupt("the model pack lacks a tensor");
+        let matrix = |name: &str, rows: usize, inputs: usize| {
+            pack.matrix(name, rows, inputs)?.ok_or(missing)
+        };
+        let embedding = matrix("embed_tokens.weight", config.vocab, config.hidden)?;
+        let mut layers = Vec::new();
+        for layer in 0..config.layers {
+            let name = |part: &str| format!("layers.{layer}.{part}");
+            let projection = |part: &str, rows: usize| {
+                Ok::<_, PredictorError>(Projection {
+                    matrix: matrix(
+                        &name(&format!("self_attn.{part}_proj.weight")),
+                        rows,
+                        config.hidden,
+                    )?,
+                    biases: pack.biases(&name(&format!("self_attn.{part}_proj.bias")), rows)?,
+                })
+            };
+            layers.push(Layer {
+                attention_norm: pack.gains(&name("input_layernorm.weight"), config.hidden)?,
+                q: projection("q", width)?,
+                k: projection("k", narrow)?,
+                v: projection("v", narrow)?,
+                o: matrix(&name("self_attn.o_proj.weight"), config.hidden, width)?,
+                ffn_norm: pack.gains(&name("post_attention_layernorm.weight"), config.hidden)?,
+                gate: matrix(&name("mlp.gate_proj.weight"), config.ffn, config.hidden)?,
+                up: matrix(&name("mlp.up_proj.weight"), config.ffn, config.hidden)?,
+                down: matrix(&name("mlp.down_proj.weight"), config.hidden, config.ffn)?,
+            });
+        }
+        let head = pack.matrix("lm_head.weight", config.vocab, config.hidden)?;
+        Ok(Self {
+            norm: pack.gains("norm.weight", config.hidden)?,
+            head: head.unwrap_or_else(|| embedding.clone()),
+            turns: Self::turns(&pack, &config)?,
+            kernels: Kernels::of(level),
+            threads: threads.max(1),
+            embedding,
+            layers,
+            pack,
+        })
+    }
+
+    fn turns(pack: &Pack, config: &Config) -> Result<Vec<[i32; 2]>, PredictorError> {
+        let bytes = pack.plain("rotary", "u64")?;
+        if bytes.len() != config.head_size / 2 * 8 {
+            return Err(PredictorError::Corrupt("the model pack is damaged"));
+        }
+        let frequencies: Vec<u64> = bytes
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
+            .collect();
+        let positions = 0..config.context.min(LONGEST) as u64;
+        Ok(positions
+            .flat_map(|at| {
+                frequencies
+                    .iter()
+                    .map(move |f| rotary::turned(f.wrapping_mul(at)))
+            })
+            .collect())
+    }
+
+    /// The model's shape.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        self.pack.config()
+    }
+
+    /// The longest window that a session may have.
+    #[must_use]
+    pub fn context(&self) -> usize {
+        self.config().context.min(LONGEST)
+    }
+}

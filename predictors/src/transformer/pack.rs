@@ -1,0 +1,281 @@
+//! Reading a model pack; FORMAT.md, 10.1 and 10.2.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::segment::PredictorError;
+
+pub const MAGIC: &[u8; 8] = b"\x8bLZPACK\n";
+const VERSION: u32 = 1;
+/// Inputs that share a scale.
+pub const GROUP: usize = 64;
+/// Rows that lie interleaved.
+pub const PANEL: usize = 64;
+/// Positions that a window may have: sums of attention fit 32 bits up to here.
+pub const LONGEST: usize = 1 << 15;
+
+/// What the header says of a tensor, and where it lies.
+type Entry<'a> = (&'a Map<String, Value>, Range<usize>);
+type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// The model's shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    pub layers: usize,
+    pub hidden: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub head_size: usize,
+    pub ffn: usize,
+    pub vocab: usize,
+    /// Positions the model was made for.
+    pub context: usize,
+    /// Added to mean squares, in units of 2^-48.
+    pub norm_eps: u64,
+}
+
+impl Config {
+    /// Values of all heads' queries, and of their keys.
+    #[must_use]
+    pub fn widths(&self) -> (usize, usize) {
+        (self.heads * self.head_size, self.kv_heads * self.head_size)
+    }
+}
+
+/// A matrix: where its weights lie in the pack, and its scales.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    pub rows: usize,
+    pub inputs: usize,
+    /// A weight is `byte * scale * 2^-exponent`.
+    pub exponent: i32,
+    weights: Range<usize>,
+    scales: Range<usize>,
+}
+
+/// Gains of a norm: `value * 2^-exponent`.
+#[derive(Debug, Clone)]
+pub struct Gains {
+    pub values: Vec<i32>,
+    pub exponent: i32,
+}
+
+/// A pack whose header and sizes were checked.
+pub struct Pack {
+    bytes: Bytes,
+    config: Config,
+    header: Map<String, Value>,
+}
+
+impl fmt::Debug for Pack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pack")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+const DAMAGED: PredictorError = PredictorError::Corrupt("the model pack is damaged");
+
+fn number(map: &Map<String, Value>, key: &str, most: u64) -> Result<usize, PredictorError> {
+    map.get(key)
+        .and_then(Value::as_u64)
+        .filter(|&n| n <= most)
+        .and_then(|n| usize::try_from(n).ok())
+        .ok_or(DAMAGED)
+}
+
+impl Pack {
+    /// Checks the header, and that every tensor lies inside. Reads no weights.
+    ///
+    /// # Errors
+    /// [`PredictorError::Corrupt`] for what is no whole pack, [`PredictorError::Unsupported`] for a
+    /// version or architecture that this build does not have.
+    pub fn parse(bytes: Bytes) -> Result<Self, PredictorError> {
+        let data = (*bytes).as_ref();
+        if data.len() < 20 || &data[..8] != MAGIC {
+            return Err(PredictorError::Corrupt("not a model pack"));
+        }
+        let field = |at: usize| u64::from_le_bytes(data[at..at + 8].try_into().unwrap());
+        if field(8) as u32 != VERSION {
+            return Err(PredictorError::Unsupported(
+                "this version of model packs is not known",
+            ));
+        }
+        let length = usize::try_from(field(12)).map_err(|_| DAMAGED)?;
+        let text = data[20..].get(..length).ok_or(DAMAGED)?;
+        let Ok(Value::Object(header)) = serde_json::from_slice(text) else {
+            return Err(DAMAGED);
+        };
+        if header.get("architecture").and_then(Value::as_str) != Some("llama") {
+            return Err(PredictorError::Unsupported(
+                "this architecture of models is not known",
+            ));
+        }
+        let shape = header
+            .get("config")
+            .and_then(Value::as_object)
+            .ok_or(DAMAGED)?;
+        let config = Config {
+            layers: number(shape, "layers", 1 << 10)?,
+            hidden: number(shape, "hidden", 65_535)?,
+            heads: number(shape, "heads", 1 << 12)?,
+            kv_heads: number(shape, "kv_heads", 1 << 12)?,
+            head_size: number(shape, "head_size", 128)?,
+            ffn: number(shape, "ffn", 65_535)?,
+            vocab: number(shape, "vocab", 1 << 24)?,
+            context: number(shape, "context", 1 << 30)?,
+            norm_eps: number(shape, "norm_eps", 1 << 48)? as u64,
+        };
+        let (width, _) = config.widths();
+        let sizes = [config.hidden, config.ffn, width];
+        if sizes
+            .iter()
+            .any(|&n| n == 0 || n % GROUP != 0 || n > 65_535)
+            || config.layers == 0
+            || !config.head_size.is_multiple_of(16)
+            || config.kv_heads == 0
+            || !config.heads.is_multiple_of(config.kv_heads)
+            || config.vocab == 0
+            || config.context < 2
+        {
+            return Err(DAMAGED);
+        }
+        Ok(Self {
+            config,
+            header,
+            bytes: Arc::clone(&bytes),
+        })
+    }
+
+    /// The model's shape.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The parsed header.
+    #[must_use]
+    pub fn header(&self) -> &Map<String, Value> {
+        &self.header
+    }
+
+    fn data(&self) -> &[u8] {
+        (*self.bytes).as_ref()
+    }
+
+    /// A tensor's entry and where it lies, if there is one of that name.
+    fn entry(&self, name: &str, kind: &str) -> Result<Option<Entry<'_>>, PredictorError> {
+        let tensors = self
+            .header
+            .get("tensors")
+            .and_then(Value::as_object)
+            .ok_or(DAMAGED)?;
+        let Some(entry) = tensors.get(name) else {
+            return Ok(None);
+        };
+        let entry = entry.as_object().ok_or(DAMAGED)?;
+        if entry.get("kind").and_then(Value::as_str) != Some(kind) {
+            return Err(DAMAGED);
+        }
+        let most = self.data().len() as u64;
+        let (from, length) = (
+            number(entry, "offset", most)?,
+            number(entry, "length", most)?,
+        );
+        if from + length > self.data().len() {
+            return Err(DAMAGED);
+        }
+        Ok(Some((entry, from..from + length)))
+    }
+
+    /// The bytes of a tensor of kind `u8`, `u32` or `u64`, as they lie in the pack.
+    ///
+    /// # Errors
+    /// [`PredictorError::Corrupt`] where it is missing or does not lie inside.
+    pub fn plain(&self, name: &str, kind: &str) -> Result<&[u8], PredictorError> {
+        let (_, range) = self.entry(name, kind)?.ok_or(DAMAGED)?;
+        Ok(&self.data()[range])
+    }
+
+    fn exponent(entry: &Map<String, Value>) -> Result<i32, PredictorError> {
+        let value = entry.get("exponent").and_then(Value::as_i64);
+        value
+            .filter(|e| e.abs() < 1 << 12)
+            .map(|e| e as i32)
+            .ok_or(DAMAGED)
+    }
+
+    pub(super) fn matrix(
+        &self,
+        name: &str,
+        rows: usize,
+        inputs: usize,
+    ) -> Result<Option<Matrix>, PredictorError> {
+        let Some((entry, range)) = self.entry(name, "q8")? else {
+            return Ok(None);
+        };
+        let weights = rows.next_multiple_of(PANEL) * inputs;
+        if range.len() != weights + weights / GROUP * 2 {
+            return Err(DAMAGED);
+        }
+        let middle = range.start + weights;
+        Ok(Some(Matrix {
+            rows,
+            inputs,
+            exponent: Self::exponent(entry)?,
+            weights: range.start..middle,
+            scales: middle..range.end,
+        }))
+    }
+
+    fn words(&self, range: Range<usize>, count: usize) -> Result<Vec<i32>, PredictorError> {
+        if range.len() != 4 * count {
+            return Err(DAMAGED);
+        }
+        let words = self.data()[range].chunks_exact(4);
+        Ok(words
+            .map(|w| i32::from_le_bytes(w.try_into().unwrap()))
+            .collect())
+    }
+
+    pub(super) fn gains(&self, name: &str, count: usize) -> Result<Gains, PredictorError> {
+        let (entry, range) = self.entry(name, "gain")?.ok_or(DAMAGED)?;
+        let values = self.words(range, count)?;
+        if values.iter().any(|v| v.unsigned_abs() > 1 << 23) {
+            return Err(DAMAGED);
+        }
+        Ok(Gains {
+            values,
+            exponent: Self::exponent(entry)?,
+        })
+    }
+
+    /// Biases in units of 2^-16; zeros where there are none.
+    pub(super) fn biases(&self, name: &str, count: usize) -> Result<Vec<i32>, PredictorError> {
+        let Some((_, range)) = self.entry(name, "bias")? else {
+            return Ok(Vec::new());
+        };
+        let values = self.words(range, count)?;
+        if values.iter().any(|v| v.unsigned_abs() > 1 << 30) {
+            return Err(DAMAGED);
+        }
+        Ok(values)
+    }
+
+    /// Bytes and scales of one panel.
+    #[inline]
+    pub(super) fn panel(&self, matrix: &Matrix, panel: usize) -> (&[u8], &[u8]) {
+        let size = matrix.inputs * PANEL;
+        let data = self.data();
+        let weights = &data[matrix.weights.clone()][panel * size..][..size];
+        let size = matrix.inputs / GROUP * PANEL * 2;
+        (
+            weights,
+            &data[matrix.scales.clone()][panel * size..][..size],
+        )
+    }
+}

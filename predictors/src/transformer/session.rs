@@ -1,0 +1,108 @@
+//! One sequence of tokens, and the window of them that the model sees.
+
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::evaluate::{Row, evaluate};
+use super::model::Model;
+
+/// Evaluates a sequence of tokens, some at a time.
+pub struct Session {
+    model: Arc<Model>,
+    cache: Cache,
+    /// Tokens whose keys and values the cache has.
+    seen: Vec<u32>,
+    window: usize,
+}
+
+impl Session {
+    /// Starts with nothing seen. `window`, in tokens, is kept within 2 and the model's context.
+    #[must_use]
+    pub fn new(model: &Arc<Model>, window: usize) -> Self {
+        let window = window.clamp(2, model.context());
+        Self {
+            cache: Cache::new(model.config(), window),
+            seen: Vec::with_capacity(window),
+            model: Arc::clone(model),
+            window,
+        }
+    }
+
+    /// The window in use, in tokens.
+    #[must_use]
+    pub fn window(&self) -> usize {
+        self.window
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Forgets every token.
+    pub fn reset(&mut self) {
+        self.seen.clear();
+    }
+
+    /// Where the window is full, its later half becomes all that was seen, from position 0 on.
+    fn make_room(&mut self) {
+        if self.seen.len() == self.window {
+            let kept = self.seen.split_off(self.window - self.window / 2);
+            self.seen.clear();
+            let rows = self.place(&kept);
+            evaluate(&self.model, &mut [&mut self.cache], &rows, None);
+        }
+    }
+
+    /// Counts tokens as seen, and gives them their positions.
+    fn place(&mut self, tokens: &[u32]) -> Vec<Row> {
+        let from = self.seen.len();
+        self.seen.extend_from_slice(tokens);
+        let rows = tokens.iter().enumerate();
+        rows.map(|(i, &token)| Row {
+            stream: 0,
+            position: from + i,
+            token,
+        })
+        .collect()
+    }
+
+    /// Feeds tokens at the next positions; appends to `logits`, for each, those of the token after
+    /// it: `vocab` numbers of 16 fraction bits, in nats. How many are fed at a time changes no bit.
+    ///
+    /// # Panics
+    /// For a token that the vocabulary does not have.
+    pub fn advance(&mut self, mut tokens: &[u32], logits: &mut Vec<i32>) {
+        while !tokens.is_empty() {
+            self.make_room();
+            let count = tokens.len().min(self.window - self.seen.len());
+            let (now, later) = tokens.split_at(count);
+            let rows = self.place(now);
+            evaluate(&self.model, &mut [&mut self.cache], &rows, Some(logits));
+            tokens = later;
+        }
+    }
+
+    /// Feeds one token to each of several sessions of one model, all in one evaluation; appends the
+    /// logits in their order, the same as `advance` of each.
+    ///
+    /// # Panics
+    /// As `advance`; where the numbers of sessions and tokens differ, or the models.
+    pub fn advance_together(sessions: &mut [&mut Self], tokens: &[u32], logits: &mut Vec<i32>) {
+        assert!(sessions.len() == tokens.len());
+        let Some(first) = sessions.first() else {
+            return;
+        };
+        let model = Arc::clone(&first.model);
+        let mut rows = Vec::with_capacity(tokens.len());
+        for (stream, (session, &token)) in sessions.iter_mut().zip(tokens).enumerate() {
+            assert!(Arc::ptr_eq(&session.model, &model));
+            session.make_room();
+            let row = session.place(&[token]);
+            rows.extend(row.into_iter().map(|row| Row { stream, ..row }));
+        }
+        let mut caches: Vec<&mut Cache> = sessions.iter_mut().map(|s| &mut s.cache).collect();
+        evaluate(&model, &mut caches, &rows, Some(logits));
+    }
+}

@@ -1,0 +1,176 @@
+//! Every kernel against its scalar twin, on random values and at the ends of their ranges.
+
+use super::{Kernels, SCALAR};
+use crate::transformer::cache::BLOCK;
+use crate::transformer::pack::{GROUP, Gains, PANEL};
+use crate::transformer::tests::Random;
+use llmzip_coders::simd::available;
+
+/// Random integers below `most` in magnitude; at times only the ends.
+fn integers(random: &mut Random, count: usize, most: i64) -> Vec<i64> {
+    let extreme = random.next().is_multiple_of(3);
+    let mut one = || {
+        let word = random.next();
+        let value = (word >> 1) as i64 % (2 * most + 1) - most;
+        if extreme {
+            if word & 1 == 0 { most } else { -most }
+        } else {
+            value
+        }
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+fn shorts(random: &mut Random, count: usize, most: i64) -> Vec<i16> {
+    integers(random, count, most)
+        .iter()
+        .map(|&v| v as i16)
+        .collect()
+}
+
+fn words(random: &mut Random, count: usize, most: i64) -> Vec<i32> {
+    integers(random, count, most)
+        .iter()
+        .map(|&v| v as i32)
+        .collect()
+}
+
+/// Runs `of` with the kernels of every level; all must return the same.
+fn same<T: PartialEq + std::fmt::Debug>(of: impl Fn(&Kernels) -> T) {
+    let expected = of(&SCALAR);
+    for (name, level) in available() {
+        assert!(of(&Kernels::of(level)) == expected, "{name}");
+    }
+}
+
+#[test]
+fn products_are_those_of_the_scalar_twin() {
+    let mut random = Random(1);
+    for groups in [1, 2, 9] {
+        for rows in 1..=13 {
+            let inputs = groups * GROUP;
+            let bytes = integers(&mut random, inputs * PANEL, 127);
+            let weights: Vec<u8> = bytes.iter().map(|&v| v as i8 as u8).collect();
+            let scales: Vec<u8> = (0..groups * PANEL)
+                .flat_map(|i| {
+                    (if i % 5 == 0 {
+                        65_535
+                    } else {
+                        random.next() as u16
+                    })
+                    .to_le_bytes()
+                })
+                .collect();
+            let x = shorts(&mut random, rows * inputs, 32_767);
+            same(|kernels| {
+                let mut out = vec![[1; PANEL]; rows];
+                (kernels.products)(&weights, &scales, &x, &mut out);
+                out
+            });
+        }
+    }
+}
+
+#[test]
+fn scores_and_values_are_those_of_the_scalar_twin() {
+    let mut random = Random(2);
+    for size in [16, 64, 128] {
+        for queries in 1..=6 {
+            let room = PANEL * (1 + random.next() as usize % 3);
+            let keys = shorts(&mut random, room * size, 4095);
+            let q = shorts(&mut random, queries * size, 4095);
+            same(|kernels| {
+                let mut out = vec![1; queries * room];
+                (kernels.scores)(&keys, size, &q, &mut out);
+                out
+            });
+            let values = shorts(&mut random, room * PANEL, 4095);
+            let weights = shorts(&mut random, queries * room, 16_384);
+            let weights: Vec<i16> = weights.iter().map(|w| w.abs()).collect();
+            let shifts: Vec<i32> = (0..queries * room / BLOCK)
+                .map(|_| 10 + (random.next() % 22) as i32)
+                .collect();
+            same(|kernels| {
+                let mut out = vec![[1; PANEL]; queries];
+                (kernels.values)(&values, &weights, &shifts, &mut out);
+                out
+            });
+        }
+    }
+}
+
+#[test]
+fn softmax_is_that_of_the_scalar_twin() {
+    let mut random = Random(3);
+    for count in [1, 2, 31, 32, 33, 64, 100] {
+        for most in [1, 4095, 1 << 20, 128 * 4095 * 4095] {
+            let room = 128;
+            let dots = words(&mut random, room, most);
+            let keys: Vec<i32> = (0..count)
+                .map(|_| (random.next() % 33) as i32 - 4)
+                .collect();
+            let values: Vec<i32> = (0..count)
+                .map(|_| (random.next() % 33) as i32 - 4)
+                .collect();
+            for fraction in [-4, 8, 28] {
+                same(|kernels| {
+                    let (mut weights, mut shifts) = (vec![1; room], vec![1; room / BLOCK]);
+                    let normaliser = (kernels.softmax)(
+                        &mut dots.clone(),
+                        &keys,
+                        &values,
+                        fraction,
+                        &mut weights,
+                        &mut shifts,
+                    );
+                    assert!(weights.iter().all(|w| (0..=16_384).contains(w)));
+                    assert!(shifts.iter().all(|s| (10..=31).contains(s)));
+                    (normaliser, weights, shifts)
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn what_works_value_by_value_is_the_same_at_every_level() {
+    let mut random = Random(4);
+    for count in [16, 64, 100] {
+        for width in [1, 20, 46] {
+            let values = integers(&mut random, count, 1 << width);
+            let gains = words(&mut random, count, 1 << 23);
+            let gains = Gains {
+                values: gains,
+                exponent: 20,
+            };
+            let narrow = words(&mut random, count, 1 << width.min(30));
+            let up = words(&mut random, count, 1 << 30);
+            let turns: Vec<[i32; 2]> = (0..count / 2)
+                .map(|_| crate::transformer::rotary::turned(random.next()))
+                .collect();
+            for shift in [-60, -3, 0, 1, 17, 62, 63, 90] {
+                same(|kernels| {
+                    let (mut out, mut sums) = (vec![1; count], vec![1 << 46; count]);
+                    (kernels.narrow)(&values, shift, &mut out);
+                    (kernels.add_to)(&values, shift, &mut sums);
+                    (out, sums)
+                });
+            }
+            same(|kernels| {
+                let (mut wide, mut out) = (vec![0; count], vec![0; count]);
+                let norm = (kernels.norm)(&values, &gains, 1 << 20, &mut wide, &mut out);
+                let mut all = vec![(norm, out.clone())];
+                all.push((
+                    (kernels.rotate)(&narrow, &turns, &mut wide, &mut out),
+                    out.clone(),
+                ));
+                all.push((
+                    (kernels.gate)(&narrow, &up, &mut wide, &mut out),
+                    out.clone(),
+                ));
+                all.push(((kernels.quantise)(&values, 9, 12, &mut out), out.clone()));
+                all
+            });
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The model as a whole, on a tiny random pack: the same bits however it is evaluated.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::pack::{GROUP, MAGIC, PANEL};
+use super::simd::Level;
+use super::{Model, Pack, Session};
+use crate::segment::PredictorError;
+use llmzip_coders::simd::available;
+
+/// Random numbers (splitmix64).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    tensors: Map<String, Value>,
+    data: Vec<u8>,
+}
+
+const START: usize = 1 << 16;
+
+impl Builder {
+    fn add(&mut self, name: &str, kind: &str, exponent: i32, bytes: &[u8]) {
+        let (offset, length) = (START + self.data.len(), bytes.len());
+        let entry = json!({"kind": kind, "offset": offset, "length": length, "exponent": exponent});
+        self.tensors.insert(name.to_owned(), entry);
+        self.data.extend_from_slice(bytes);
+        self.data.resize(self.data.len().next_multiple_of(64), 0);
+    }
+
+    /// Weights of about `2^-3`.
+    fn matrix(&mut self, random: &mut Random, name: &str, rows: usize, inputs: usize) {
+        let count = rows.next_multiple_of(PANEL) * inputs;
+        let mut bytes: Vec<u8> = (0..count)
+            .map(|_| ((random.next() % 255) as i8).wrapping_add(127) as u8)
+            .map(|b| if b == 128 { 0 } else { b })
+            .collect();
+        for _ in 0..count / GROUP {
+            bytes.extend(((random.next() % 65_535) as u16 + 1).to_le_bytes());
+        }
+        self.add(name, "q8", 25, &bytes);
+    }
+
+    fn words(&mut self, random: &mut Random, name: &str, kind: &str, exponent: i32, count: usize) {
+        let words = (0..count).flat_map(|_| ((random.next() % (1 << 20)) as i32).to_le_bytes());
+        self.add(name, kind, exponent, &words.collect::<Vec<u8>>());
+    }
+}
+
+const VOCAB: usize = 100;
+const CONTEXT: usize = 150;
+
+/// A pack of two layers whose group of three heads shares keys.
+fn tiny(biases: bool) -> Vec<u8> {
+    let (hidden, heads, kv_heads, size, ffn) = (64, 12, 4, 16, 128);
+    let mut random = Random(7);
+    let mut b = Builder::default();
+    b.matrix(&mut random, "embed_tokens.weight", VOCAB, hidden);
+    for layer in 0..2 {
+        let name = |part: &str| format!("layers.{layer}.{part}");
+        b.words(
+            &mut random,
+            &name("input_layernorm.weight"),
+            "gain",
+            19,
+            hidden,
+        );
+        b.words(
+            &mut random,
+            &name("post_attention_layernorm.weight"),
+            "gain",
+            19,
+            hidden,
+        );
+        for (part, rows) in [
+            ("q", heads * size),
+            ("k", kv_heads * size),
+            ("v", kv_heads * size),
+        ] {
+            let part = name(&format!("self_attn.{part}_proj"));
+            b.matrix(&mut random, &format!("{part}.weight"), rows, hidden);
+            if biases {
+                b.words(&mut random, &format!("{part}.bias"), "bias", 16, rows);
+            }
+        }
+        b.matrix(
+            &mut random,
+            &name("self_attn.o_proj.weight"),
+            hidden,
+            heads * size,
+        );
+        b.matrix(&mut random, &name("mlp.gate_proj.weight"), ffn, hidden);
+        b.matrix(&mut random, &name("mlp.up_proj.weight"), ffn, hidden);
+        b.matrix(&mut random, &name("mlp.down_proj.weight"), hidden, ffn);
+    }
+    b.words(&mut random, "norm.weight", "gain", 19, hidden);
+    let frequencies: Vec<u8> = (0..size / 2)
+        .flat_map(|i| ((u64::MAX / 7) >> (2 * i)).to_le_bytes())
+        .collect();
+    b.add("rotary", "u64", 0, &frequencies);
+    let header = json!({
+        "architecture": "llama", "tensors": b.tensors, "tokenizer": {},
+        "config": {"layers": 2, "hidden": hidden, "heads": heads, "kv_heads": kv_heads, "vocab": VOCAB,
+                   "head_size": size, "ffn": ffn, "context": CONTEXT, "norm_eps": 1 << 30},
+    });
+    pack_of(&header.to_string(), &b.data)
+}
+
+fn pack_of(header: &str, data: &[u8]) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(1_u32.to_le_bytes());
+    bytes.extend((header.len() as u64).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    assert!(bytes.len() <= START);
+    bytes.resize(START, 0);
+    bytes.extend(data);
+    bytes
+}
+
+fn model(bytes: Vec<u8>, level: Level, threads: usize) -> Arc<Model> {
+    let pack = Arc::new(Pack::parse(Arc::new(bytes)).unwrap());
+    Arc::new(Model::new(pack, level, threads).unwrap())
+}
+
+fn tokens(count: usize) -> Vec<u32> {
+    let mut random = Random(99);
+    (0..count)
+        .map(|_| (random.next() % VOCAB as u64) as u32)
+        .collect()
+}
+
+fn logits(model: &Arc<Model>, window: usize, tokens: &[u32], block: usize) -> Vec<i32> {
+    let mut session = Session::new(model, window);
+    let mut out = Vec::new();
+    for tokens in tokens.chunks(block) {
+        session.advance(tokens, &mut out);
+    }
+    out
+}
+
+#[test]
+fn levels_blocks_and_threads_give_the_same_bits() {
+    for biases in [false, true] {
+        let pack = tiny(biases);
+        let tokens = tokens(200);
+        // More than two windows of 64, so that the window slides.
+        let expected = logits(&model(pack.clone(), Level::Scalar, 1), 64, &tokens, 1);
+        assert_eq!(expected.len(), tokens.len() * VOCAB);
+        for (name, level) in available() {
+            for (threads, block) in [(1, 1), (1, 7), (2, 7), (3, 50), (1, 512), (2, 512)] {
+                let model = model(pack.clone(), level, threads);
+                let found = logits(&model, 64, &tokens, block);
+                assert!(
+                    found == expected,
+                    "{name}, {threads} threads, blocks of {block}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn logits_depend_on_token_order_and_window() {
+    let model = model(tiny(false), Level::Scalar, 1);
+    let tokens = tokens(80);
+    let whole = logits(&model, 100, &tokens, 80);
+    let (last, count) = (79 * VOCAB, VOCAB);
+    // The first token is behind a window of 64, not behind one of 100.
+    let mut other = tokens.clone();
+    other[0] = (other[0] + 1) % VOCAB as u32;
+    assert!(logits(&model, 100, &other, 80)[last..] != whole[last..]);
+    let narrow = logits(&model, 64, &tokens, 80);
+    assert!(logits(&model, 64, &other, 80)[last..] == narrow[last..]);
+    assert!(narrow[last..] != whole[last..]);
+    // Two tokens in another order.
+    let mut other = tokens.clone();
+    other.swap(10, 11);
+    assert!(other != tokens && logits(&model, 100, &other, 80)[last..][..count] != whole[last..]);
+}
+
+#[test]
+fn a_full_window_begins_anew_with_its_later_half() {
+    let model = model(tiny(false), Level::Scalar, 1);
+    let tokens = tokens(65);
+    let slid = logits(&model, 64, &tokens, 65);
+    let anew = logits(&model, 64, &tokens[32..], 33);
+    assert!(slid[64 * VOCAB..] == anew[32 * VOCAB..]);
+}
+
+#[test]
+fn sessions_together_are_as_each_alone() {
+    for (_, level) in available() {
+        let model = model(tiny(true), level, 2);
+        let sequences: Vec<Vec<u32>> = (0..5).map(|i| tokens(90)[3 * i..][..70].to_vec()).collect();
+        let alone: Vec<_> = sequences
+            .iter()
+            .map(|s| logits(&model, 64, s, 70))
+            .collect();
+        let mut sessions: Vec<_> = (0..5).map(|_| Session::new(&model, 64)).collect();
+        // They are not at the same position.
+        for (i, session) in sessions.iter_mut().enumerate() {
+            session.advance(&sequences[i][..i], &mut Vec::new());
+        }
+        for step in 0..60 {
+            let now: Vec<u32> = (0..5).map(|i| sequences[i][i + step]).collect();
+            let mut together: Vec<_> = sessions.iter_mut().collect();
+            let mut out = Vec::new();
+            Session::advance_together(&mut together, &now, &mut out);
+            for (i, out) in out.chunks_exact(VOCAB).enumerate() {
+                assert!(*out == alone[i][(i + step) * VOCAB..][..VOCAB]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reset_session_is_a_new_one() {
+    let model = model(tiny(false), Level::Scalar, 1);
+    let tokens = tokens(40);
+    let mut session = Session::new(&model, 64);
+    session.advance(&tokens[20..], &mut Vec::new());
+    session.reset();
+    let mut out = Vec::new();
+    session.advance(&tokens, &mut out);
+    assert!(out == logits(&model, 64, &tokens, 40));
+}
+
+#[test]
+fn damaged_packs_are_refused() {
+    let pack = tiny(false);
+    let open = |bytes: Vec<u8>| {
+        Pack::parse(Arc::new(bytes))
+            .and_then(|p| Model::new(Arc::new(p), Level::Scalar, 1))
+            .err()
+    };
+    assert_eq!(open(pack.clone()), None);
+    for length in [0, 7, 8, 19, 20, 100, START - 1, START, pack.len() - 1000] {
+        let error = open(pack[..length].to_vec());
+        assert!(
+            matches!(error, Some(PredictorError::Corrupt(_))),
+            "{length}: {error:?}"
+        );
+    }
+    let mut newer = pack.clone();
+    newer[8] = 2;
+    assert!(matches!(open(newer), Some(PredictorError::Unsupported(_))));
+    let end = 20 + u64::from_le_bytes(pack[12..20].try_into().unwrap()) as usize;
+    let header = std::str::from_utf8(&pack[20..end]).unwrap();
+    for (from, to) in [
+        ("\"layers\":2", "\"layers\":3"),
+        ("\"layers\":2", "\"layers\":-2"),
+        ("\"hidden\":64", "\"hidden\":63"),
+        ("\"kv_heads\":4", "\"kv_heads\":5"),
+        ("\"kv_heads\":4", "\"kv_heads\":0"),
+        ("\"head_size\":16", "\"head_size\":32"),
+        ("\"vocab\":100", "\"vocab\":1000"),
+        ("\"kind\":\"gain\"", "\"kind\":\"bias\""),
+        ("\"offset\":", "\"offset\":9"),
+        ("\"exponent\":25", "\"exponent\":99999999"),
+        ("norm.weight", "norms.weight"),
+    ] {
+        assert!(header.contains(from), "{from}");
+        let changed = pack_of(&header.replace(from, to), &pack[START..]);
+        assert!(
+            matches!(open(changed), Some(PredictorError::Corrupt(_))),
+            "{to}"
+        );
+    }
+}
