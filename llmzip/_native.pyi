@@ -94,10 +94,24 @@ def decode_segments_into(
 def may_repeat(sample: ReadableBuffer, width: int) -> bool:
     """Whether elements of `width` bytes may repeat themselves, as far as a quick look tells."""
 
+class Model:
+    """A language model from the bytes of a model pack; segments and threads may share it.
+
+    `threads` evaluate at a time what one segment asks for.
+    """
+
+    def __new__(cls, pack: ReadableBuffer, threads: int) -> Model: ...
+    @property
+    def context(self) -> int:
+        """Most tokens that the model can look back on."""
+
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Encoder: ...
+    def set_model(self, model: Model) -> None:
+        """What predicts, for predictor `llm`; before all else."""
+
     def set_base(self, base: ReadableBuffer) -> None:
         """What the segment is a change of, as long as it; before all else."""
 
@@ -130,6 +144,9 @@ class Decoder:
     """Decodes one segment: for a coded chunk `begin_chunk`, `read` all of it, `end_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Decoder: ...
+    def set_model(self, model: Model) -> None:
+        """As the encoder's."""
+
     def set_base(self, base: ReadableBuffer) -> None:
         """As the encoder's."""
 

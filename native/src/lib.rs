@@ -43,7 +43,7 @@ mod native_module {
     use super::index_entries;
     #[pymodule_export]
     use super::segment::{
-        CorruptData, Decoder, Encoder, SetupFailed, UnsupportedData, copy_chunk_into,
+        CorruptData, Decoder, Encoder, Model, SetupFailed, UnsupportedData, copy_chunk_into,
         decode_segments_into, may_repeat, memory, predictors, settings, tensor_histograms,
         tensor_settings,
     };

@@ -1,7 +1,11 @@
 //! One segment, coded chunk by chunk; the classes that `llmzip.segments` wraps.
 
+use std::sync::Arc;
+
 use llmzip_predictors::chunks::{self, Expected, Job};
+use llmzip_predictors::llm::{ModelPack, Packed};
 use llmzip_predictors::segment::{self, Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
+use llmzip_predictors::transformer::Pack;
 use llmzip_predictors::xxh3::{Hasher, xxh3_128};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
@@ -186,6 +190,27 @@ pub fn may_repeat(sample: Bytes, width: usize) -> bool {
     llmzip_predictors::tensor::may_repeat(sample.as_slice(), width)
 }
 
+/// A language model, made from the bytes of a model pack; segments and threads may share it.
+#[pyclass(module = "llmzip._native", frozen)]
+pub struct Model(Arc<dyn ModelPack>);
+
+#[pymethods]
+impl Model {
+    /// `threads` evaluate at a time what one segment asks for.
+    #[new]
+    fn new(py: Python<'_>, pack: Bytes, threads: usize) -> PyResult<Self> {
+        let bytes = pack.as_slice();
+        let made = py.detach(|| Packed::new(Pack::parse(Arc::new(bytes.to_vec()))?, threads));
+        Ok(Self(Arc::new(made.map_err(raise)?)))
+    }
+
+    /// Most tokens that the model can look back on.
+    #[getter]
+    fn context(&self) -> usize {
+        self.0.context()
+    }
+}
+
 /// Codes one segment: `write` the bytes of a chunk, then `finish_chunk`.
 #[pyclass(module = "llmzip._native")]
 pub struct Encoder(Box<dyn SegmentEncoder>);
@@ -205,6 +230,10 @@ impl Encoder {
         py.detach(|| make(settings, raw_len))
             .map(Self)
             .map_err(raise)
+    }
+
+    fn set_model(&mut self, model: &Model) -> PyResult<()> {
+        self.0.set_model(Arc::clone(&model.0)).map_err(raise)
     }
 
     fn set_base(&mut self, py: Python<'_>, base: Bytes) -> PyResult<()> {
@@ -280,6 +309,10 @@ impl Decoder {
         py.detach(|| make(settings, raw_len))
             .map(Self)
             .map_err(raise)
+    }
+
+    fn set_model(&mut self, model: &Model) -> PyResult<()> {
+        self.0.set_model(Arc::clone(&model.0)).map_err(raise)
     }
 
     fn set_base(&mut self, py: Python<'_>, base: Bytes) -> PyResult<()> {
