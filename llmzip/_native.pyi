@@ -94,6 +94,9 @@ def decode_segments_into(
 def may_repeat(sample: ReadableBuffer, width: int) -> bool:
     """Whether elements of `width` bytes may repeat themselves, as far as a quick look tells."""
 
+def rows_repeat(data: ReadableBuffer, row: int) -> bool:
+    """Whether rows of `row` bytes come again, however far away, as far as a look at each tells."""
+
 class Model:
     """A language model from the bytes of a model pack; segments and threads may share it.
 

@@ -26,16 +26,25 @@ class Record:
     """
 
     _fields: ClassVar[tuple[str, ...]] = ()
+    # As many as there are fields; those of the first ones, which have to be given, mean nothing.
+    _defaults: ClassVar[tuple[Any, ...]] = ()
+    _required: ClassVar[int] = 0
     _refuses: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         cls._fields = tuple(cls.__annotations__)
+        cls._defaults = tuple(getattr(cls, name, None) for name in cls._fields)
+        cls._required = 1 + max(
+            (place for place, name in enumerate(cls._fields) if not hasattr(cls, name)), default=-1
+        )
         cls._refuses = cls.__post_init__ is not Record.__post_init__
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        if named or len(values) != len(self._fields):
+        # Fast paths here and below: archives have thousands of these.
+        if len(values) < len(self._fields) and not named and len(values) >= self._required:
+            values += self._defaults[len(values) :]
+        elif named or len(values) != len(self._fields):
             values = self._complete(values, named)
-        # Faster than setting one by one, and archives have thousands of these.
         self.__dict__.update(zip(self._fields, values, strict=True))
         if self._refuses:
             self.__post_init__()
@@ -77,8 +86,7 @@ class Record:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        assert isinstance(other, Record)
-        return self._values() == other._values()
+        return self.__dict__ == other.__dict__
 
     def __hash__(self) -> int:
         return hash(self._values())

@@ -135,8 +135,12 @@ _PROBE = 256 << 10
 # floats and blocks that are worth a closer look: of those that models have it leaves more.
 _LOOK = 128 << 10
 _REPEATS = 7
+# Where rows repeat the start is looked at, as far as zstd's window reaches twice.
+_LONG_LOOK = 4 << 20
 # By number of the kind, its width in bytes; blocks are looked at two bytes at a time.
 _FLOATS = {1: 8, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1} | dict.fromkeys(range(16, 27), 2)
+# By number of the kind, the bytes of an element that is a unit of its own.
+_UNITS = {0: 1, 1: 8, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1, 7: 8, 8: 8, 9: 4, 10: 4, 11: 2, 12: 2, 13: 1}
 
 
 def for_tensor(level: int, kind: str, row: int) -> Choice:
@@ -170,12 +174,15 @@ def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
 
     A sample tells, which most tensors pass at the first look.
     """
+    kind, row = own.settings[1], int.from_bytes(own.settings[3:7], "little")
     at = (len(data) - _LOOK) // 2 // 8 * 8 if len(data) > _LOOK else 0
     sample = data[at : at + _LOOK]
-    width = _FLOATS.get(own.settings[1], 0)
-    if width and not _native.may_repeat(sample[: _LOOK // 2], width):
+    width = _FLOATS.get(kind, 0)
+    if len(data) > _LOOK and _native.rows_repeat(data, row * _UNITS.get(kind, 0)):
+        sample = data[:_LONG_LOOK]
+    elif width and not _native.may_repeat(sample[: _LOOK // 2], width):
         return own
-    found = _sampled(_with_settings(_named("zstd"), 1, b""), sample, None)
+    found = _sampled(_with_settings(_named("zstd"), 3, b""), sample, None)
     if 10 * found > (_REPEATS if width else 10) * len(sample) or is_constant(data):
         return own
     if found >= _sampled(own, sample, None):

@@ -190,6 +190,12 @@ pub fn may_repeat(sample: Bytes, width: usize) -> bool {
     llmzip_predictors::tensor::may_repeat(sample.as_slice(), width)
 }
 
+/// Whether rows of `row` bytes come again, however far away, as far as two words of each tell.
+#[pyfunction]
+pub fn rows_repeat(data: Bytes, row: usize) -> bool {
+    llmzip_predictors::tensor::rows_repeat(data.as_slice(), row)
+}
+
 /// A language model, made from the bytes of a model pack; segments and threads may share it.
 #[pyclass(module = "llmzip._native", frozen)]
 pub struct Model(Arc<dyn ModelPack>);

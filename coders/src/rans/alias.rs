@@ -28,12 +28,12 @@ pub fn buckets(table: &Table) -> [Bucket; BUCKETS] {
         other: rank,
         start: BUCKET,
     });
-    let mut donors = (0..BUCKETS)
-        .filter(|&rank| rest[rank] > BUCKET)
-        .collect::<Vec<_>>()
-        .into_iter();
-    let poor: Vec<_> = (0..BUCKETS).filter(|&rank| rest[rank] < BUCKET).collect();
-    let mut donor = donors.next();
+    let (mut rich, mut poor) = (Ranks(0), Ranks(0));
+    for (rank, &rest) in rest.iter().enumerate() {
+        rich.0 |= u64::from(rest > BUCKET) << rank;
+        poor.0 |= u64::from(rest < BUCKET) << rank;
+    }
+    let mut donor = rich.next();
     for mut rank in poor {
         // What is missing everywhere is what donors have too much.
         while let Some(other) = donor {
@@ -43,7 +43,7 @@ pub fn buckets(table: &Table) -> [Bucket; BUCKETS] {
             if rest[other] > BUCKET {
                 break;
             }
-            donor = donors.next();
+            donor = rich.next();
             if rest[other] == BUCKET {
                 break;
             }
@@ -56,4 +56,17 @@ pub fn buckets(table: &Table) -> [Bucket; BUCKETS] {
         used[bucket.other] += BUCKET - bucket.divider;
     }
     buckets
+}
+
+/// Ranks as bits, the lowest first.
+struct Ranks(u64);
+
+impl Iterator for Ranks {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let rank = self.0.trailing_zeros() as usize;
+        self.0 &= self.0.wrapping_sub(1);
+        (rank < BUCKETS).then_some(rank)
+    }
 }

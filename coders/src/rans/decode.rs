@@ -1,5 +1,7 @@
 //! Reads streams of interleaved rANS.
 
+use std::sync::OnceLock;
+
 use super::alias::{Bucket, buckets};
 use super::simd::{self, STEP_BYTES};
 use super::{BUCKET, BUCKETS, LANES, LOW, Table};
@@ -27,11 +29,11 @@ pub(super) struct Column {
 
 impl From<[u8; BUCKETS]> for Column {
     fn from(bytes: [u8; BUCKETS]) -> Self {
-        let step = |i: usize| bytes[i] ^ if i < 16 { 0 } else { bytes[i - 16] };
-        Self {
-            bytes,
-            steps: std::array::from_fn(step),
+        let mut steps = bytes;
+        for (step, before) in steps[16..].iter_mut().zip(bytes) {
+            *step ^= before;
         }
+        Self { bytes, steps }
     }
 }
 
@@ -51,9 +53,26 @@ pub(super) struct Small {
     pub symbol: Column,
     pub low: Column,
     pub high: Column,
-    /// Own and other of each bucket in turn: symbol, frequency << 16, bias << 32.
-    pub pairs: [u64; 2 * BUCKETS],
+    /// Made when it is first asked for: vectors do without it.
+    pairs: OnceLock<Box<Pairs>>,
     pub symbols: usize,
+}
+
+/// What a decoder without vectors looks up.
+#[derive(Debug, Clone)]
+pub(super) struct Pairs {
+    divider: [u8; BUCKETS],
+    /// Own and other of each bucket in turn: symbol, frequency << 16, bias << 32.
+    entries: [u64; 2 * BUCKETS],
+}
+
+impl Pairs {
+    /// Symbol, frequency << 16 and bias << 32 at a position, below 256, of a bucket.
+    #[inline(always)]
+    pub fn of(&self, bucket: usize, position: u32) -> u64 {
+        let other = position >= u32::from(self.divider[bucket]);
+        self.entries[2 * bucket + usize::from(other)]
+    }
 }
 
 /// Slots of a large table: symbol, frequency << 8, place within the symbol << 20.
@@ -112,9 +131,6 @@ impl Small {
             BUCKET => 0,
             _ => (start as u16).wrapping_sub(divider as u16),
         });
-        let entry = |rank: usize, bias: u16| {
-            u64::from(symbols[rank]) | u64::from(frequencies[rank]) << 16 | u64::from(bias) << 32
-        };
         let low = |value: u16| value as u8;
         let high = |value: u16| (value >> 8) as u8;
         Self {
@@ -126,12 +142,30 @@ impl Small {
             symbol: symbols.into(),
             low: frequencies.map(low).into(),
             high: frequencies.map(high).into(),
-            pairs: std::array::from_fn(|i| match (i / 2, i % 2) {
-                (bucket, 0) => entry(bucket, 0),
-                (bucket, _) => entry(others[bucket], biases[bucket]),
-            }),
+            pairs: OnceLock::new(),
             symbols: table.symbols(),
         }
+    }
+
+    pub fn pairs(&self) -> &Pairs {
+        let number = |low: &Column, high: &Column, i: usize| {
+            u64::from(low.bytes[i]) | u64::from(high.bytes[i]) << 8
+        };
+        let entry = |rank: usize, bias: u64| {
+            let frequency = number(&self.low, &self.high, rank);
+            u64::from(self.symbol.bytes[rank]) | frequency << 16 | bias << 32
+        };
+        self.pairs.get_or_init(|| {
+            let entries = std::array::from_fn(|i| match (i / 2, i % 2) {
+                (bucket, 0) => entry(bucket, 0),
+                (bucket, _) => {
+                    let rank = usize::from(self.other.bytes[bucket]);
+                    entry(rank, number(&self.bias_low, &self.bias_high, bucket))
+                }
+            });
+            let divider = self.divider.bytes;
+            Box::new(Pairs { divider, entries })
+        })
     }
 }
 

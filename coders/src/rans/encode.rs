@@ -30,7 +30,7 @@ pub struct EncodeTable {
 pub(super) struct Compact {
     /// The symbol, or another one with other lower bits where there is none.
     pub symbols: [u8; BUCKETS],
-    pub reciprocals: [u32; BUCKETS],
+    pub reciprocals: [f32; BUCKETS],
     /// Frequency, and from bit 16 on the frequencies of all symbols before.
     pub rest: [u32; BUCKETS],
 }
@@ -40,7 +40,7 @@ impl Compact {
     fn new(entries: &[Entry; 256]) -> Option<Box<Self>> {
         let mut compact = Self {
             symbols: std::array::from_fn(|i| i as u8 ^ 1),
-            reciprocals: [0; BUCKETS],
+            reciprocals: [0.0; BUCKETS],
             rest: [0; BUCKETS],
         };
         for (symbol, entry) in (0..=255_u8).zip(entries) {
@@ -52,11 +52,19 @@ impl Compact {
                 return None;
             }
             compact.symbols[i] = symbol;
-            compact.reciprocals[i] = entry.reciprocal;
+            compact.reciprocals[i] = reciprocal(entry.frequency);
             compact.rest[i] = u32::from(entry.frequency) | u32::from(entry.start) << 16;
         }
         Some(Box::new(compact))
     }
+}
+
+/// `1 / frequency`, less one part in 2^21: an estimate of a quotient of up to 18 bits, in single
+/// precision, is then never above it, and at most one below.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn reciprocal(frequency: u16) -> f32 {
+    let less = 1.0 - f64::from(1 << 21).recip();
+    (less / f64::from(frequency)) as f32
 }
 
 #[derive(Debug, Clone, Copy, Default)]

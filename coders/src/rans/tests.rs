@@ -232,6 +232,27 @@ fn streams_side_by_side_come_back() {
 }
 
 #[test]
+#[cfg(target_arch = "x86_64")]
+fn quotients_are_estimated_one_too_low_at_most() {
+    for frequency in 1..=1_u32 << SMALL_BITS {
+        let reciprocal = encode::reciprocal(frequency as u16);
+        for quotient in [1, 2, 3, 1000, 0x1_5555, 0x2_0001, 0x3_fffe, 0x3_ffff] {
+            for rest in [0, 1, frequency / 2, frequency - 1] {
+                let number = quotient * frequency + rest;
+                for above in [0, 1] {
+                    // With other roundings, which a program may have set, a step is one more.
+                    let product = (number as f32).to_bits() + above;
+                    let product = (f32::from_bits(product) * reciprocal).to_bits() + above;
+                    let estimate = f32::from_bits(product) as u32;
+                    let right = (number / frequency - 1)..=(number / frequency);
+                    assert!(right.contains(&estimate), "{number} / {frequency}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn streams_coded_side_by_side_are_those_coded_alone() {
     // Small and large tables, one of a single symbol, symbols whose last six bits are the same; runs of
     // whole steps and others, streams with fewer lanes than the most.

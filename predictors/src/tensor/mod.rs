@@ -26,7 +26,7 @@ use encoder::Encoder;
 use settings::Settings;
 
 pub use settings::settings;
-pub use words::may_repeat;
+pub use words::{may_repeat, rows_repeat};
 
 /// How often each byte occurs in each plane of whole units of the kind `name`, and how many bytes a
 /// unit gives to it; `None` where there is no such kind.

@@ -29,6 +29,33 @@ pub fn may_repeat(sample: &[u8], width: usize) -> bool {
     few || again * AGAIN >= seen
 }
 
+/// Rows that are compared at most.
+const ROWS: usize = 1 << 13;
+/// Rows that came before, of those compared, from which on rows repeat.
+const ROWS_AGAIN: usize = 8;
+
+/// Whether rows of `row` bytes come again, however far away: at least one in [`ROWS_AGAIN`] of those that
+/// are looked at, as far as two words of each tell.
+#[must_use]
+pub fn rows_repeat(data: &[u8], row: usize) -> bool {
+    if row < 32 {
+        return false;
+    }
+    let step = (data.len() / row).div_ceil(ROWS).max(1);
+    let mut known = vec![0_u64; 2 * ROWS];
+    let (mut seen, mut again) = (0_usize, 0_usize);
+    for row in data.chunks_exact(row).step_by(step) {
+        let word = |at: usize| u64::from_le_bytes(row[at..at + 8].try_into().unwrap_or_default());
+        let key = word(0).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ word(row.len() / 2);
+        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let slot = &mut known[hash as usize % (2 * ROWS)];
+        seen += 1;
+        again += usize::from(*slot == key);
+        *slot = key;
+    }
+    again > 0 && again * ROWS_AGAIN >= seen
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +67,17 @@ mod tests {
             (seed >> 24 & mask) as u8
         };
         (0..len).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn rows_that_come_again_are_found() {
+        let plain = noise(600_000, 255);
+        let twice = [&plain[..300_000], &plain[..300_000]].concat();
+        assert!(!rows_repeat(&plain, 1000) && rows_repeat(&twice, 1000));
+        assert!(rows_repeat(&twice, 300_000) && rows_repeat(&twice, 32));
+        assert!(!rows_repeat(&twice, 31) && !rows_repeat(&twice, 300_001));
+        assert!(!rows_repeat(&plain, 600_001) && !rows_repeat(&[], 64));
+        assert!(rows_repeat(&plain[..96].repeat(9000), 96));
     }
 
     #[test]

@@ -62,10 +62,13 @@ trait Entries {
     /// Whether `lacking` tells of all symbols.
     const TELLS: bool;
 
+    /// Quotients of numbers below `frequency << 18`, or one less.
+    unsafe fn divided(numbers: __m512i, reciprocals: __m512i) -> __m512i;
+
     /// Which of up to 64 symbols (zeros behind them) the table lacks, unless `look_up` tells.
     unsafe fn lacking(&self, symbols: &[u8], active: u64) -> u64;
 
-    /// Reciprocals, and frequencies below bit 16 with what comes before above it; frequencies of
+    /// Reciprocals for `divided`, and frequencies below bit 16 with what comes before above it; frequencies of
     /// symbols that `lacking` does not tell are 0 where the table has none.
     unsafe fn look_up(&self, symbols: __m512i) -> (__m512i, __m512i);
 }
@@ -75,6 +78,19 @@ struct Memory<'a>(&'a EncodeTable);
 
 impl Entries for Memory<'_> {
     const TELLS: bool = false;
+
+    #[inline(always)]
+    unsafe fn divided(numbers: __m512i, reciprocals: __m512i) -> __m512i {
+        // Safety: the features were detected.
+        unsafe {
+            let halves = _mm512_srli_epi64::<32>(_mm512_mul_epu32(numbers, reciprocals));
+            let odds = _mm512_mul_epu32(
+                _mm512_srli_epi64::<32>(numbers),
+                _mm512_srli_epi64::<32>(reciprocals),
+            );
+            _mm512_mask_mov_epi32(halves, 0xaaaa, odds)
+        }
+    }
 
     #[inline(always)]
     unsafe fn lacking(&self, _: &[u8], _: u64) -> u64 {
@@ -110,21 +126,31 @@ impl Registers {
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn new(table: &Compact) -> Self {
-        // Safety: arrays of 64 bytes.
-        let load = |column: &[u32; 64]| unsafe {
-            let parts = column.as_chunks::<16>().0;
-            std::array::from_fn(|i| _mm512_loadu_si512(parts[i].as_ptr().cast()))
+        // Safety: arrays of 256 bytes.
+        let load = |column: *const __m512i| unsafe {
+            std::array::from_fn(|i| _mm512_loadu_si512(column.add(i)))
         };
         Self {
             symbols: self::load(&table.symbols),
-            reciprocals: load(&table.reciprocals),
-            rest: load(&table.rest),
+            reciprocals: load(table.reciprocals.as_ptr().cast()),
+            rest: load(table.rest.as_ptr().cast()),
         }
     }
 }
 
 impl Entries for Registers {
     const TELLS: bool = true;
+
+    /// The quotient is below 2^18: three roundings of one part in 2^23 at most, and what reciprocals lack,
+    /// take less than one from it.
+    #[inline(always)]
+    unsafe fn divided(numbers: __m512i, reciprocals: __m512i) -> __m512i {
+        // Safety: the features were detected.
+        unsafe {
+            let reciprocals = _mm512_castsi512_ps(reciprocals);
+            _mm512_cvttps_epu32(_mm512_mul_ps(_mm512_cvtepu32_ps(numbers), reciprocals))
+        }
+    }
 
     #[inline(always)]
     unsafe fn lacking(&self, symbols: &[u8], active: u64) -> u64 {
@@ -291,13 +317,11 @@ unsafe fn encode_step<const SMALL: bool, const ALL: bool, E: Entries>(
         taken[i] = _mm512_cvtepi32_epi16(*state);
         let x = _mm512_mask_srli_epi32::<16>(*state, over, *state);
 
-        let halves = _mm512_srli_epi64::<32>(_mm512_mul_epu32(x, reciprocal));
-        let odds = _mm512_mul_epu32(
-            _mm512_srli_epi64::<32>(x),
-            _mm512_srli_epi64::<32>(reciprocal),
-        );
-        let estimate = _mm512_mask_mov_epi32(halves, 0xaaaa, odds);
-        let over = _mm512_sub_epi32(x, _mm512_mullo_epi32(estimate, frequency));
+        // Safety: the features were detected.
+        let estimate = unsafe { E::divided(x, reciprocal) };
+        // What is left is below 2^15: the lower halves tell.
+        let product = _mm512_mullo_epi16(estimate, frequency);
+        let over = _mm512_and_si512(_mm512_sub_epi16(x, product), low);
         let more = _mm512_cmpge_epu32_mask(over, frequency);
         let quotient = _mm512_mask_sub_epi32(estimate, more, estimate, _mm512_set1_epi32(-1));
         let over = _mm512_mask_sub_epi32(over, more, over, frequency);

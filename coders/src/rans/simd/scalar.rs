@@ -1,16 +1,16 @@
 //! The definition of every kernel, in plain integer arithmetic.
 
 use super::{Decode, Encode, STEP_BYTES};
-use crate::rans::decode::{DecodeTable, Large, Small};
+use crate::rans::decode::{DecodeTable, Large, Pairs, Small};
 use crate::rans::encode::EncodeTable;
 use crate::rans::{LARGE_BITS, LOW, SMALL_BITS};
 
 pub fn decode_small(job: &mut Decode<'_, '_, '_, '_>) {
-    decode(job, DecodeTable::small, |table: &Small, state| {
+    let kind = |table| DecodeTable::small(table).map(Small::pairs);
+    decode(job, kind, |pairs: &Pairs, state| {
         let slot = state & ((1 << SMALL_BITS) - 1);
         let (bucket, position) = ((slot >> 8) as usize, slot & 255);
-        let other = position >= u32::from(table.divider.bytes[bucket]);
-        let entry = table.pairs[2 * bucket + usize::from(other)];
+        let entry = pairs.of(bucket, position);
         let frequency = (entry >> 16) as u32 & 0xffff;
         let place = (position + (entry >> 32) as u32) & 0xffff;
         (entry as u8, frequency * (state >> SMALL_BITS) + place)
