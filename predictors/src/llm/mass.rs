@@ -39,7 +39,7 @@ impl Tables {
         let power = |i: usize, first: usize| {
             let mut product = 1_u128 << 63;
             for bit in (0..8).filter(|bit| i >> bit & 1 == 1) {
-                product = product * root[first + 7 - bit] >> 63;
+                product = (product * root[first + 7 - bit]) >> 63;
             }
             ((product + (1 << 31)) >> 32) as u32
         };
@@ -51,7 +51,7 @@ impl Tables {
                 let mut x = (1_u128 << 62) + ((2 * i as u128 + 1) << (61 - LOG_BITS));
                 let mut log = 0;
                 for _ in 0..16 {
-                    x = x * x >> 62;
+                    x = (x * x) >> 62;
                     log <<= 1;
                     if x >= 1 << 63 {
                         x >>= 1;
@@ -68,7 +68,7 @@ impl Tables {
 #[inline(always)]
 fn exp(tables: &Tables, x: u32) -> u32 {
     // Beyond 64 nats nothing is left.
-    let power = (u64::from(x.min(1 << 22)) * LOG2_E >> 32) as usize;
+    let power = ((u64::from(x.min(1 << 22)) * LOG2_E) >> 32) as usize;
     let fraction = u64::from(tables.coarse[power >> 8 & 255]) * u64::from(tables.fine[power & 255]);
     ((fraction >> TOP_BITS) >> (power >> 16).min(63)).max(1) as u32
 }
@@ -86,7 +86,7 @@ fn log2(tables: &Tables, x: u64) -> i64 {
 #[must_use]
 pub fn stretch(yes: u64, no: u64) -> i16 {
     let tables = Tables::get();
-    let nats = (log2(tables, yes) - log2(tables, no)) * LN_2 >> 21;
+    let nats = ((log2(tables, yes) - log2(tables, no)) * LN_2) >> 21;
     nats.clamp(-32767, 32767) as i16
 }
 
