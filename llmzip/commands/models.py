@@ -66,12 +66,13 @@ def _act(job: Job, report: Report, action: str, given: list[str]) -> None:
 
 
 def _import(job: Job, report: Report, path: str) -> None:
-    from llmzip.models.packfile import is_pack, read_header
+    from llmzip.models.packfile import check, is_pack, read_header
 
     if not os.path.isdir(path) and is_pack(path):
         read_header(path)
         with open(path, "rb") as file:
             pack = file.read()
+        check(pack)
     else:
         from llmzip.models.importing import import_model
 
@@ -125,10 +126,10 @@ def _list(job: Job, report: Report) -> None:
 
 
 def _show(job: Job, report: Report, model: Model) -> None:
-    from llmzip.models.packfile import read_header
+    from llmzip.models.packfile import check, read_header
 
-    store.read(model)
     header = read_header(model.path)
+    check(store.read(model))
     about = {key: header[key] for key in ("architecture", "importer", "config", "tokenizer")}
     if job.as_json:
         report.done(model.label, "", **_facts(model), **about)

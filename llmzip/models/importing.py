@@ -57,7 +57,7 @@ def import_model(
 
 def _build(checkpoint: Checkpoint, importer: int, progress: Callable[[str], None] | None) -> bytes:
     """Byte-level vocabularies may lack bytes that UTF-8 never or seldom has: they get tokens."""
-    from llmzip.models import pack
+    from llmzip.models import pack, packfile
 
     _check(checkpoint.config)
     vocabulary, tensors = checkpoint.vocabulary, checkpoint.tensors
@@ -66,7 +66,9 @@ def _build(checkpoint: Checkpoint, importer: int, progress: Callable[[str], None
         tensors = tensors.with_rows(missing, vocabulary.lender())
         vocabulary = vocabulary.completed()
     config = checkpoint.config.replace(vocab=len(vocabulary.tokens), importer=importer)
-    return pack.build(config, tensors, vocabulary.rules(), progress)
+    made = pack.build(config, tensors, vocabulary.rules(), progress)
+    packfile.check(made)
+    return made
 
 
 def _check(config: Config) -> None:

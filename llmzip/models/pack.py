@@ -1,7 +1,7 @@
-"""Builds a model pack: the weights of a Llama-like transformer as integers, in the order that kernels read.
+"""Builds a model pack: a Llama-like transformer as integers, in the order that kernels read.
 
-FORMAT.md, section 10, specifies the file. Floats are handled one by one, by operations that IEEE 754
-rounds correctly, and in `decimal`; so the same weights give the same bytes on any machine.
+FORMAT.md, section 10, specifies the file. Floats are handled one by one, by operations that
+IEEE 754 rounds correctly, and in `decimal`; so the same weights give the same bytes on any machine.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 
-from ..errors import UnsupportedError
-from ..record import Record
+from llmzip.errors import UnsupportedError
+from llmzip.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,15 +197,16 @@ class _Source:
         values = np.asarray(self.tensors[name])
         if values.shape != shape:
             raise UnsupportedError(
-                f"model: tensor {name} has shape {values.shape}, not {shape}; use a matching configuration"
+                f"model: tensor {name} has shape {values.shape}, not {shape}; "
+                "use a matching configuration"
             )
-        values = values.astype(np.float64)
-        if not np.isfinite(values).all():
+        wide: NDArray[float64] = values.astype(np.float64)
+        if not np.isfinite(wide).all():
             raise UnsupportedError(
                 f"model: tensor {name} has values that are not finite; use another file"
             )
         self.left.discard(name)
-        return values
+        return wide
 
 
 def build(
@@ -233,7 +234,8 @@ def build(
     source, writer = _Source(tensors), _Writer()
     if len(tokenizer.tokens) != config.vocab:
         raise UnsupportedError(
-            f"model: {len(tokenizer.tokens)} tokens for a vocabulary of {config.vocab}; use matching files"
+            f"model: {len(tokenizer.tokens)} tokens for a vocabulary of {config.vocab}; "
+            "use matching files"
         )
 
     def matrix(name: str, rows: int, inputs: int, factor: float = 1.0) -> None:

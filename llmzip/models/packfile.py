@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+from llmzip import _native
 from llmzip.errors import CorruptError, UnsupportedError
 from llmzip.fileio import named
 from llmzip.models.pack import MAGIC, VERSION
@@ -14,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_DAMAGED = "the model pack is cut off or damaged; import the model again"
 # A table of some thousand tensors takes less than a megabyte.
 _MAX_HEADER = 1 << 26
 _FRONT = len(MAGIC) + 12
@@ -46,12 +48,30 @@ def read_header(path: str) -> dict[str, Any]:
         raise named(error, path) from None
     try:
         header = json.loads(str(text, "utf-8"))
-        tensors = header["tensors"].values()
-        end = max(tensor["offset"] + tensor["length"] for tensor in tensors)
-        known = {key: header[key] for key in ("architecture", "config", "importer", "tokenizer")}
-        whole = end <= size and isinstance(known["config"], dict)
+        whole = isinstance(header["architecture"], str) and isinstance(header["tokenizer"], dict)
+        whole = whole and _sizes([header["importer"], *header["config"].values()])
+        for tensor in header["tensors"].values():
+            offset, length = tensor["offset"], tensor["length"]
+            whole = whole and _sizes([offset, length, *tensor["shape"]]) and offset + length <= size
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         whole = False
     if not whole:
-        raise CorruptError("the model pack is cut off or damaged; import the model again")
+        raise CorruptError(_DAMAGED)
     return header  # type: ignore[no-any-return]
+
+
+def _sizes(values: list[object]) -> bool:
+    return all(type(value) is int and value >= 0 for value in values)
+
+
+def check(pack: bytes) -> None:
+    """Asks the core whether it could evaluate the pack, and cut text for it.
+
+    Raises `CorruptError` where it is damaged, `UnsupportedError` where it is newer.
+    """
+    try:
+        _native.check_pack(pack)
+    except _native.CorruptData as error:
+        raise CorruptError(f"{_DAMAGED} ({error})") from None
+    except _native.UnsupportedData as error:
+        raise UnsupportedError(f"{error}: update llmzip") from None

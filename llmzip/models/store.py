@@ -211,7 +211,7 @@ def export(model: Model, path: str, *, force: bool = False) -> None:
 
 def remove(model: Model) -> None:
     """Takes the pack out of the store."""
-    if os.path.dirname(model.path) != folder():
+    if os.path.realpath(os.path.dirname(model.path)) != os.path.realpath(folder()):
         raise UsageError(f"{model.path} is not in the store: remove the file itself")
     os.unlink(model.path)
     try:

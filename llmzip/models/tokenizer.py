@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-_BETWEEN = "<|endoftext|>"
 # Rules by the names that GGUF files have for them.
 GGUF_RULES = {
     "gpt-2": "gpt2",
@@ -122,9 +121,8 @@ def vocabulary(
 ) -> Vocabulary:
     """A vocabulary out of tokens as byte-level BPE writes them, one character for each byte.
 
-    special: whether the token stands for no text. first: what the model's makers call its first
-    token, where the vocabulary has none that stands between documents. Raises `UnsupportedError`
-    for anything else.
+    special: whether the token stands for no text. first: the token that the model's makers begin
+    with, if they say so. Raises `UnsupportedError` for anything else.
     """
     signs = _signs()
     tokens: list[bytes] = []
@@ -147,9 +145,6 @@ def vocabulary(
         if not (left in numbers and right in numbers and left + right in numbers):
             raise UnsupportedError(f"the merge of {left!r} and {right!r} makes no token: damaged")
         pairs.append((numbers[left], numbers[right]))
-    # Where chat models begin is no start of a text.
-    if _BETWEEN in texts and special[texts.index(_BETWEEN)]:
-        first = texts.index(_BETWEEN)
     if first is not None and not 0 <= first < len(tokens):
         raise UnsupportedError(f"the first token {first} is not in the vocabulary: damaged")
     known = -1 if first is None else first

@@ -31,10 +31,20 @@ fn index_entries(index: &[u8]) -> Option<Vec<llmzip_predictors::index::Entry<'_>
     llmzip_predictors::index::entries(index)
 }
 
+/// Checks that a model pack is whole: `CorruptData` or `UnsupportedData` where it is not.
+#[pyfunction]
+fn check_pack(py: Python<'_>, pack: Bytes) -> PyResult<()> {
+    let pack = pack.as_slice().to_vec();
+    py.detach(|| llmzip_predictors::transformer::check(pack))
+        .map_err(segment::raise)
+}
+
 #[pymodule(name = "_native")]
 mod native_module {
     #[pymodule_export]
     use super::buffer::{Made, prefer_huge_pages};
+    #[pymodule_export]
+    use super::check_pack;
     #[pymodule_export]
     use super::crc32;
     #[pymodule_export]

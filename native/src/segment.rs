@@ -18,7 +18,7 @@ create_exception!(_native, CorruptData, PyException);
 create_exception!(_native, UnsupportedData, PyException);
 create_exception!(_native, SetupFailed, PyException);
 
-fn raise(error: PredictorError) -> PyErr {
+pub fn raise(error: PredictorError) -> PyErr {
     match error {
         PredictorError::Corrupt(text) => CorruptData::new_err(text),
         PredictorError::Unsupported(text) => UnsupportedData::new_err(text),
@@ -184,16 +184,16 @@ pub fn tensor_histograms(
         .collect())
 }
 
-/// Whether elements of `width` bytes may repeat themselves, as far as a quick look at `sample` tells.
+/// Whether a tensor with these settings may repeat itself, as far as a quick look at a sample tells.
 #[pyfunction]
-pub fn may_repeat(sample: Bytes, width: usize) -> bool {
-    llmzip_predictors::tensor::may_repeat(sample.as_slice(), width)
+pub fn may_repeat(settings: &[u8], sample: Bytes) -> PyResult<bool> {
+    llmzip_predictors::tensor::may_repeat(settings, sample.as_slice()).map_err(raise)
 }
 
-/// Whether rows of `row` bytes come again, however far away, as far as two words of each tell.
+/// Whether rows of a tensor with these settings come again, however far away.
 #[pyfunction]
-pub fn rows_repeat(data: Bytes, row: usize) -> bool {
-    llmzip_predictors::tensor::rows_repeat(data.as_slice(), row)
+pub fn rows_repeat(settings: &[u8], data: Bytes) -> PyResult<bool> {
+    llmzip_predictors::tensor::rows_repeat(settings, data.as_slice()).map_err(raise)
 }
 
 /// A language model, made from the bytes of a model pack; segments and threads may share it.

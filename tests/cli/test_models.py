@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -90,6 +92,43 @@ def test_a_damaged_pack_is_not_exported(models):
     assert "damaged" in models.fails("export", "tiny", "out", code=1)
     assert "damaged" in models.fails("show", "tiny", code=1)
     assert "out" not in models.names()
+
+
+def _with_header(pack: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+    """The pack with a changed header; tensors stay where they are."""
+    length = int.from_bytes(pack[12:20], "little")
+    header = json.loads(pack[20 : 20 + length])
+    change(header)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    start = (20 + length + 63) // 64 * 64
+    front = pack[:12] + len(text).to_bytes(8, "little") + text
+    assert len(front) <= start
+    return front.ljust(start, b"\0") + pack[start:]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda header: header.update(tokenizer=5),
+        lambda header: header["tokenizer"].update(bos=9999),
+        lambda header: header["config"].pop("ffn"),
+        lambda header: header["config"].update(layers=1.5),
+        lambda header: header["tensors"]["norm.weight"].update(shape=["x"]),
+        lambda header: header["tensors"]["norm.weight"].update(offset=-64),
+        lambda header: header["tensors"]["norm.weight"].update(length=8),
+        lambda header: header["tensors"].pop("vocab.ends"),
+        lambda header: header["tensors"].pop("rotary"),
+    ],
+)
+def test_a_pack_that_cannot_be_evaluated_is_neither_kept_nor_shown(models, change):
+    models("import", "tiny.gguf")
+    models("export", "tiny", "tiny.lzpack")
+    models("remove", "tiny")
+    pack = _with_header((models.folder / "tiny.lzpack").read_bytes(), change)
+    (models.folder / "bad.lzpack").write_bytes(pack)
+    for action in ("import", "show"):
+        assert "bad.lzpack: the model pack is" in models.fails(action, "bad.lzpack", code=1)
+    assert not list((models.folder / "store").glob("*.lzpack"))
 
 
 def test_nothing_is_overwritten_unasked(models):

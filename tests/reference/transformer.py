@@ -1,4 +1,4 @@
-"""The exact transformer, one position after another, in numpy's 64-bit integers; FORMAT.md, section 10."""
+"""The exact transformer of FORMAT.md, section 10, position by position, in 64-bit integers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 LIMIT = 1 << 46
 TABLES = Path(__file__).parents[2] / "predictors" / "tables"
 SQUASH = np.array((TABLES / "squash.csv").read_text().split(), np.int64)
-QUARTER = 1811004784177187096
+QUARTER = 1811004864519280711
 
 
 def scaled(x: np.ndarray, s: int) -> np.ndarray:
@@ -78,12 +78,12 @@ class Pack:
         return values, self.entries[name]["exponent"]
 
     def bias(self, name: str) -> np.ndarray | int:
-        return np.frombuffer(self.bytes(name), "<i4").astype(np.int64) if name in self.entries else 0
+        if name not in self.entries:
+            return 0
+        return np.frombuffer(self.bytes(name), "<i4").astype(np.int64)
 
 
-def norm(
-    v: np.ndarray, gains: tuple[np.ndarray, int], norm_eps: int
-) -> tuple[np.ndarray, int]:
+def norm(v: np.ndarray, gains: tuple[np.ndarray, int], norm_eps: int) -> tuple[np.ndarray, int]:
     n = int(np.abs(v).max()).bit_length()
     s = n - 24 if n else 0
     x = scaled(v, s)
@@ -167,8 +167,8 @@ class Layer:
             pack.gains(f"{at}{name}_layernorm.weight") for name in ("input", "post_attention")
         ]
         self.q, self.k, self.v = (
-            (pack.matrix(f"{at}self_attn.{x}_proj.weight"), pack.bias(f"{at}self_attn.{x}_proj.bias"))
-            for x in "qkv"
+            (pack.matrix(f"{at}{x}_proj.weight"), pack.bias(f"{at}{x}_proj.bias"))
+            for x in ("self_attn.q", "self_attn.k", "self_attn.v")
         )
         self.o = pack.matrix(at + "self_attn.o_proj.weight")
         self.gate, self.up, self.down = (
@@ -186,7 +186,8 @@ class Model:
         self.config, self.window = pack.config, window
         self.layers = [Layer(pack, n) for n in range(self.config["layers"])]
         self.embedding = pack.matrix("embed_tokens.weight")
-        self.head = pack.matrix("lm_head.weight") if "lm_head.weight" in pack.entries else self.embedding
+        untied = "lm_head.weight" in pack.entries
+        self.head = pack.matrix("lm_head.weight") if untied else self.embedding
         self.norm = pack.gains("norm.weight")
         self.rotary = [int(f) for f in np.frombuffer(pack.bytes("rotary"), "<u8")]
         self.tokens: list[int] = []
@@ -223,7 +224,11 @@ class Model:
             layer.keys.append(keys)
             layer.values.append(values)
             mixed = [
-                attend(q, [k[i // shared] for k in layer.keys], [v[i // shared] for v in layer.values])
+                attend(
+                    q,
+                    [heads[i // shared] for heads in layer.keys],
+                    [heads[i // shared] for heads in layer.values],
+                )
                 for i, q in enumerate(queries)
             ]
             added = layer.o.product(quantise(np.concatenate(mixed), 30, 15), 24)

@@ -151,6 +151,7 @@ def metadata(words: list[str]) -> dict[str, object]:
         "llama.attention.layer_norm_rms_epsilon": EPSILON,
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": "smollm",
+        "tokenizer.ggml.bos_token_id": 0,
         "tokenizer.ggml.tokens": words,
         "tokenizer.ggml.token_type": [3 if word == SPECIAL else 1 for word in words],
         "tokenizer.ggml.merges": [" ".join(pair) for pair in merges()],
@@ -199,6 +200,7 @@ def settings(vocab: int) -> dict[str, object]:
         "rms_norm_eps": EPSILON,
         "rope_theta": 10000.0,
         "hidden_act": "silu",
+        "bos_token_id": 0,
         "tie_word_embeddings": True,
     }
 

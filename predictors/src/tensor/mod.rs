@@ -11,6 +11,8 @@ mod encoder;
 mod kind;
 mod mix;
 mod model;
+#[cfg(test)]
+mod noise;
 mod plane;
 mod sample;
 mod settings;
@@ -19,14 +21,13 @@ mod split;
 mod train;
 mod words;
 
-use crate::segment::Predictor;
+use crate::segment::{Predictor, PredictorError};
 use crate::simd::Level;
 use decoder::Decoder;
 use encoder::Encoder;
 use settings::Settings;
 
 pub use settings::settings;
-pub use words::{may_repeat, rows_repeat};
 
 /// How often each byte occurs in each plane of whole units of the kind `name`, and how many bytes a
 /// unit gives to it; `None` where there is no such kind.
@@ -41,6 +42,28 @@ pub fn histograms(name: &str, data: &[u8]) -> Option<Vec<(usize, [u32; 256])>> {
         (kind.width(number), counts)
     });
     Some(counted.collect())
+}
+
+/// Whether a tensor with these settings may repeat itself, as far as a quick look at a sample of whole
+/// units tells.
+///
+/// # Errors
+/// [`PredictorError::Unsupported`] for settings that this version does not know.
+pub fn may_repeat(settings: &[u8], sample: &[u8]) -> Result<bool, PredictorError> {
+    let kind = Settings::parse(settings)?.kind;
+    // Units of more elements begin with scales of two bytes.
+    let step = if kind.elements > 1 { 2 } else { kind.unit };
+    Ok(words::may_repeat(sample, step))
+}
+
+/// Whether rows of a tensor with these settings come again, however far away, as far as two words of
+/// each tell.
+///
+/// # Errors
+/// As those of [`may_repeat`].
+pub fn rows_repeat(settings: &[u8], data: &[u8]) -> Result<bool, PredictorError> {
+    let Settings { kind, row, .. } = Settings::parse(settings)?;
+    Ok(words::rows_repeat(data, row / kind.elements * kind.unit))
 }
 
 pub(crate) const PREDICTOR: Predictor = Predictor {

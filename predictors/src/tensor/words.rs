@@ -6,11 +6,10 @@ const SLOTS: usize = 1 << 13;
 /// Words that came before, of those looked for, from which on elements may repeat.
 const AGAIN: usize = 16;
 
-/// Whether a sample of elements of `width` bytes may repeat itself: at least one in [`AGAIN`] of its
-/// words, or so few of them that chance does not tell.
-#[must_use]
-pub fn may_repeat(sample: &[u8], width: usize) -> bool {
-    let step = width.clamp(1, 4);
+/// Whether a sample may repeat itself, as words that begin every `step` bytes (4 at most) tell: at least
+/// one in [`AGAIN`] of them came before, or so few are looked for that chance does not tell.
+pub fn may_repeat(sample: &[u8], step: usize) -> bool {
+    let step = step.clamp(1, 4);
     let mut last = vec![0_u32; SLOTS];
     let (mut seen, mut again) = (0_usize, 0_usize);
     let words = sample.windows(4).step_by(step);
@@ -36,7 +35,6 @@ const ROWS_AGAIN: usize = 8;
 
 /// Whether rows of `row` bytes come again, however far away: at least one in [`ROWS_AGAIN`] of those that
 /// are looked at, as far as two words of each tell.
-#[must_use]
 pub fn rows_repeat(data: &[u8], row: usize) -> bool {
     if row < 32 {
         return false;
@@ -59,15 +57,7 @@ pub fn rows_repeat(data: &[u8], row: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn noise(len: usize, mask: u32) -> Vec<u8> {
-        let mut seed = 9_u32;
-        let mut next = || {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (seed >> 24 & mask) as u8
-        };
-        (0..len).map(|_| next()).collect()
-    }
+    use crate::tensor::noise::noise;
 
     #[test]
     fn rows_that_come_again_are_found() {

@@ -42,6 +42,38 @@ fn score(dot: i32, fraction: i32) -> i32 {
     }
 }
 
+/// Weights of a block's values, relative to `2^` what is returned.
+#[inline(always)]
+fn weigh(
+    scores: &[i32; BLOCK],
+    powers: &[i32; BLOCK],
+    fractions: &[i32; BLOCK],
+    weights: &mut [i16; BLOCK],
+) -> i32 {
+    let mut high = i32::MIN;
+    for i in 0..BLOCK {
+        high = high.max(scores[i] - (fractions[i] << SCORE));
+    }
+    let high = (high + 4095) >> SCORE;
+    for i in 0..BLOCK {
+        let below = ((high + fractions[i]) << SCORE) - scores[i];
+        let below = (below >> SCORE).min(16);
+        weights[i] = ((powers[i] + (8 << below)) >> (4 + below)) as i16;
+    }
+    high
+}
+
+/// Sum of a block's weights relative to `2^top`, in units of 2^-28.
+#[inline(always)]
+fn add_up(scores: &[i32; BLOCK], powers: &[i32; BLOCK], top: i32) -> i64 {
+    let mut parts = [0_i32; BLOCK];
+    for i in 0..BLOCK {
+        let below = ((top << SCORE) - scores[i]) >> SCORE;
+        parts[i] = (powers[i] << 10) >> below.min(31);
+    }
+    parts.iter().map(|&part| i64::from(part)).sum()
+}
+
 /// Turns dot products of a query of `fraction` fraction bits with as many keys as there are
 /// fractions into weights of values and, for each block of them, the shift of its sum.
 #[inline(always)]
@@ -61,31 +93,21 @@ pub fn softmax(
         highest = highest.max(*dot);
     }
     let top = (highest + 4095) >> SCORE;
-    let (mut most, mut sum) = (i32::MIN, 0_i64);
-    let dots = &dots[..count];
-    for (block, scores) in dots.chunks(BLOCK).enumerate() {
-        let here = block * BLOCK;
-        let fractions = &value_fractions[here..][..scores.len()];
-        let mut high = i32::MIN;
-        for (&score, &value) in scores.iter().zip(fractions) {
-            high = high.max(score - (value << SCORE));
-        }
-        let high = (high + 4095) >> SCORE;
+    let (mut most, mut sum) = (i32::MIN, 0);
+    for block in 0..blocks {
+        let range = block * BLOCK..count.min((block + 1) * BLOCK);
+        // Behind the end stand scores so low that they weigh nothing.
+        let (mut scores, mut fractions) = ([2 * -MOST; BLOCK], [0; BLOCK]);
+        scores[..range.len()].copy_from_slice(&dots[range.clone()]);
+        fractions[..range.len()].copy_from_slice(&value_fractions[range]);
+        let powers = scores.map(|score| power(-score & 4095));
+        let out = &mut weights[block * BLOCK..][..BLOCK];
+        let high = weigh(&scores, &powers, &fractions, out.try_into().unwrap());
+        sum += add_up(&scores, &powers, top);
         shifts[block] = high;
         most = most.max(high);
-        let weights = &mut weights[here..][..scores.len()];
-        let mut part = 0_i64;
-        for ((weight, &score), &value) in weights.iter_mut().zip(scores).zip(fractions) {
-            let power = power(-score & 4095);
-            let below = ((top << SCORE) - score) >> SCORE;
-            part += i64::from((power << 10) >> below.min(31));
-            let below = (((high + value) << SCORE) - score) >> SCORE;
-            let below = below.min(16);
-            *weight = ((power + (8 << below)) >> (4 + below)) as i16;
-        }
-        sum += part;
     }
-    weights[count..].fill(0);
+    weights[blocks * BLOCK..].fill(0);
     for shift in &mut shifts[..blocks] {
         *shift = (SPARE + (most - *shift)).min(31);
     }

@@ -19,5 +19,23 @@ pub use model::Model;
 pub use pack::{Config, Pack};
 pub use session::Session;
 
+use std::sync::Arc;
+
+use crate::segment::PredictorError;
+use crate::simd::Level;
+
+/// Checks that a pack is whole: all that evaluating it and cutting text for it takes.
+///
+/// # Errors
+/// [`PredictorError::Corrupt`] where it is damaged, [`PredictorError::Unsupported`] where this build
+/// does not have what it needs.
+pub fn check(pack: Vec<u8>) -> Result<(), PredictorError> {
+    let pack = Arc::new(Pack::parse(Arc::new(pack))?);
+    bpe::Bpe::of_pack(&pack)?;
+    bpe::first_token(&pack)?;
+    Model::new(pack, Level::Scalar, 1)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Sines and cosines of the rotary embedding, by integers alone; FORMAT.md, 10.4.
 
 /// Half of pi, in units of 2^-60.
-const RIGHT_ANGLE: i128 = 1_811_004_784_177_187_096;
+const RIGHT_ANGLE: i128 = 1_811_004_864_519_280_711;
 
 /// `first - first x^2 / (n (n+1)) + ...`, the Taylor series of a sine or cosine, in units of 2^-30.
 /// `first` and `square` (of x) are in units of 2^-60.

@@ -279,3 +279,14 @@ fn damaged_packs_are_refused() {
         );
     }
 }
+
+#[test]
+fn a_reference_gives_the_same_logits() {
+    // tests/reference/test_transformer.py has the same hash.
+    let model = model(tiny(true), Level::Scalar, 1);
+    let all = logits(&model, 64, &tokens(150), 150);
+    let hash = all.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &logit| {
+        (hash ^ u64::from(logit as u32)).wrapping_mul(0x0100_0000_01b3)
+    });
+    assert_eq!(hash, 0x92a9_eeac_eb82_bc46);
+}

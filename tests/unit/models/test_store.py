@@ -40,6 +40,15 @@ def test_a_model_is_found_by_name_start_of_sha256_and_path(folder, tmp_path):
     assert store.read(model) == PACK
 
 
+def test_a_model_goes_however_the_folder_is_written(folder, monkeypatch):
+    for way in (f"{folder}/", f"{folder}/../{folder.name}//"):
+        folder.mkdir(exist_ok=True)
+        monkeypatch.setenv("LLMZIP_MODELS", way)
+        store.add(PACK, "tiny", "")
+        store.remove(store.find("tiny"))
+        assert list(folder.iterdir()) == []
+
+
 def test_what_may_be_several_models_is_not_guessed(monkeypatch):
     same = []
     number = 0

@@ -32,7 +32,8 @@ def test_rows_that_repeat_are_stored_about_once(rows: int, columns: int, distinc
 
 def test_weights_do_not_look_as_if_they_repeat():
     content = weights(100_000)
-    assert not _native.may_repeat(content, 2)
-    assert not _native.rows_repeat(content, 1000)
-    assert _native.may_repeat(content[:2002] * 90, 2)
-    assert _native.rows_repeat(content + content, 1000)
+    settings = _native.tensor_settings(6, "bf16", 500, None)
+    assert not _native.may_repeat(settings, content)
+    assert not _native.rows_repeat(settings, content)
+    assert _native.may_repeat(settings, content[:2002] * 90)
+    assert _native.rows_repeat(settings, content + content)

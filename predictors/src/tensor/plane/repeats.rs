@@ -91,15 +91,7 @@ impl Zstd {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn noise(len: usize, mask: u32) -> Vec<u8> {
-        let mut seed = 9_u32;
-        let mut next = || {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (seed >> 24 & mask) as u8
-        };
-        (0..len).map(|_| next()).collect()
-    }
+    use crate::tensor::noise::noise;
 
     #[test]
     fn strings_that_repeat_are_told_from_symbols_that_do() {

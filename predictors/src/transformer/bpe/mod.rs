@@ -4,6 +4,7 @@
 //! A decoder needs none of this. Any bytes can be encoded. Tokens are those of Hugging Face's
 //! `tokenizers` for the same vocabulary and rule, without its special tokens.
 
+mod of_pack;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
+pub use of_pack::first_token;
 pub use rule::Rule;
 
 use crate::segment::PredictorError;

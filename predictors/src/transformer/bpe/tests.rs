@@ -1,6 +1,9 @@
 //! What Hugging Face's `tokenizers` 0.23.3 made of the same texts with the same merges and rules.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::transformer::Pack;
 
 // Tokens 0 to 255 are the bytes; each of these makes the next one, unless there was one already.
 const MERGES: [[u32; 2]; 40] = [
@@ -59,119 +62,91 @@ const TEXTS: [&str; 10] = [
     "\u{1c5}abc \u{2b0}AB",
 ];
 
-// Tokens of the texts, by rule.
-const TOKENS: [(&str, [&[u32]; 10]); 5] = [
-    (
-        "gpt2",
-        [
-            &[257, 32, 263, 32, 261, 259, 114, 101, 264, 259, 267],
+// Tokens of each text, and the rules that give them.
+const TOKENS: [&[(&str, &[u32])]; 10] = [
+    &[(
+        "gpt2 smollm llama3 qwen2 tekken",
+        &[257, 32, 263, 32, 261, 259, 114, 101, 264, 259, 267],
+    )],
+    &[
+        (
+            "gpt2 smollm",
             &[84, 72, 69, 39, 83, 32, 39, 115, 32, 120, 39, 83],
+        ),
+        (
+            "llama3 qwen2 tekken",
+            &[84, 72, 69, 265, 32, 39, 115, 32, 120, 265],
+        ),
+    ],
+    &[(
+        "gpt2 smollm llama3 qwen2 tekken",
+        &[
+            97, 32, 32, 98, 277, 32, 269, 279, 32, 32, 269, 280, 32, 120, 277,
+        ],
+    )],
+    &[
+        ("gpt2", &[275, 53, 32, 275, 44, 32, 273, 276]),
+        (
+            "smollm qwen2 tekken",
             &[
-                97, 32, 32, 98, 277, 32, 269, 279, 32, 32, 269, 280, 32, 120, 277,
+                49, 50, 51, 52, 53, 32, 49, 50, 51, 52, 44, 32, 49, 50, 32, 49,
             ],
-            &[275, 53, 32, 275, 44, 32, 273, 276],
+        ),
+        ("llama3", &[274, 52, 53, 32, 274, 52, 44, 32, 273, 32, 49]),
+    ],
+    &[
+        (
+            "gpt2 smollm llama3 qwen2",
             &[269, 271, 32, 271, 270, 66, 99, 32, 270, 66],
+        ),
+        ("tekken", &[269, 271, 32, 272, 272, 32, 99, 271]),
+    ],
+    &[
+        (
+            "gpt2 smollm",
             &[
                 33, 10, 10, 283, 32, 46, 288, 46, 288, 285, 286, 13, 10, 33, 47,
             ],
-            &[
-                291, 292, 115, 292, 83, 32, 204, 129, 101, 204, 129, 32, 293, 173, 32, 293, 173,
-                120,
-            ],
-            &[277, 32, 194, 160, 226, 128, 131, 257, 32, 9, 10],
-            &[120, 194, 133, 276, 194, 178, 226, 133, 163, 276],
-            &[199, 133, 269, 32, 202, 176, 271],
-        ],
-    ),
-    (
-        "smollm",
-        [
-            &[257, 32, 263, 32, 261, 259, 114, 101, 264, 259, 267],
-            &[84, 72, 69, 39, 83, 32, 39, 115, 32, 120, 39, 83],
-            &[
-                97, 32, 32, 98, 277, 32, 269, 279, 32, 32, 269, 280, 32, 120, 277,
-            ],
-            &[
-                49, 50, 51, 52, 53, 32, 49, 50, 51, 52, 44, 32, 49, 50, 32, 49,
-            ],
-            &[269, 271, 32, 271, 270, 66, 99, 32, 270, 66],
-            &[
-                33, 10, 10, 283, 32, 46, 288, 46, 288, 285, 286, 13, 10, 33, 47,
-            ],
-            &[
-                291, 292, 115, 292, 83, 32, 204, 129, 101, 204, 129, 32, 293, 173, 32, 293, 173,
-                120,
-            ],
-            &[277, 32, 194, 160, 226, 128, 131, 257, 32, 9, 10],
-            &[120, 194, 133, 32, 49, 194, 178, 226, 133, 163, 32, 49],
-            &[199, 133, 269, 32, 202, 176, 271],
-        ],
-    ),
-    (
-        "llama3",
-        [
-            &[257, 32, 263, 32, 261, 259, 114, 101, 264, 259, 267],
-            &[84, 72, 69, 265, 32, 39, 115, 32, 120, 265],
-            &[
-                97, 32, 32, 98, 277, 32, 269, 279, 32, 32, 269, 280, 32, 120, 277,
-            ],
-            &[274, 52, 53, 32, 274, 52, 44, 32, 273, 32, 49],
-            &[269, 271, 32, 271, 270, 66, 99, 32, 270, 66],
+        ),
+        (
+            "llama3 qwen2 tekken",
             &[33, 279, 283, 32, 46, 288, 290, 285, 286, 13, 10, 33, 47],
-            &[
-                291, 292, 115, 292, 83, 32, 204, 129, 101, 204, 129, 32, 293, 173, 32, 293, 173,
-                120,
-            ],
-            &[277, 32, 194, 160, 226, 128, 131, 257, 32, 9, 10],
-            &[120, 194, 133, 32, 49, 194, 178, 226, 133, 163, 32, 49],
-            &[199, 133, 269, 32, 202, 176, 271],
+        ),
+    ],
+    &[(
+        "gpt2 smollm llama3 qwen2 tekken",
+        &[
+            291, 292, 115, 292, 83, 32, 204, 129, 101, 204, 129, 32, 293, 173, 32, 293, 173, 120,
         ],
-    ),
-    (
-        "qwen2",
-        [
-            &[257, 32, 263, 32, 261, 259, 114, 101, 264, 259, 267],
-            &[84, 72, 69, 265, 32, 39, 115, 32, 120, 265],
-            &[
-                97, 32, 32, 98, 277, 32, 269, 279, 32, 32, 269, 280, 32, 120, 277,
-            ],
-            &[
-                49, 50, 51, 52, 53, 32, 49, 50, 51, 52, 44, 32, 49, 50, 32, 49,
-            ],
-            &[269, 271, 32, 271, 270, 66, 99, 32, 270, 66],
-            &[33, 279, 283, 32, 46, 288, 290, 285, 286, 13, 10, 33, 47],
-            &[
-                291, 292, 115, 292, 83, 32, 204, 129, 101, 204, 129, 32, 293, 173, 32, 293, 173,
-                120,
-            ],
-            &[277, 32, 194, 160, 226, 128, 131, 257, 32, 9, 10],
+    )],
+    &[(
+        "gpt2 smollm llama3 qwen2 tekken",
+        &[277, 32, 194, 160, 226, 128, 131, 257, 32, 9, 10],
+    )],
+    &[
+        ("gpt2", &[120, 194, 133, 276, 194, 178, 226, 133, 163, 276]),
+        (
+            "smollm llama3 qwen2 tekken",
             &[120, 194, 133, 32, 49, 194, 178, 226, 133, 163, 32, 49],
-            &[199, 133, 269, 32, 202, 176, 271],
-        ],
-    ),
-    (
-        "tekken",
-        [
-            &[257, 32, 263, 32, 261, 259, 114, 101, 264, 259, 267],
-            &[84, 72, 69, 265, 32, 39, 115, 32, 120, 265],
-            &[
-                97, 32, 32, 98, 277, 32, 269, 279, 32, 32, 269, 280, 32, 120, 277,
-            ],
-            &[
-                49, 50, 51, 52, 53, 32, 49, 50, 51, 52, 44, 32, 49, 50, 32, 49,
-            ],
-            &[269, 271, 32, 272, 272, 32, 99, 271],
-            &[33, 279, 283, 32, 46, 288, 290, 285, 286, 13, 10, 33, 47],
-            &[
-                291, 292, 115, 292, 83, 32, 204, 129, 101, 204, 129, 32, 293, 173, 32, 293, 173,
-                120,
-            ],
-            &[277, 32, 194, 160, 226, 128, 131, 257, 32, 9, 10],
-            &[120, 194, 133, 32, 49, 194, 178, 226, 133, 163, 32, 49],
-            &[199, 133, 269, 32, 202, 176, 271],
-        ],
-    ),
+        ),
+    ],
+    &[(
+        "gpt2 smollm llama3 qwen2 tekken",
+        &[199, 133, 269, 32, 202, 176, 271],
+    )],
 ];
+
+const RULES: [&str; 5] = ["gpt2", "smollm", "llama3", "qwen2", "tekken"];
+
+/// The tokens of each text by `rule`.
+fn expected(rule: &str) -> [&'static [u32]; 10] {
+    TOKENS.map(|found| {
+        let given = found
+            .iter()
+            .find(|(rules, _)| rules.split(' ').any(|r| r == rule));
+        given.unwrap().1
+    })
+}
 
 /// Bytes of all tokens, and where each ends; `special` is empty.
 fn vocabulary(special: Option<u8>) -> (Vec<u8>, Vec<u32>) {
@@ -226,9 +201,9 @@ fn spelt(tokens: &[u32]) -> Vec<u8> {
 
 #[test]
 fn tokens_are_those_of_tokenizers() {
-    for (name, tokens) in TOKENS {
+    for name in RULES {
         let bpe = bpe(Rule::named(name).unwrap());
-        for (text, tokens) in TEXTS.iter().zip(tokens) {
+        for (text, tokens) in TEXTS.iter().zip(expected(name)) {
             assert_eq!(encoded(&bpe, text.as_bytes()), tokens, "{name}: {text:?}");
         }
     }
@@ -236,8 +211,9 @@ fn tokens_are_those_of_tokenizers() {
 
 #[test]
 fn every_rule_is_told_from_the_others() {
-    for (number, (_, tokens)) in TOKENS.iter().enumerate() {
-        assert!(TOKENS[..number].iter().all(|(_, others)| others != tokens));
+    for (number, rule) in RULES.iter().enumerate() {
+        let others = &RULES[..number];
+        assert!(others.iter().all(|other| expected(other) != expected(rule)));
     }
 }
 
@@ -253,7 +229,7 @@ fn any_bytes_are_spelt() {
     .take(5000)
     .collect();
     let long = b"th".repeat(LONGEST + 1);
-    for (name, _) in TOKENS {
+    for name in RULES {
         let bpe = bpe(Rule::named(name).unwrap());
         for text in [
             &noise[..],
@@ -310,4 +286,78 @@ fn what_contradicts_itself_is_refused() {
         assert!(matches!(Bpe::new(&bad), Err(PredictorError::Corrupt(_))));
     }
     assert_eq!(Rule::named("sentencepiece"), None);
+}
+
+/// A pack without weights: header entries as given, then the vocabulary.
+fn pack(tokenizer: &str, vocab: usize) -> Pack {
+    let (bytes, ends) = vocabulary(None);
+    let words = |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|w| w.to_le_bytes()).collect() };
+    let parts = [
+        ("vocab.bytes", "u8", bytes),
+        ("vocab.ends", "u32", words(&ends)),
+        ("merges", "u32", words(MERGES.as_flattened())),
+    ];
+    let start = 1 << 12;
+    let mut data = Vec::new();
+    let entries = parts.map(|(name, kind, part)| {
+        let (offset, length) = (start + data.len(), part.len());
+        data.extend(part);
+        format!(r#""{name}":{{"kind":"{kind}","length":{length},"offset":{offset},"shape":[]}}"#)
+    });
+    let header = format!(
+        r#"{{"architecture":"llama","config":{{"context":64,"ffn":64,"head_size":32,"heads":2,"hidden":64,
+        "kv_heads":1,"layers":1,"norm_eps":1,"vocab":{vocab}}},"tensors":{{{}}},"tokenizer":{tokenizer}}}"#,
+        entries.join(",")
+    );
+    let mut file = b"\x8bLZPACK\n\x01\0\0\0".to_vec();
+    file.extend((header.len() as u64).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.resize(start, 0);
+    file.extend(data);
+    Pack::parse(Arc::new(file)).unwrap()
+}
+
+#[test]
+fn a_pack_gives_its_tokenizer() {
+    let (_, ends) = vocabulary(None);
+    for (number, name) in RULES.iter().enumerate() {
+        let whole = usize::from(*name == "llama3");
+        let settings = format!(r#"{{"kind":"bpe","pre":"{name}","bos":{number},"whole":{whole}}}"#);
+        let pack = pack(&settings, ends.len());
+        let bpe = Bpe::of_pack(&pack).unwrap();
+        assert_eq!(encoded(&bpe, TEXTS[0].as_bytes()), expected(name)[0]);
+        assert_eq!(first_token(&pack), Ok(Some(number as u32)));
+    }
+    let pack = pack(
+        r#"{"kind":"bpe","pre":"gpt2","bos":-1,"whole":0}"#,
+        ends.len(),
+    );
+    assert_eq!(first_token(&pack), Ok(None));
+}
+
+#[test]
+fn what_a_pack_cannot_mean_is_refused() {
+    let (_, ends) = vocabulary(None);
+    let of = |settings: &str, vocab| Bpe::of_pack(&pack(settings, vocab)).err();
+    let unknown = r#"{"kind":"bpe","pre":"gpt9","bos":0,"whole":0}"#;
+    assert!(matches!(
+        of(unknown, ends.len()),
+        Some(PredictorError::Unsupported(_))
+    ));
+    let unigram = r#"{"kind":"unigram","pre":"gpt2","bos":0,"whole":0}"#;
+    assert!(matches!(
+        of(unigram, ends.len()),
+        Some(PredictorError::Unsupported(_))
+    ));
+    let good = r#"{"kind":"bpe","pre":"gpt2","bos":999,"whole":0}"#;
+    assert_eq!(of(good, ends.len()), None);
+    assert!(matches!(
+        of(good, ends.len() + 1),
+        Some(PredictorError::Corrupt(_))
+    ));
+    assert!(matches!(
+        of("{}", ends.len()),
+        Some(PredictorError::Corrupt(_))
+    ));
+    assert!(first_token(&pack(good, ends.len())).is_err());
 }

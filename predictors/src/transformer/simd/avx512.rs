@@ -20,6 +20,20 @@ type Sums<const P: usize> = [[__m512i; LANES]; P];
 /// Rows of activations, of the same length, that are multiplied at a time.
 type Rows<const P: usize> = [*const i16; P];
 
+/// Calls a function that is made for a number of rows, 1 to 6, with that number.
+macro_rules! by_rows {
+    ($rows:expr, $of:ident($($arg:ident),*)) => {
+        match $rows {
+            1 => $of::<1>($($arg),*),
+            2 => $of::<2>($($arg),*),
+            3 => $of::<3>($($arg),*),
+            4 => $of::<4>($($arg),*),
+            5 => $of::<5>($($arg),*),
+            _ => $of::<6>($($arg),*),
+        }
+    };
+}
+
 /// Pairs that weights are fetched ahead of their use.
 const AHEAD: usize = 12;
 
@@ -145,14 +159,7 @@ fn products_of<const P: usize>(weights: &[u8], scales: &[u8], x: &[i16], out: &m
 fn products(weights: &[u8], scales: &[u8], x: &[i16], out: &mut [[i64; PANEL]]) {
     let inputs = weights.len() / PANEL;
     for (x, out) in x.chunks(6 * inputs).zip(out.chunks_mut(6)) {
-        match out.len() {
-            1 => products_of::<1>(weights, scales, x, out),
-            2 => products_of::<2>(weights, scales, x, out),
-            3 => products_of::<3>(weights, scales, x, out),
-            4 => products_of::<4>(weights, scales, x, out),
-            5 => products_of::<5>(weights, scales, x, out),
-            _ => products_of::<6>(weights, scales, x, out),
-        }
+        by_rows!(out.len(), products_of(weights, scales, x, out));
     }
 }
 
@@ -184,14 +191,7 @@ fn scores_of<const P: usize>(keys: &[i16], size: usize, queries: &[i16], out: &m
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn scores(keys: &[i16], size: usize, queries: &[i16], out: &mut [i32]) {
-    match queries.len() / size {
-        1 => scores_of::<1>(keys, size, queries, out),
-        2 => scores_of::<2>(keys, size, queries, out),
-        3 => scores_of::<3>(keys, size, queries, out),
-        4 => scores_of::<4>(keys, size, queries, out),
-        5 => scores_of::<5>(keys, size, queries, out),
-        _ => scores_of::<6>(keys, size, queries, out),
-    }
+    by_rows!(queries.len() / size, scores_of(keys, size, queries, out));
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
@@ -234,12 +234,5 @@ fn values_of<const P: usize>(
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn values(values: &[i16], weights: &[i16], shifts: &[i32], out: &mut [[i32; PANEL]]) {
-    match out.len() {
-        1 => values_of::<1>(values, weights, shifts, out),
-        2 => values_of::<2>(values, weights, shifts, out),
-        3 => values_of::<3>(values, weights, shifts, out),
-        4 => values_of::<4>(values, weights, shifts, out),
-        5 => values_of::<5>(values, weights, shifts, out),
-        _ => values_of::<6>(values, weights, shifts, out),
-    }
+    by_rows!(out.len(), values_of(values, weights, shifts, out));
 }
