@@ -58,6 +58,10 @@ impl ModelPack for Replay {
         None
     }
 
+    fn memory(&self, _: usize) -> u64 {
+        0
+    }
+
     fn tokens_of(&self, text: &[u8], tokens: &mut Vec<u32>) {
         // Blocks are asked for one after another; each is found by what is spelt before it.
         static SPELT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);

@@ -84,9 +84,8 @@ pub(crate) struct Mixer<const S: usize> {
     /// Inputs as training sees them, where external inputs learn slower; empty if there are none.
     steps: Vec<i32>,
     external_shifts: Vec<(usize, u32)>,
-    /// Weight vectors of the first layer, each as long as the inputs, and what each was at first.
+    /// Weight vectors of the first layer, each as long as the inputs.
     weights: Vec<i32>,
-    initial: Vec<i32>,
     rates: Rates,
     bases: [usize; S],
     /// Vector of each table, and where it starts.
@@ -102,7 +101,6 @@ pub(crate) struct Mixer<const S: usize> {
 #[derive(Clone)]
 struct Second {
     weights: Vec<i32>,
-    tables: usize,
     lanes: usize,
     rates: Rates,
     bases: [usize; 2],
@@ -119,20 +117,12 @@ impl Second {
         let vectors = contexts[0] + contexts[1];
         Self {
             weights: vector.repeat(vectors),
-            tables,
             lanes,
             rates: Rates::new(vectors, rate),
             bases: [0, contexts[0]],
             chosen: [0; 2],
             probabilities: [0; 2],
         }
-    }
-
-    fn forget(&mut self) {
-        for vector in self.weights.chunks_exact_mut(self.lanes) {
-            vector[..self.tables].fill(ONE / self.tables as i32);
-        }
-        self.rates.uses.fill(0);
     }
 
     fn starts(&self) -> [usize; 2] {
@@ -170,7 +160,6 @@ impl<const S: usize> Mixer<S> {
             },
             external_shifts,
             weights: initial.repeat(vectors),
-            initial: initial.to_vec(),
             rates: Rates::new(vectors, rates[0]),
             chosen: bases,
             selected: bases.map(|vector| vector * initial.len()),
@@ -180,15 +169,6 @@ impl<const S: usize> Mixer<S> {
             second: Second::new(S, finals, rates[1]),
             errors: [0; S],
         }
-    }
-
-    /// Forgets what was learnt.
-    pub fn forget(&mut self) {
-        for vector in self.weights.chunks_exact_mut(self.initial.len()) {
-            vector.copy_from_slice(&self.initial);
-        }
-        self.rates.uses.fill(0);
-        self.second.forget();
     }
 
     /// Chooses the weight vector of one table of the first layer.

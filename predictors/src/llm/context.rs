@@ -7,7 +7,7 @@ use super::{LanguageModel, ModelPack};
 use crate::segment::PredictorError;
 
 /// Tokens that are fed at a time where it is known which come.
-const BATCH: usize = 128;
+pub const BATCH: usize = 128;
 
 /// A model's run through a segment, and the predictions that are ready.
 pub struct Context {

@@ -37,7 +37,7 @@ pub const EXTERNALS: [External; 2] = [
 ];
 
 /// Rates at which the mixer learns beside a good predictor.
-const RATES: [Rate; 2] = [
+pub const RATES: [Rate; 2] = [
     Rate {
         floor: 200,
         extra: 2000,

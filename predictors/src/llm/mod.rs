@@ -10,6 +10,7 @@ mod context;
 mod join;
 pub mod mass;
 mod packed;
+mod state;
 mod trial;
 pub mod vocabulary;
 
@@ -49,6 +50,9 @@ pub trait ModelPack: Send + Sync {
 
     /// The token that text begins with, if the model has one.
     fn first_token(&self) -> Option<u32>;
+
+    /// Bytes of memory that a run with a window of so many tokens takes, besides the pack.
+    fn memory(&self, window: usize) -> u64;
 
     /// Cuts text into tokens, which spell it, and appends them to `tokens`. Only the archive's size
     /// depends on where they end.

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use super::context::BATCH;
 use super::{LanguageModel, ModelPack, Vocabulary};
 use crate::segment::PredictorError;
 use crate::simd;
-use crate::transformer::bpe::{Bpe, Rule, Tokenizer};
+use crate::transformer::bpe::{Bpe, first_token};
 use crate::transformer::{Model, Pack, Session};
-
-const DAMAGED: PredictorError = PredictorError::Corrupt("the model's vocabulary is damaged");
 
 /// A transformer with its vocabulary, ready to be run.
 pub struct Packed {
@@ -16,11 +15,6 @@ pub struct Packed {
     vocabulary: Vocabulary,
     tokenizer: Bpe,
     first_token: Option<u32>,
-}
-
-fn numbers(bytes: &[u8]) -> Vec<u32> {
-    let (words, _) = bytes.as_chunks::<4>();
-    words.iter().map(|&word| u32::from_le_bytes(word)).collect()
 }
 
 impl Packed {
@@ -32,41 +26,16 @@ impl Packed {
     pub fn new(pack: Pack, threads: usize) -> Result<Self, PredictorError> {
         let pack = Arc::new(pack);
         let level = simd::active().map_err(PredictorError::Setup)?;
-        let model = Arc::new(Model::new(Arc::clone(&pack), level, threads)?);
-        let bytes = pack.plain("vocab.bytes", "u8")?;
-        let ends = numbers(pack.plain("vocab.ends", "u32")?);
-        if ends.len() != pack.config().vocab {
-            return Err(DAMAGED);
+        let (ends, rest) = pack.plain("vocab.ends", "u32")?.as_chunks();
+        if !rest.is_empty() || ends.len() != pack.config().vocab {
+            return Err(PredictorError::Corrupt("the model's vocabulary is damaged"));
         }
-        let merges = numbers(pack.plain("merges", "u32")?);
-        let rules = pack.header().get("tokenizer").ok_or(DAMAGED)?;
-        let name = rules.get("pre").and_then(|pre| pre.as_str());
-        let rule = Rule::named(name.ok_or(DAMAGED)?).ok_or(PredictorError::Unsupported(
-            "this rule of tokenizers is not known",
-        ))?;
-        let tokenizer = Bpe::new(&Tokenizer {
-            bytes,
-            ends: &ends,
-            merges: merges.as_chunks::<2>().0,
-            rule,
-            whole_pieces: rules.get("whole").and_then(|whole| whole.as_u64()) == Some(1),
-        })?;
-        let first = rules
-            .get("bos")
-            .and_then(|bos| bos.as_i64())
-            .ok_or(DAMAGED)?;
-        let first_token = match first {
-            -1 => None,
-            _ => Some(u32::try_from(first).map_err(|_| DAMAGED)?),
-        };
-        if first_token.is_some_and(|token| token as usize >= ends.len()) {
-            return Err(DAMAGED);
-        }
+        let ends: Vec<u32> = ends.iter().map(|&end| u32::from_le_bytes(end)).collect();
         Ok(Self {
-            vocabulary: Vocabulary::new(bytes, &ends)?,
-            model,
-            tokenizer,
-            first_token,
+            vocabulary: Vocabulary::new(pack.plain("vocab.bytes", "u8")?, &ends)?,
+            tokenizer: Bpe::of_pack(&pack)?,
+            first_token: first_token(&pack)?,
+            model: Arc::new(Model::new(pack, level, threads)?),
         })
     }
 }
@@ -82,6 +51,15 @@ impl ModelPack for Packed {
 
     fn first_token(&self) -> Option<u32> {
         self.first_token
+    }
+
+    fn memory(&self, window: usize) -> u64 {
+        let config = self.model.config();
+        let positions = window.min(self.context()).next_multiple_of(64) as u64;
+        let values = (config.head_size + config.head_size.next_multiple_of(64)) as u64;
+        let heads = (config.layers * config.kv_heads) as u64;
+        let widest = (config.ffn + config.hidden) as u64;
+        heads * positions * (2 * values + 8) + (BATCH as u64) * (4 * config.vocab as u64 + 32 * widest)
     }
 
     fn tokens_of(&self, text: &[u8], tokens: &mut Vec<u32>) {

@@ -3,6 +3,7 @@
 use super::mass::Masses;
 use super::vocabulary::Vocabulary;
 use crate::cm::codec::parse;
+use crate::cm::detect::is_text;
 use crate::cm::model::Model;
 use crate::cm::plan::Plan;
 use crate::segment::PredictorError;
@@ -16,7 +17,13 @@ pub struct Trial {
     model: Box<Model<3, 1>>,
     simd: Level,
     masses: Option<Masses>,
+    /// Blocks in a row that the model did not help with, and how many are not asked about now.
+    misses: u32,
+    passed: u32,
 }
+
+/// Most blocks in a row that the model is not asked about.
+const MOST_PASSED: u32 = 7;
 
 impl Trial {
     /// For a segment with these settings of `cm`.
@@ -29,11 +36,28 @@ impl Trial {
             model: Box::new(Model::new(Plan::new(LEVEL, content), raw_len, &[])?),
             simd: simd::active().map_err(PredictorError::Setup)?,
             masses: None,
+            misses: 0,
+            passed: 0,
         })
     }
 
-    /// Whether the model helps with a block, tokens of these ranks: its first tokens, as many as there are `logits` for, must
-    /// not take more than 5/4 of what they take the mixer. To be asked about every block.
+    /// Whether the model should be asked about a block: it must look like text, and after blocks that
+    /// the model did not help with some are passed over.
+    pub fn asks(&mut self, block: &[u8]) -> bool {
+        if !is_text(block) {
+            return false;
+        }
+        if self.passed > 0 {
+            self.passed -= 1;
+            let model = &mut *self.model;
+            simd::run(self.simd, Cost { model, data: block });
+            return false;
+        }
+        true
+    }
+
+    /// Whether the model helps with a block, tokens of these ranks: its first tokens, as many as there
+    /// are `logits` for, must not take more than 5/4 of what they take the mixer.
     pub fn helps(
         &mut self,
         vocabulary: &Vocabulary,
@@ -60,7 +84,10 @@ impl Trial {
             },
         );
         simd::run(self.simd, Cost { model, data: rest });
-        cost * 4 <= other * 5
+        let helps = cost * 4 <= other * 5;
+        self.misses = if helps { 0 } else { self.misses + 1 };
+        self.passed = ((1 << self.misses.min(8)) / 2_u32).saturating_sub(1).min(MOST_PASSED);
+        helps
     }
 }
 
