@@ -53,7 +53,10 @@ def copy_chunk_into(
     """As `Decoder.decode_chunk_into` for a chunk that is stored, or one byte again and again."""
 
 def predictors() -> list[tuple[str, int, int]]:
-    """Every predictor of this build: id, version, coder id of FORMAT.md."""
+    """Every predictor of this build that needs no model: id, version, coder id of FORMAT.md."""
+
+def model_predictors() -> list[tuple[str, int, int]]:
+    """The same for those that need one."""
 
 def memory(id: str, version: int, settings: bytes, raw_len: int) -> int:
     """Bytes of memory that coding or decoding a segment takes."""
@@ -110,6 +113,15 @@ class Model:
     @property
     def context(self) -> int:
         """Most tokens that the model can look back on."""
+
+    def memory(self, settings: bytes) -> int:
+        """Bytes that a segment with these settings takes for the model, besides the pack."""
+
+    def helps(self, settings: bytes, segment: ReadableBuffer) -> bool:
+        """Whether the model is worth its time on a segment with these settings, as samples tell."""
+
+    def seconds(self, sample: ReadableBuffer) -> tuple[float, float]:
+        """Seconds that a byte like those of `sample` takes to code, and to decode."""
 
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""

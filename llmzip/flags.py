@@ -69,6 +69,11 @@ FLAGS = (
         *(str, "NAME"),
     ),
     Flag(
+        *("model", "m", ("model",)),
+        "Let a language model predict text; decoding needs it too. NAME, sha256 or path of a pack.",
+        *(str, "NAME"),
+    ),
+    Flag(
         *("base", "", ("base",)),
         "Code tensors as changes of those in FILE, or in the file of that name in folder FILE.",
         *(str, "FILE"),
@@ -112,13 +117,13 @@ _FIELDS = {
     - {"level", "predictor", "verify", "standalone"},
     "list": frozenset({"recursive", "force", "quiet", "verbose", "progress", "as_json", "help"}),
     "cat": frozenset(
-        {"output", "force", "threads", "memory", "base"}
+        {"output", "force", "threads", "memory", "base", "model"}
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
     "models": frozenset({"name", "force", "quiet", "verbose", "as_json", "help"}),
     "recover": frozenset(
-        {"stdout", "output", "force", "threads", "memory", "base"}
+        {"stdout", "output", "force", "threads", "memory", "base", "model"}
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
 }

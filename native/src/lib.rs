@@ -54,7 +54,7 @@ mod native_module {
     #[pymodule_export]
     use super::segment::{
         CorruptData, Decoder, Encoder, Model, SetupFailed, UnsupportedData, copy_chunk_into,
-        decode_segments_into, may_repeat, memory, predictors, rows_repeat, settings,
+        decode_segments_into, may_repeat, memory, model_predictors, predictors, rows_repeat, settings,
         tensor_histograms, tensor_settings,
     };
     #[pymodule_export]

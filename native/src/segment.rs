@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use llmzip_predictors::chunks::{self, Expected, Job};
-use llmzip_predictors::llm::{ModelPack, Packed};
+use llmzip_predictors::llm::{self, ModelPack, Packed};
 use llmzip_predictors::segment::{self, Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
 use llmzip_predictors::transformer::Pack;
 use llmzip_predictors::xxh3::{Hasher, xxh3_128};
@@ -36,6 +36,15 @@ fn find(id: &str, version: u32) -> PyResult<&'static Predictor> {
 #[pyfunction]
 pub fn predictors() -> Vec<(&'static str, u32, u8)> {
     segment::registry()
+        .iter()
+        .map(|p| (p.id, p.version, p.coder))
+        .collect()
+}
+
+/// The same for those that need a model.
+#[pyfunction]
+pub fn model_predictors() -> Vec<(&'static str, u32, u8)> {
+    segment::registry_with_models()
         .iter()
         .map(|p| (p.id, p.version, p.coder))
         .collect()
@@ -197,7 +206,7 @@ pub fn rows_repeat(settings: &[u8], data: Bytes) -> PyResult<bool> {
 }
 
 /// A language model, made from the bytes of a model pack; segments and threads may share it.
-#[pyclass(module = "llmzip._native", frozen)]
+#[pyclass(module = "llmzip._native", frozen, weakref)]
 pub struct Model(Arc<dyn ModelPack>);
 
 #[pymethods]
@@ -214,6 +223,24 @@ impl Model {
     #[getter]
     fn context(&self) -> usize {
         self.0.context()
+    }
+
+    /// Bytes of memory that a segment with these settings takes for the model, besides the pack.
+    fn memory(&self, settings: &[u8]) -> PyResult<u64> {
+        llm::memory(&*self.0, settings).map_err(raise)
+    }
+
+    /// Whether the model is worth its time on a segment with these settings, as samples tell.
+    fn helps(&self, py: Python<'_>, settings: &[u8], segment: Bytes) -> PyResult<bool> {
+        let segment = segment.as_slice();
+        py.detach(|| llm::helps(&self.0, settings, segment))
+            .map_err(raise)
+    }
+
+    /// Seconds that a byte like those of `sample` takes to code, and to decode.
+    fn seconds(&self, py: Python<'_>, sample: Bytes) -> PyResult<(f64, f64)> {
+        let sample = sample.as_slice();
+        py.detach(|| llm::seconds(&self.0, sample)).map_err(raise)
     }
 }
 

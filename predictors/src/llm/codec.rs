@@ -174,13 +174,15 @@ impl Encoder {
 
 /// A text cut into tokens: their numbers, their ranks, and for each byte whether a token starts there.
 #[derive(Default)]
-struct Cut {
-    tokens: Vec<u32>,
-    ranks: Vec<usize>,
-    starts: Vec<bool>,
+pub struct Cut {
+    pub tokens: Vec<u32>,
+    pub ranks: Vec<usize>,
+    pub starts: Vec<bool>,
 }
 
-fn cut(pack: &dyn ModelPack, text: &[u8]) -> Result<Cut, PredictorError> {
+/// # Errors
+/// [`PredictorError::Usage`] where the model's tokens do not spell the text.
+pub fn cut(pack: &dyn ModelPack, text: &[u8]) -> Result<Cut, PredictorError> {
     let vocabulary = pack.vocabulary();
     let foreign = |byte: u8| vocabulary.tokens()[vocabulary.byte(byte)] == NO_TOKEN;
     let foreign: [bool; 256] = std::array::from_fn(|byte| foreign(byte as u8));

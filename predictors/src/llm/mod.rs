@@ -9,6 +9,7 @@ mod codec;
 mod context;
 mod join;
 pub mod mass;
+mod outlook;
 mod packed;
 mod state;
 mod trial;
@@ -20,6 +21,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::segment::PredictorError;
+pub use outlook::{helps, memory, seconds};
 pub use packed::Packed;
 pub use vocabulary::Vocabulary;
 

@@ -256,11 +256,11 @@ fn what_does_not_shrink_is_passed_over() {
 
 #[test]
 fn where_the_model_misleads_what_was_learnt_stays() {
-    let unlike: Vec<u8> = noise(90).iter().map(|byte| b' ' + byte % 95).collect();
-    let chunks = [text(3_000), unlike, text(3_000)];
+    let unlike: Vec<u8> = noise(30).iter().map(|byte| b' ' + byte % 95).collect();
+    let chunks = [text(3_000), unlike.clone(), unlike];
     let vocabulary = vocabulary(WORDS);
     let mut tokens = Vec::new();
-    for (chunk, right) in chunks.iter().zip([true, false, true]) {
+    for (chunk, right) in chunks.iter().zip([true, false, false]) {
         let mut own = Vec::new();
         vocabulary.longest_matches(chunk, &mut own);
         tokens.extend(own.iter().map(|&token| if right { token } else { token ^ 128 }));
@@ -272,8 +272,8 @@ fn where_the_model_misleads_what_was_learnt_stays() {
         sure: 4,
     });
     let sizes = roundtrip(&[3, 0, 0, 0, 0], &chunks, &pack);
-    assert!(sizes[1] >= 90, "{sizes:?}");
-    assert!(sizes[2] * 4 < sizes[0], "{sizes:?}");
+    assert!(sizes[1] >= 30, "{sizes:?}");
+    assert!(sizes[2] < 20, "{sizes:?}");
 }
 
 #[test]

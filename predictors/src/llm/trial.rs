@@ -49,11 +49,21 @@ impl Trial {
         }
         if self.passed > 0 {
             self.passed -= 1;
-            let model = &mut *self.model;
-            simd::run(self.simd, Cost { model, data: block });
+            self.learn(block);
             return false;
         }
         true
+    }
+
+    /// Whether a block looks like text.
+    pub fn is_text(block: &[u8]) -> bool {
+        is_text(block)
+    }
+
+    /// Lets the mixer learn bytes; returns what they take it, in units of `2^-16` bits.
+    pub fn learn(&mut self, data: &[u8]) -> u64 {
+        let model = &mut *self.model;
+        simd::run(self.simd, Cost { model, data })
     }
 
     /// Whether the model helps with a block, tokens of these ranks: its first tokens, as many as there
@@ -74,16 +84,9 @@ impl Trial {
             cost += masses.cost(rank);
             length += vocabulary.spelling(rank).len();
         }
-        let model = &mut *self.model;
         let (sample, rest) = block.split_at(length);
-        let other = simd::run(
-            self.simd,
-            Cost {
-                model,
-                data: sample,
-            },
-        );
-        simd::run(self.simd, Cost { model, data: rest });
+        let other = self.learn(sample);
+        self.learn(rest);
         let helps = cost * 4 <= other * 5;
         self.misses = if helps { 0 } else { self.misses + 1 };
         self.passed = ((1 << self.misses.min(8)) / 2_u32).saturating_sub(1).min(MOST_PASSED);
