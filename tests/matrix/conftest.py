@@ -54,6 +54,9 @@ def records(count: int) -> bytes:
     return b"".join(parts)
 
 
+UNLIKE = bytes(Random(6).choices(range(32, 127), k=400))
+"""As new to a mixer as to the tiny model, which therefore is asked about what begins so."""
+
 SAMPLES = {
     "empty": b"",
     "one-byte": b"\x00",
@@ -65,6 +68,7 @@ SAMPLES = {
     "ones": b"\xff" * 5000,
     "random": Random(3).randbytes(20_000),
     "text": text(20_000),
+    "unlike": UNLIKE + text(8000),
     "utf-8": ("žluťoučký kůň — 漢字かな交じり文 🙂 " * 300).encode(),
     "records": records(800),
     "all-bytes": bytes(range(256)) * 40,
@@ -132,6 +136,12 @@ def make() -> Make:
 def mixed() -> bytes:
     """Content with chunks of every type, if it is cut into 6,000 bytes."""
     return SAMPLES["mixed"]
+
+
+@pytest.fixture
+def unlike() -> bytes:
+    """`UNLIKE`."""
+    return UNLIKE
 
 
 @pytest.fixture
