@@ -67,6 +67,16 @@ def settings(id: str, version: int, level: int, sample: bytes) -> bytes:
     They never need more memory than those for an empty sample.
     """
 
+def tensor_with_matches(settings: bytes) -> bytes:
+    """`settings`, but that what comes again is copied; ValueError for those of a change."""
+
+def tensor_with_values(settings: bytes, data: bytes | memoryview) -> bytes | None:
+    """`settings`, but that elements are numbers of values.
+
+    None where `data`, the whole segment, has more than 256 different ones, and where `settings`
+    are those of a change or of elements that have no values.
+    """
+
 def tensor_settings(level: int, kind: str, row: int, base: int | None) -> bytes:
     """Settings of `tensor` for elements of `kind` in rows of `row` elements, 0 for none.
 

@@ -80,14 +80,15 @@ def estimate_planned(
     pieces: Sequence[Piece], level: int, predictor: str | None, threads: int
 ) -> Estimate | None:
     """The same for content, at least one byte, that is cut along its tensors into `pieces`."""
-    table = route.candidates(level, predictor, tensors=True)
+    others = any(not piece.kind and not piece.small for piece in pieces)
+    table = route.candidates(level, predictor, tensors=True, others=others)
     tensors = _RATES.get("tensor", {}).get(level)
-    others = _RATES.get(table[0].id, {}).get(level)
+    rest = _RATES.get(route.candidates(level, predictor)[0].id, {}).get(level)
     each = []
     for piece in pieces:
         # What is small beside tensors is in the rate of checkpoints.
         small = piece.small and route.for_small(level) is not None
-        rate = tensors if piece.kind or small else others
+        rate = tensors if piece.kind or small else rest
         if rate is None:
             return None
         each.append(piece.length / rate)

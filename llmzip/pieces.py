@@ -21,7 +21,10 @@ _LITTLE = 32
 # Shorter tensors, and what stands between them, share segments of about so many bytes where ones of
 # their own, each of which costs about so many, would add more than one part in so many.
 _TINY = 1024
-_SHARED = 64 << 10
+_SHARED = 256 << 10
+# Where there are many, longer ones are tiny too.
+_MANY = 64
+_TINY_OF_MANY = 4096
 _COST = 100
 _MOST_ADDED = 256
 # Longer rows are not treated as rows.
@@ -122,13 +125,17 @@ def cut(
 def _joined(regions: Iterable[Region]) -> list[Region]:
     """The regions; where many are tiny, those of them that lie side by side as one."""
     regions = list(regions)
-    count = sum(0 <= region.length < _TINY for region in regions)
+    limit = _TINY_OF_MANY
+    count = sum(0 <= region.length < limit for region in regions)
+    if count < _MANY:
+        limit = _TINY
+        count = sum(0 <= region.length < limit for region in regions)
     if count * _COST * _MOST_ADDED <= sum(region.length for region in regions):
         return regions
     joined: list[Region] = []
     shares = False
     for region in regions:
-        tiny = 0 <= region.length < _TINY
+        tiny = 0 <= region.length < limit
         if tiny and shares and joined[-1].length < _SHARED:
             joined[-1] = _both(joined[-1], region)
         else:

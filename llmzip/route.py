@@ -111,11 +111,17 @@ def require(ref: PredictorRef) -> None:
 
 
 def candidates(
-    level: int, predictor: str | None, *, tensors: bool = False, model: bool = False
+    level: int,
+    predictor: str | None,
+    *,
+    tensors: bool = False,
+    others: bool = True,
+    model: bool = False,
 ) -> tuple[PredictorRef, ...]:
     """The predictors that segments may get, in the order in which an archive numbers them.
 
-    tensors: whether some of the segments are of tensors. model: whether a language model is there.
+    tensors: whether some of the segments are of tensors. others: whether some are not, and not
+    small beside them. model: whether a language model is there.
     """
     if predictor is not None:
         ref = _named(predictor)
@@ -127,8 +133,9 @@ def candidates(
         general = (*general, _named(_LLM))
     if not tensors:
         return general
-    small = () if level <= 2 or level >= 7 else (_named("zstd"),)
-    return (*general, _named("tensor"), *small)
+    if level <= 2 or level >= 7:
+        return (*general, _named("tensor"))
+    return (*(general if others else ()), _named("tensor"), _named("zstd"))
 
 
 def memory(choice: Choice, raw_len: int, model: Loaded | None = None) -> int:
@@ -157,8 +164,10 @@ _PROBE = 256 << 10
 # floats and blocks that are worth a closer look: of those that models have it leaves more.
 _LOOK = 128 << 10
 _REPEATS = 7
-# Where rows repeat the start is looked at, as far as zstd's window reaches twice.
+# Where more than that may repeat the start is looked at, as far as zstd's window reaches twice.
 _LONG_LOOK = 4 << 20
+# The level of zstd that tells what zstd leaves; thorough ones are not always smaller.
+_QUICK = 3
 _FLOATS = frozenset([*range(1, 7), *range(16, 27)])
 
 
@@ -193,21 +202,46 @@ def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
 
     A sample tells, which most tensors pass at the first look.
     """
+    if is_constant(data):
+        return own
     at = (len(data) - _LOOK) // 2 // 8 * 8 if len(data) > _LOOK else 0
     sample = data[at : at + _LOOK]
     floats = own.settings[1] in _FLOATS
-    if len(data) > _LOOK and _native.rows_repeat(own.settings, data):
+    few = _native.tensor_with_values(own.settings, data)
+    if few:
+        numbered = Choice(own.predictor, few)
+        if _sampled(numbered, sample, None) < _sampled(own, sample, None):
+            own = numbered
+    if len(data) > _LOOK and _repeats_far(own, data):
         sample = data[:_LONG_LOOK]
-    elif floats and not _native.may_repeat(own.settings, sample[: _LOOK // 2]):
+    elif floats and not few and not _native.may_repeat(own.settings, sample[: _LOOK // 2]):
         return own
-    found = _sampled(_with_settings(_named("zstd"), 3, b""), sample, None)
-    if 10 * found > (_REPEATS if floats else 10) * len(sample) or is_constant(data):
+    zstd = _named("zstd")
+    quick, thorough = Choice(zstd, bytes([_QUICK])), _with_settings(zstd, level, b"")
+    found = _sampled(quick, sample, None)
+    if 10 * found > (_REPEATS if floats else 10) * len(sample):
         return own
     if found >= _sampled(own, sample, None):
         return own
-    if level < 7:
-        return _with_settings(_named("zstd"), level, b"")
-    return choose(bytes(data), level, None)
+    if level >= 7:
+        return choose(bytes(data), level, None)
+    if len(sample) < _LONG_LOOK:
+        # What is to be told apart now is closer.
+        sample = data[: _LONG_LOOK // 4]
+    fields = bytes([*own.settings[:2], 0, *own.settings[3:]])
+    matching = Choice(own.predictor, _native.tensor_with_matches(fields))
+    return min((matching, thorough, quick), key=lambda choice: _sampled(choice, sample, None))
+
+
+def _repeats_far(own: Choice, data: bytes | memoryview) -> bool:
+    """Whether a tensor repeats itself further away than a short look at it tells.
+
+    Of floats with rows whole rows are all that is likely to come again.
+    """
+    if _native.rows_repeat(own.settings, data):
+        return True
+    in_rows = own.settings[1] in _FLOATS and any(own.settings[3:7])
+    return not in_rows and _native.may_repeat(own.settings, data[:_LONG_LOOK])
 
 
 def _sampled(choice: Choice, sample: bytes | memoryview, base: bytes | None) -> int:

@@ -190,10 +190,12 @@ class ArchiveEncoder:
             longest = max(piece.length for piece in self._plan)
             self._size = max(longest, self._size if self._plan[-1].length < 0 else 1)
         self._model = _model(options)
+        self._others = any(not piece.kind and not piece.small for piece in self._plan)
         self._table = route.candidates(
             options.level,
             options.predictor,
             tensors=self._planned,
+            others=self._others,
             model=self._model is not None,
         )
         self._folder = folder
@@ -389,7 +391,7 @@ class ArchiveEncoder:
                 choice, of = (change, of) if change else (choice, None)
             if of is None and self._options.predictor is None:
                 choice = route.for_content(choice, cut.content, level)
-        elif piece.small and self._options.predictor is None:
+        elif self._options.predictor is None and self._is_small(piece):
             choice = route.for_small(level)
         if choice is None:
             predictor = self._options.predictor
@@ -405,6 +407,10 @@ class ArchiveEncoder:
             tick = self._meter.tick("verify")
             verify(encoded, cut.content, table, tick, _Given(self._base, b"", model))
         return encoded, piece
+
+    def _is_small(self, piece: Piece) -> bool:
+        """Whether a piece that is no tensor is small, or is more than the plan knew of."""
+        return piece.small or (self._planned and not self._others)
 
     def _rest(self) -> Iterator[Part]:
         if self._pool:

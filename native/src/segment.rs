@@ -89,6 +89,28 @@ pub fn tensor_settings<'py>(
     Ok(PyBytes::new(py, &made))
 }
 
+/// Settings of predictor `tensor` as `settings`, but that what comes again in the segment is copied;
+/// ValueError where that cannot be.
+#[pyfunction]
+pub fn tensor_with_matches<'py>(py: Python<'py>, settings: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let made = llmzip_predictors::tensor::with_matches(settings)
+        .ok_or_else(|| PyValueError::new_err("settings of a change, or of no tensor"))?;
+    Ok(PyBytes::new(py, &made))
+}
+
+/// Settings of predictor `tensor` as `settings`, but that elements are numbers of values; None where `data`,
+/// the whole segment, has too many values.
+#[pyfunction]
+pub fn tensor_with_values<'py>(
+    py: Python<'py>,
+    settings: &[u8],
+    data: Bytes,
+) -> Option<Bound<'py, PyBytes>> {
+    let data = data.as_slice();
+    let made = py.detach(|| llmzip_predictors::tensor::with_values(settings, data));
+    made.map(|made| PyBytes::new(py, &made))
+}
+
 fn intact(payload: &[u8], crc: u32) -> Result<(), PredictorError> {
     if crc32fast::hash(payload) == crc {
         Ok(())

@@ -243,6 +243,28 @@ def tensors() -> Iterator[Good]:
     archive = Archive([TENSOR], [segment], level=6)
     intent = "a chunk of two blocks"
     yield Good("tensor-6-blocks", intent, archive.build(), archive.content())
+    content = inputs.weights(3000, 2, 75)
+    content = content + content[300:] + content[:1001] + content[7:] * 2
+    settings = _native.tensor_with_matches(_native.tensor_settings(6, "bf16", 75, None))
+    raws = [
+        (CODED, content[:4001]),
+        (CODED, inputs.random(300)),
+        (CODED, content[4001:4003]),
+        (CODED, content[4003:]),
+    ]
+    archive = Archive([TENSOR], [coded_segment(TENSOR, settings, raws)], level=6)
+    yield Good("tensor-6-matches", "long matches", archive.build(), archive.content())
+    values = [content[at : at + 4] for at in range(0, 68, 4)]
+    content = b"".join(values[byte % 17] for byte in inputs.weights(4000, 1, 50))
+    settings = _native.tensor_with_values(_native.tensor_settings(6, "f32", 50, None), content)
+    assert settings
+    raws = [
+        (CODED, content[:4001]),
+        (CODED, content[4001:4004]),
+        (CODED, content[4004:]),
+    ]
+    archive = Archive([TENSOR], [coded_segment(TENSOR, settings, raws)], level=6)
+    yield Good("tensor-6-values", "17 values", archive.build(), archive.content())
     file = inputs.safetensors()
     for level in (1, 3, 6, 9):
         intent = f"a safetensors file at level {level}"

@@ -79,6 +79,16 @@ class Fields:
                 return value
         raise CorruptError("a length of tensor is too long")
 
+    def varint(self) -> int:
+        value = 0
+        for i in range(9):
+            byte = self.byte()
+            value |= (byte & 127) << 7 * i
+            if byte < 128:
+                check(byte > 0 or i == 0)
+                return value
+        raise CorruptError("a number of tensor is too long")
+
     def classes(self, count: int) -> list[int]:
         packed = self.take(-(-count // 2))
         values = [half for byte in packed for half in (byte & 15, byte >> 4)]
@@ -129,16 +139,22 @@ class Tensor:
         self.level = settings[0]
         self.name, self.unit, self.elements, self.planes = KINDS[settings[1]]
         self.change = settings[2] == 1
-        if settings[2] > 1 or len(settings) != (15 if self.change else 7):
+        self.matching = settings[2] == 2
+        self.numbered = settings[2] == 3
+        if settings[2] > 3 or len(settings) != (15 if self.change else 7):
             raise UnsupportedError("settings of tensor")
         if self.change and self.elements > 1:
             raise UnsupportedError("changes of such a kind")
+        if self.numbered and (self.elements > 1 or self.unit not in (2, 4, 8)):
+            raise UnsupportedError("values of such a kind")
         self.row = int.from_bytes(settings[3:7], "little")
         self.offset = int.from_bytes(settings[7:], "little")
         self.base = base
         self.model: list[PlaneModel] | None = None
         self.seen = 0
         self.left = raw_len
+        self.past = bytearray()
+        self.values: list[bytes] = []
 
     def canary(self) -> int:
         return 0
@@ -146,8 +162,11 @@ class Tensor:
     def train(self, raw: bytes) -> None:
         self.seen += len(raw)
         self.left -= len(raw)
+        self.past += raw
 
     def widths(self) -> list[int]:
+        if self.numbered:
+            return [1]
         return self.planes if isinstance(self.planes, list) else [1] * self.unit
 
     def rows(self, width: int) -> int:
@@ -162,13 +181,23 @@ class Tensor:
                 PlaneModel(fields, self.rows(w), self.change, partial(self.mix, number, w))
                 for number, w in enumerate(self.widths())
             ]
+        if flags and self.numbered:
+            self.values = [fields.take(self.unit) for _ in range(fields.byte() + 1)]
+            order = [int.from_bytes(value, "little") for value in self.values]
+            check(order == sorted(set(order)))
+        check(not self.numbered or self.values != [])
+        matches = []
+        if self.matching:
+            count = fields.length()
+            check(count <= raw_len)
+            matches = [(fields.length(), fields.length(), fields.varint()) for _ in range(count)]
         length = fields.length()
-        check(length <= self.left)
+        check(length + sum(copied for _, copied, _ in matches) == raw_len <= self.left)
         head = fields.take(min(-self.seen % self.unit, length))
         units, rest = divmod(length - len(head), self.unit)
         tail = fields.take(rest)
         raw = bytearray(head)
-        most = 2**18 // self.unit
+        most = 2**18 if self.numbered else 2**18 // self.unit
         blocks = max(-(-units // most), 1)
         each = min(most, -(-units // blocks // 64) * 64)
         while units:
@@ -178,12 +207,27 @@ class Tensor:
         check(not fields.data)
         raw += tail
         self.seen += len(raw)
+        return self.copied(bytes(raw), matches)
+
+    def copied(self, coded: bytes, matches: list[tuple[int, int, int]]) -> bytes:
+        """9.6: a chunk from what of it is coded."""
+        start = len(self.past)
+        for gap, length, distance in matches:
+            check(gap <= len(coded) and length > 0)
+            self.past += coded[:gap]
+            coded = coded[gap:]
+            check(1 <= distance <= len(self.past))
+            for _ in range(length):
+                self.past.append(self.past[-distance])
+        self.past += coded
+        raw = bytes(self.past[start:])
         self.left -= len(raw)
-        return bytes(raw)
+        return raw
 
     def mix(self, number: int, width: int, fields: Fields) -> Scale | Fine:
         """What a plane of form 5 starts from."""
         check(self.level >= 8 and not self.change and self.name in SCALES)
+        check(not self.numbered)
         if number == 0:
             return Scale(fields.classes(256), *SCALES[self.name], self.rows(width))
         check(number == 1 and self.planes == "float")
@@ -206,6 +250,9 @@ class Tensor:
 
     def whole(self, parts: list[bytes]) -> bytes:
         """A unit from its planes."""
+        if self.numbered:
+            check(parts[0][0] < len(self.values))
+            return self.values[parts[0][0]]
         if isinstance(self.planes, list):
             return b"".join(parts)
         unit = b"".join(reversed(parts))

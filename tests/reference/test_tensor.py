@@ -12,10 +12,14 @@ from reference.tensor import KINDS, Tensor
 CHANGED = [name for name, _, elements, _ in KINDS if elements == 1]
 
 
-def coded(level, kind, row, chunks, base=None):
+def coded(level, kind, row, chunks, base=None, *, matching=False, numbered=False):
     """llmzip's settings and payloads for these raw chunks."""
     raw = b"".join(chunks)
     settings = _native.tensor_settings(level, kind, row, None if base is None else 7)
+    if matching:
+        settings = _native.tensor_with_matches(settings)
+    if numbered:
+        settings = _native.tensor_with_values(settings, raw)
     encoder = _native.Encoder("tensor", 1, settings, len(raw))
     if base is not None:
         encoder.set_base(base)
@@ -27,9 +31,9 @@ def coded(level, kind, row, chunks, base=None):
     return settings, payloads
 
 
-def check(level, kind, row, chunks, base=None):
+def check(level, kind, row, chunks, base=None, **modes):
     """Decodes what llmzip coded; gives the reader."""
-    settings, payloads = coded(level, kind, row, chunks, base)
+    settings, payloads = coded(level, kind, row, chunks, base, **modes)
     reader = Tensor(settings, sum(map(len, chunks)), base or b"")
     for raw, payload in zip(chunks, payloads, strict=True):
         if len(payload) < len(raw):
@@ -60,6 +64,33 @@ def test_every_kind(kind, level):
     row = 4 * elements
     data = skewed(max(600, 4 * unit) // unit * unit * 4, 1)
     check(level, kind, row, cut(data, 500, 501, len(data) // 2))
+
+
+@pytest.mark.parametrize(("kind", "row"), [("bf16", 100), ("f32", 0), ("q4_0", 64), ("u8", 7)])
+@pytest.mark.parametrize("level", [1, 6, 8])
+def test_long_matches(kind, row, level):
+    data = skewed(9000, 12)
+    noise = Random(13).randbytes(500)
+    data = data[:3000] + noise + data + noise + data[:4444] + bytes(900)
+    reader = check(level, kind, row, cut(data, 700, 3000, 3500, 9001, 9003), matching=True)
+    # What was copied is no byte of the planes.
+    assert reader.seen < 9000 + 500 + 500 + 2 * 64 and len(reader.past) == len(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"), [("bf16", 100), ("f32", 0), ("f64", 30), ("f16", 7), ("i64", 64)]
+)
+@pytest.mark.parametrize("level", [1, 6, 8])
+def test_values(kind, row, level):
+    unit = ELEMENTS[kind][1]
+    random = Random(14)
+    values = [random.randbytes(unit) for _ in range(40)]
+    data = b"".join(values[min(int(random.expovariate(0.2)), 39)] for _ in range(5000))
+    chunks = cut(data, 701, 3000, 3001, 9001)
+    reader = check(level, kind, row, chunks, numbered=True)
+    assert len(reader.values) == len({data[at : at + unit] for at in range(0, len(data), unit)})
+    *_, last = coded(level, kind, row, chunks, numbered=True)[1]
+    assert len(last) < len(chunks[-1]) / unit * 0.8
 
 
 def columns(count, row, seed):
@@ -145,7 +176,13 @@ def test_settings():
     for settings in (b"", bytes(7), b"\x0a" + bytes(6), b"\x06\x1b" + bytes(5)):
         with pytest.raises(UnsupportedError):
             Tensor(settings, 9)
-    for settings in (b"\6\0\1" + bytes(4), b"\6\0\2" + bytes(4), b"\6\x10\1" + bytes(12)):
+    for settings in (
+        b"\6\0\1" + bytes(4),
+        b"\6\0\3" + bytes(4),
+        b"\6\0\4" + bytes(4),
+        b"\6\x10\3" + bytes(4),
+        b"\6\x10\1" + bytes(12),
+    ):
         with pytest.raises(UnsupportedError):
             Tensor(settings, 9)
         with pytest.raises(_native.UnsupportedData):

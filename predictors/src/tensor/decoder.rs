@@ -4,11 +4,14 @@ use std::cell::RefCell;
 
 use super::delta;
 use super::kind::MAX_PLANES;
+use super::matches::{self, Match};
 use super::mix::Mix;
 use super::model::{Model, byte, read_length, take};
 use super::plane::{self, Buffer, Coded, mixes_of, model_of};
 use super::settings::{BAD, Cut, HAS_MODEL, NO_BASE, Settings, block_units, checked_base, place};
 use super::split::merge;
+use super::values::Values;
+use crate::chunks::MAX_CHUNK;
 use crate::segment::{PredictorError, SegmentDecoder};
 
 /// Blocks that are decoded together: two streams at a time take little longer than one.
@@ -27,6 +30,7 @@ struct Blocks {
     /// Bytes of each block but the last of the open chunk.
     length: usize,
     model: Option<Model>,
+    values: Option<Values>,
     mixes: Vec<Option<Mix>>,
     /// For each plane, one for each block.
     buffers: Vec<Buffer>,
@@ -50,6 +54,7 @@ impl Blocks {
             position: 0,
             length: 0,
             model: None,
+            values: None,
             mixes: Vec::new(),
             buffers,
             base: Vec::new(),
@@ -91,7 +96,7 @@ impl Blocks {
         let mut rest = *data;
         let (blocks, planes) = (out.len().div_ceil(length), kind.planes());
         let mut coded = Vec::with_capacity(blocks * planes);
-        let mut first = self.position / kind.unit as u64;
+        let mut first = self.position / settings.kind.unit as u64;
         for block in out.chunks(length) {
             let units = block.len() / kind.unit;
             for number in 0..planes {
@@ -127,7 +132,7 @@ impl Blocks {
                 Some(buffer) => coded[i % blocks].symbols(buffer),
                 None => &[],
             };
-            let unit = self.position / kind.unit as u64;
+            let unit = self.position / settings.kind.unit as u64;
             let column = place(settings, number, unit, &self.given).column;
             mix.decode(
                 stream,
@@ -149,7 +154,7 @@ impl Blocks {
             delta::give(settings.kind, out, base);
         }
         *data = &data[data.len() - rest.len()..];
-        self.position += out.len() as u64;
+        self.position += (out.len() / kind.unit * settings.kind.unit) as u64;
         Ok(())
     }
 }
@@ -157,6 +162,8 @@ impl Blocks {
 pub struct Decoder {
     blocks: Blocks,
     left: u64,
+    /// All of the segment so far, where parts of it may be copied.
+    history: Vec<u8>,
     chunk: Vec<u8>,
     /// How far the chunk's coded bytes were used.
     used: usize,
@@ -171,7 +178,9 @@ pub struct Decoder {
 
 /// What a chunk's coded bytes begin with.
 struct Front<'a> {
+    /// Raw bytes of the chunk, copied ones included.
     len: usize,
+    matches: Vec<Match>,
     cut: Cut,
     head: &'a [u8],
     tail: &'a [u8],
@@ -182,6 +191,7 @@ impl Decoder {
         Self {
             blocks: Blocks::new(settings),
             left: raw_len,
+            history: Vec::new(),
             chunk: Vec::new(),
             used: 0,
             raw_left: 0,
@@ -194,8 +204,9 @@ impl Decoder {
 
     /// Takes everything in front of a chunk's blocks off `data`.
     fn front<'a>(&mut self, data: &mut &'a [u8]) -> Result<Front<'a>, PredictorError> {
-        let Settings { row, delta, .. } = self.blocks.settings;
-        let kind = &self.blocks.settings.coded();
+        let settings = self.blocks.settings;
+        let Settings { row, delta, .. } = settings;
+        let kind = &settings.coded();
         if delta && self.blocks.base.is_empty() {
             return Err(NO_BASE);
         }
@@ -204,28 +215,95 @@ impl Decoder {
             HAS_MODEL if self.blocks.model.is_none() => {
                 let model = Model::read(kind, row, delta, data)?;
                 // The memory that low levels say has no room for mixing.
-                let mix = self.blocks.settings.effort().mix;
+                let mix = settings.effort().mix;
                 if !mix && model.mixed.iter().any(Option::is_some) {
                     return Err(BAD);
                 }
-                self.blocks.mixes = mixes_of(&model, self.blocks.settings);
+                if settings.values {
+                    self.blocks.values = Some(Values::read(settings.kind, data)?);
+                }
+                self.blocks.mixes = mixes_of(&model, settings);
                 self.blocks.model = Some(model);
             }
             _ => return Err(BAD),
         }
-        let len = read_length(data)?;
+        let (mut matches, mut copied) = (Vec::new(), 0);
+        if settings.matches {
+            let most = self.left.min(MAX_CHUNK as u64) as usize;
+            (matches, copied) = matches::read(data, self.history.len(), most)?;
+        }
+        let coded = read_length(data)?;
+        let len = coded + copied;
+        let behind = matches.last().map_or(0, |last| last.at + last.len);
+        if behind > self.history.len() + len {
+            return Err(BAD);
+        }
         self.left = self.left.checked_sub(len as u64).ok_or(BAD)?;
-        let cut = Cut::new(kind, self.blocks.position, len);
+        if settings.values && (self.blocks.values.is_none() || len > MAX_CHUNK) {
+            return Err(BAD);
+        }
+        let cut = Cut::new(settings.kind, self.blocks.position, coded);
         let head = take(data, cut.head)?;
         let tail = take(data, cut.tail)?;
         self.blocks.position += head.len() as u64;
         self.blocks.length = block_units(kind, cut.units) * kind.unit;
         Ok(Front {
             len,
+            matches,
             cut,
             head,
             tail,
         })
+    }
+
+    /// Decodes a chunk's blocks to `out`, which is as long as all of the chunk that is coded.
+    fn blocks(
+        &mut self,
+        front: &Front<'_>,
+        mut data: &[u8],
+        out: &mut [u8],
+        after: &[u8],
+        ready: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), PredictorError> {
+        let settings = self.blocks.settings;
+        out[..front.cut.head].copy_from_slice(front.head);
+        let end = front.cut.head + front.cut.units * settings.kind.unit;
+        if settings.values {
+            let mut numbers = vec![0; front.cut.units];
+            let together = self.blocks.together();
+            for numbers in numbers.chunks_mut(together.max(1)) {
+                self.blocks.decode(&mut data, numbers, &[])?;
+            }
+            let values = self.blocks.values.as_ref().ok_or(BAD)?;
+            values.expand(&numbers, &mut out[front.cut.head..end])?;
+        }
+        let mut done = if settings.values { end } else { front.cut.head };
+        let together = self.blocks.together();
+        let mut shares = after.chunks(
+            after
+                .len()
+                .div_ceil((end - done).div_ceil(together).max(1))
+                .max(1),
+        );
+        while done < end {
+            let next = end.min(done + together);
+            let share = shares.next().unwrap_or_default();
+            self.blocks.decode(&mut data, &mut out[done..next], share)?;
+            ready(&out[..next]);
+            done = next;
+        }
+        out[end..].copy_from_slice(front.tail);
+        self.blocks.position += front.tail.len() as u64;
+        if data.is_empty() { Ok(()) } else { Err(BAD) }
+    }
+
+    /// Appends a chunk of `front.len` bytes, some of which are copied, to the history.
+    fn decode_copies(&mut self, front: &Front<'_>, data: &[u8]) -> Result<(), PredictorError> {
+        let copied: usize = front.matches.iter().map(|found| found.len).sum();
+        let mut literals = vec![0; front.len - copied];
+        self.blocks(front, data, &mut literals, &[], &mut |_| {})?;
+        matches::expand(&mut self.history, &front.matches, &literals);
+        Ok(())
     }
 
     /// Raw bytes of the next block.
@@ -254,6 +332,27 @@ impl SegmentDecoder for Decoder {
     fn begin_chunk(&mut self, payload: Vec<u8>) -> Result<(), PredictorError> {
         let mut data = &payload[..];
         let front = self.front(&mut data)?;
+        let Settings {
+            matches, values, ..
+        } = self.blocks.settings;
+        if matches || values {
+            let start = self.history.len();
+            if matches {
+                self.decode_copies(&front, data)?;
+                self.ready = self.history[start..].to_vec();
+            } else {
+                let mut whole = vec![0; front.len];
+                self.blocks(&front, data, &mut whole, &[], &mut |_| {})?;
+                self.ready = whole;
+            }
+            self.ready_at = 0;
+            self.tail = Vec::new();
+            self.units = 0;
+            self.raw_left = front.len;
+            self.chunk = Vec::new();
+            self.used = 0;
+            return Ok(());
+        }
         self.ready = front.head.to_vec();
         self.ready_at = 0;
         self.tail = front.tail.to_vec();
@@ -276,26 +375,13 @@ impl SegmentDecoder for Decoder {
         if front.len != out.len() {
             return Err(BAD);
         }
-        out[..front.cut.head].copy_from_slice(front.head);
-        let mut done = front.cut.head;
-        let end = done + front.cut.units * self.blocks.settings.kind.unit;
-        let together = self.blocks.together();
-        let mut shares = after.chunks(
-            after
-                .len()
-                .div_ceil((end - done).div_ceil(together).max(1))
-                .max(1),
-        );
-        while done < end {
-            let next = end.min(done + together);
-            let share = shares.next().unwrap_or_default();
-            self.blocks.decode(&mut data, &mut out[done..next], share)?;
-            ready(&out[..next]);
-            done = next;
+        if self.blocks.settings.matches {
+            let start = self.history.len();
+            self.decode_copies(&front, data)?;
+            out.copy_from_slice(&self.history[start..]);
+            return Ok(());
         }
-        out[end..].copy_from_slice(front.tail);
-        self.blocks.position += front.tail.len() as u64;
-        if data.is_empty() { Ok(()) } else { Err(BAD) }
+        self.blocks(&front, data, out, after, ready)
     }
 
     fn read(&mut self, mut out: &mut [u8]) -> Result<(), PredictorError> {
@@ -347,6 +433,9 @@ impl SegmentDecoder for Decoder {
             .checked_sub(data.len() as u64)
             .ok_or(PredictorError::Usage("more bytes than the segment has"))?;
         self.blocks.position += data.len() as u64;
+        if self.blocks.settings.matches {
+            self.history.extend_from_slice(data);
+        }
         Ok(())
     }
 }

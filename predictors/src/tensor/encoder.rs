@@ -3,18 +3,25 @@
 use std::cell::Cell;
 
 use super::delta;
+use super::matches::{self, Match};
 use super::mix::{Mix, try_plane};
 use super::model::{Model, row_symbols, write_length};
 use super::plane::{self, Effort, Habits, Place, Scratch, mixes_of, model_of};
 use super::sample::Sample;
 use super::settings::{BLOCK, Cut, HAS_MODEL, NO_BASE, Settings, block_units, checked_base, place};
 use super::split::split;
+use super::values::Values;
 use crate::segment::{PredictorError, SegmentEncoder};
 
 pub struct Encoder {
     settings: Settings,
     left: u64,
+    /// In what is coded, which is all but what is copied.
     position: u64,
+    /// In the segment.
+    at: usize,
+    matches: Vec<Match>,
+    values: Option<Values>,
     chunk: Vec<u8>,
     model: Option<Model>,
     /// The model as it is sent, until a chunk that has it was kept.
@@ -61,6 +68,9 @@ impl Encoder {
             settings,
             left: raw_len,
             position: 0,
+            at: 0,
+            matches: Vec::new(),
+            values: None,
             chunk: Vec::new(),
             model: None,
             unsent: Vec::new(),
@@ -93,7 +103,24 @@ impl SegmentEncoder for Encoder {
     fn look_ahead(&mut self, segment: &[u8]) {
         let (settings, kind) = (self.settings, self.settings.coded());
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let whole = segment.len().min(left) / kind.unit * kind.unit;
+        let mut segment = &segment[..segment.len().min(left)];
+        let not_copied;
+        if settings.matches {
+            self.matches = matches::find(segment, kind.unit);
+            not_copied = matches::literals(segment, 0, self.matches.iter().copied());
+            segment = &not_copied;
+        }
+        let numbers;
+        if settings.values {
+            self.values = Values::of(segment, settings.kind.unit);
+            let Some(values) = &self.values else {
+                // The first chunk will say so.
+                return;
+            };
+            numbers = values.numbers(segment);
+            segment = &numbers;
+        }
+        let whole = segment.len() / kind.unit * kind.unit;
         let effort = settings.effort();
         let mut given = Vec::new();
         let changes;
@@ -116,6 +143,7 @@ impl SegmentEncoder for Encoder {
             <= BLOCK
                 .min(4 * settings.row * kind.unit / kind.elements)
                 .max(TINY)
+            && !settings.values
         {
             // Of one block without rows worth the name, its own tables are all that there is to find.
             return;
@@ -149,6 +177,9 @@ impl SegmentEncoder for Encoder {
         self.mixes = mixes_of(&model, settings);
         self.unsent.clear();
         model.write(&mut self.unsent);
+        if let Some(values) = &self.values {
+            values.write(&mut self.unsent);
+        }
         self.model = Some(model);
     }
 
@@ -173,26 +204,46 @@ impl SegmentEncoder for Encoder {
 
 impl Encoder {
     /// Appends the coded bytes of a chunk, the next one of the segment, to `out`.
-    fn code(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), PredictorError> {
+    fn code(&mut self, whole: &[u8], out: &mut Vec<u8>) -> Result<(), PredictorError> {
         let (settings, kind) = (self.settings, &self.settings.coded());
         if settings.delta && self.base.is_empty() {
             return Err(NO_BASE);
         }
+        if settings.values && self.values.is_none() {
+            return Err(PredictorError::Usage(
+                "values of a tensor that was not looked at, or too many",
+            ));
+        }
         let start = out.len();
         let effort = settings.effort();
-        let cut = Cut::new(kind, self.position, chunk.len());
+        let mut chunk = whole;
+        let not_copied;
+        let here: Vec<Match> = matches::within(&self.matches, self.at, whole.len()).collect();
+        if settings.matches {
+            not_copied = matches::literals(whole, self.at, here.iter().copied());
+            chunk = &not_copied;
+        }
+        let cut = Cut::new(settings.kind, self.position, chunk.len());
         // What a chunk taught is lost with a chunk that is not kept: a decoder never sees it.
         let mut mixes = self.mixes.clone();
         let none = Model::default();
         let model = self.model.as_ref().unwrap_or(&none);
         out.push(if self.unsent.is_empty() { 0 } else { HAS_MODEL });
         out.extend_from_slice(&self.unsent);
+        if settings.matches {
+            matches::write(&here, self.at, out);
+        }
         write_length(chunk.len(), out);
         let (head, rest) = chunk.split_at(cut.head);
-        let (units, tail) = rest.split_at(cut.units * kind.unit);
+        let (mut units, tail) = rest.split_at(cut.units * settings.kind.unit);
         out.extend_from_slice(head);
         out.extend_from_slice(tail);
-        let mut unit = (self.position + head.len() as u64) / kind.unit as u64;
+        let mut unit = (self.position + head.len() as u64) / settings.kind.unit as u64;
+        let numbers;
+        if let Some(values) = &self.values {
+            numbers = values.numbers(units);
+            units = &numbers;
+        }
         let (mut changes, mut given) = (Vec::new(), Vec::new());
         let mut at = self.position as usize + head.len();
         // What a block is coded with may follow from the one before.
@@ -238,10 +289,13 @@ impl Encoder {
             }
             unit += (blocks.len() / kind.unit) as u64;
         }
-        self.position += chunk.len() as u64;
-        if out.len() - start < chunk.len() {
+        self.at += whole.len();
+        if out.len() - start < whole.len() {
+            self.position += chunk.len() as u64;
             self.unsent.clear();
             self.mixes = mixes;
+        } else {
+            self.position += whole.len() as u64;
         }
         Ok(())
     }

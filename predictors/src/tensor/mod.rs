@@ -9,6 +9,7 @@ mod decoder;
 mod delta;
 mod encoder;
 mod kind;
+mod matches;
 mod mix;
 mod model;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod settings;
 mod simd;
 mod split;
 mod train;
+mod values;
 mod words;
 
 use crate::segment::{Predictor, PredictorError};
@@ -27,7 +29,7 @@ use decoder::Decoder;
 use encoder::Encoder;
 use settings::Settings;
 
-pub use settings::settings;
+pub use settings::{settings, with_matches, with_values};
 
 /// How often each byte occurs in each plane of whole units of the kind `name`, and how many bytes a
 /// unit gives to it; `None` where there is no such kind.

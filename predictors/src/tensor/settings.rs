@@ -6,6 +6,7 @@ use super::delta;
 use super::kind::{KINDS, Kind};
 use super::model::row_symbols;
 use super::plane::{Effort, Place};
+use super::values::{self, Values};
 use crate::segment::PredictorError;
 use crate::simd::{self, Level};
 
@@ -16,14 +17,20 @@ pub const BAD: PredictorError = PredictorError::Corrupt("a chunk of a tensor is 
 /// The chunk starts with the segment's model.
 pub const HAS_MODEL: u8 = 1;
 
-/// `level kind delta row:u32`: delta is 1 where the segment is coded as a change of a base, then an
-/// offset of 8 bytes follows, which is for whoever finds the base; row is the number of elements in
-/// a row, 0 where there are none.
+const CHANGE: u8 = 1;
+const MATCHES: u8 = 2;
+const VALUES: u8 = 3;
+
+/// `level kind mode row:u32`: mode is 1 where the segment is coded as a change of a base, then an
+/// offset of 8 bytes follows, which is for whoever finds the base, 2 where what comes again is
+/// copied, and 3 where elements are numbers of values; row is the number of elements in a row, 0 where there are none.
 #[derive(Clone, Copy)]
 pub struct Settings {
     pub level: u8,
     pub kind: &'static Kind,
     pub delta: bool,
+    pub matches: bool,
+    pub values: bool,
     pub row: usize,
     pub simd: Level,
 }
@@ -33,7 +40,7 @@ impl Settings {
         let &[
             level @ 1..=9,
             kind,
-            delta @ 0..=1,
+            mode @ 0..=3,
             a,
             b,
             c,
@@ -43,16 +50,21 @@ impl Settings {
         else {
             return Err(PredictorError::Unsupported("settings of tensor"));
         };
+        let (delta, matches, values) = (mode == CHANGE, mode == MATCHES, mode == VALUES);
         if offset.len() != usize::from(delta) * 8 {
             return Err(PredictorError::Unsupported("settings of tensor"));
         }
         let kind = KINDS
             .get(usize::from(kind))
             .ok_or(PredictorError::Unsupported("element kind of tensor"))?;
-        let delta = delta == 1;
         if delta && !delta::possible(kind) {
             return Err(PredictorError::Unsupported(
                 "change of a tensor of this kind",
+            ));
+        }
+        if values && !values::possible(kind) {
+            return Err(PredictorError::Unsupported(
+                "values of a tensor of this kind",
             ));
         }
         let row = u32::from_le_bytes([a, b, c, d]) as usize;
@@ -61,6 +73,8 @@ impl Settings {
             level,
             kind,
             delta,
+            matches,
+            values,
             row,
             simd,
         })
@@ -70,6 +84,8 @@ impl Settings {
     pub fn coded(self) -> Kind {
         if self.delta {
             delta::planes_of(self.kind)
+        } else if self.values {
+            *BYTES
         } else {
             *self.kind
         }
@@ -94,7 +110,7 @@ impl Settings {
                 simd: self.simd,
             },
             4..=6 => Effort {
-                worth: 400,
+                worth: 180,
                 rows: true,
                 zstd: 3,
                 mix: false,
@@ -112,6 +128,9 @@ impl Settings {
         }
     }
 }
+
+/// Elements of one byte, without fields.
+const BYTES: &Kind = &KINDS[0];
 
 /// Where a chunk falls into units: bytes of a unit that the chunk before began, whole units,
 /// bytes of a unit that the chunk after ends.
@@ -166,9 +185,33 @@ pub fn settings(level: u8, name: &str, row: u32, base: Option<u64>) -> Option<Ve
     if base.is_some() && !delta::possible(&KINDS[kind]) {
         return None;
     }
-    let mut settings = vec![level, kind as u8, u8::from(base.is_some())];
+    let mode = if base.is_some() { CHANGE } else { 0 };
+    let mut settings = vec![level, kind as u8, mode];
     settings.extend_from_slice(&row.to_le_bytes());
     settings.extend(base.into_iter().flat_map(u64::to_le_bytes));
+    Some(settings)
+}
+
+/// The same settings, but that what comes again is copied; `None` for those of a change, or of no tensor.
+#[must_use]
+pub fn with_matches(settings: &[u8]) -> Option<Vec<u8>> {
+    let known = Settings::parse(settings).ok()?;
+    let mut settings = settings.to_vec();
+    settings[2] = MATCHES;
+    (!known.delta).then_some(settings)
+}
+
+/// The same settings, but that elements are numbers of values; `None` where `data`, the whole segment, has
+/// too many different ones, and for settings of a change, or of no tensor, or of elements of a byte.
+#[must_use]
+pub fn with_values(settings: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+    let known = Settings::parse(settings).ok()?;
+    if known.delta || !values::possible(known.kind) {
+        return None;
+    }
+    Values::of(data, known.kind.unit)?;
+    let mut settings = settings.to_vec();
+    settings[2] = VALUES;
     Some(settings)
 }
 

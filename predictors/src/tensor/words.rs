@@ -2,7 +2,8 @@
 
 /// Of all words one in so many is looked for, those whose hash begins with zeros.
 const ONE_IN: u32 = 16;
-const SLOTS: usize = 1 << 13;
+/// Words that are known at least, and at most.
+const SLOTS: [usize; 2] = [1 << 13, 1 << 17];
 /// Words that came before, of those looked for, from which on elements may repeat.
 const AGAIN: usize = 16;
 
@@ -10,15 +11,17 @@ const AGAIN: usize = 16;
 /// one in [`AGAIN`] of them came before, or so few are looked for that chance does not tell.
 pub fn may_repeat(sample: &[u8], step: usize) -> bool {
     let step = step.clamp(1, 4);
-    let mut last = vec![0_u32; SLOTS];
     let (mut seen, mut again) = (0_usize, 0_usize);
     let words = sample.windows(4).step_by(step);
     let all = words.len();
+    let slots = (all / ONE_IN as usize).next_power_of_two();
+    let slots = slots.clamp(SLOTS[0], SLOTS[1]);
+    let mut last = vec![0_u32; slots];
     for word in words {
         let word = u32::from_le_bytes(word.try_into().unwrap_or_default());
         let hash = word.wrapping_mul(0x9e37_79b1);
         if hash < u32::MAX / ONE_IN {
-            let slot = &mut last[hash as usize % SLOTS];
+            let slot = &mut last[hash as usize & (slots - 1)];
             seen += 1;
             again += usize::from(*slot == word);
             *slot = word;

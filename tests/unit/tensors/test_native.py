@@ -9,13 +9,19 @@ import pytest
 
 from llmzip import _native
 
-RAW = bytes(Random(1).choices(range(8), k=70_001))
+ONCE = bytes(Random(1).choices(range(8), k=30_001))
+RAW = ONCE + ONCE[:10_000] + ONCE[1:]
+BF16 = _native.tensor_settings(6, "bf16", 50, None)
+# By predictor, or what of it is meant.
 NAMES = {
     "store": b"",
     "zstd": b"\x03",
     "cm": None,
-    "tensor": _native.tensor_settings(6, "bf16", 50, None),
+    "tensor": BF16,
+    "tensor, matches": _native.tensor_with_matches(BF16),
+    "tensor, values": _native.tensor_with_values(BF16, RAW),
 }
+CODED = ["zstd", "cm", "tensor", "tensor, matches", "tensor, values"]
 
 
 def coded(name: str) -> tuple[bytes, bytes]:
@@ -23,17 +29,17 @@ def coded(name: str) -> tuple[bytes, bytes]:
     settings = NAMES[name]
     if settings is None:
         settings = _native.settings(name, 1, 3, b"")
-    encoder = _native.Encoder(name, 1, settings, len(RAW))
+    encoder = _native.Encoder(name.split(",")[0], 1, settings, len(RAW))
     encoder.look_ahead(RAW)
     encoder.write(memoryview(RAW))
     return settings, encoder.finish_chunk()
 
 
 def decoder(name: str, settings: bytes) -> _native.Decoder:
-    return _native.Decoder(name, 1, settings, len(RAW))
+    return _native.Decoder(name.split(",")[0], 1, settings, len(RAW))
 
 
-@pytest.mark.parametrize("name", ["zstd", "cm", "tensor"])
+@pytest.mark.parametrize("name", CODED)
 def test_one_call_is_as_good_as_three(name):
     settings, payload = coded(name)
     check = _native.xxh3_128(RAW)
@@ -48,7 +54,7 @@ def test_one_call_is_as_good_as_three(name):
     pieces.end_chunk()
 
 
-@pytest.mark.parametrize("name", ["zstd", "cm", "tensor"])
+@pytest.mark.parametrize("name", CODED)
 def test_damage(name):
     settings, payload = coded(name)
     check, crc = _native.xxh3_128(RAW)[:8], crc32(payload)
@@ -66,9 +72,31 @@ def test_damage(name):
         cut = payload[:length]
         with pytest.raises(_native.CorruptData):
             run(cut, crc32(cut), check)
-    longer = payload + b"xxxx"
+    # A binary coder's window takes in up to eight bytes that its writer may leave out.
+    longer = payload + 9 * b"x"
     with pytest.raises(_native.CorruptData):
         run(longer, crc32(longer), check)
+
+
+@pytest.mark.parametrize("name", ["tensor, matches", "tensor, values"])
+def test_a_flipped_bit_is_refused_or_harmless(name):
+    settings = NAMES[name]
+    raw = ONCE[:200] * 5 + ONCE[:700]
+    encoder = _native.Encoder("tensor", 1, settings, len(raw))
+    encoder.look_ahead(raw)
+    encoder.write(raw)
+    payload = encoder.finish_chunk()
+    refused = 0
+    for bit in range(8 * len(payload)):
+        flipped = bytearray(payload)
+        flipped[bit // 8] ^= 1 << bit % 8
+        try:
+            got = decoder(name, settings).decode_chunk(bytes(flipped), len(raw))
+        except _native.CorruptData:
+            refused += 1
+        else:
+            assert len(got) == len(raw)
+    assert refused > len(payload)
 
 
 def test_tensor_refuses_a_chunk_of_another_length():

@@ -12,6 +12,9 @@ mod decode_avx512;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod drive;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod encode_avx2;
 mod scalar;
 
 use super::LANES;
@@ -109,6 +112,8 @@ pub fn encode(level: Level, table: &EncodeTable, job: Encode<'_>) -> usize {
         Level::Avx512 if job.lanes >= LEAST_LANES && avx512::detected() => {
             avx512::encode(table, job)
         }
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 | Level::Avx2 => encode_avx2::encode(table, job),
         _ => scalar::encode(table, job),
     }
 }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::classes::{CLASSES, Columns, TILE};
-use super::{Lengths, Pair};
+use super::{Lengths, Pair, by_tiles};
 use crate::simd::Level;
 
 /// Whether this machine has the instructions, some of which [`Level::Avx512`] does without.
@@ -11,7 +11,7 @@ pub fn detected() -> bool {
     Level::Avx512.detected() && is_x86_feature_detected!("avx512vbmi2")
 }
 
-/// Fills the columns of whole tiles, which `next` moves on by in one row; how many they are.
+/// See [`by_tiles`].
 pub fn ungroup_rows(
     columns: &Columns,
     next: &mut [usize; CLASSES],
@@ -19,37 +19,17 @@ pub fn ungroup_rows(
     symbols: &mut [u8],
 ) -> usize {
     assert!(detected());
-    let width = columns.classes().len();
-    let rows = symbols.len() / width;
-    // 64 bytes are read from wherever a symbol is taken.
-    let end = |(next, members): (&usize, &usize)| next + rows * members + TILE;
-    if next.iter().zip(columns.members()).map(end).max() > Some(grouped.len()) {
-        return 0;
-    }
-    let mut row = 0;
-    let mut here = *next;
-    while row < rows {
-        let symbols = &mut symbols[row * width..];
-        let mut now = here;
-        // Safety: the features were detected; what is read lies before `end`, as just compared, and
-        // what is written in as many rows as are left.
-        let done = unsafe {
-            match rows - row {
-                8.. => tiles::<8>(columns, &mut now, grouped, symbols),
-                4..8 => tiles::<4>(columns, &mut now, grouped, symbols),
-                2..4 => tiles::<2>(columns, &mut now, grouped, symbols),
-                _ => tiles::<1>(columns, &mut now, grouped, symbols),
+    by_tiles(columns, next, grouped, symbols, |rows, next, symbols| {
+        // Safety: the features were detected; `by_tiles` sees to the rest.
+        unsafe {
+            match rows {
+                8.. => tiles::<8>(columns, next, grouped, symbols),
+                4..8 => tiles::<4>(columns, next, grouped, symbols),
+                2..4 => tiles::<2>(columns, next, grouped, symbols),
+                _ => tiles::<1>(columns, next, grouped, symbols),
             }
-        };
-        if row == 0 {
-            *next = now;
         }
-        row += done;
-        for (here, members) in here.iter_mut().zip(columns.members()) {
-            *here += done * members;
-        }
-    }
-    width / TILE * TILE
+    })
 }
 
 /// Whole tiles of the first `ROWS` rows of `symbols`; returns `ROWS`.
