@@ -124,7 +124,7 @@ def _matrix(values: NDArray[float64]) -> tuple[bytes, int]:
     # The largest scale may have been rounded up to 2**16.
     scales = np.clip(scales, 1, 2**16 - 1)
     weights = np.clip(np.rint(np.ldexp(grouped, exponent) / scales[:, :, None]), -127, 127)
-    panels = weights.astype(np.int8).reshape(padded // PANEL, PANEL, inputs // 2, 2)
+    panels = weights.astype(np.int8).reshape(padded // PANEL, PANEL, inputs // 4, 4)
     scales = scales.astype("<u2").reshape(padded // PANEL, PANEL, inputs // GROUP)
     data = panels.transpose(0, 2, 1, 3).tobytes() + scales.transpose(0, 2, 1).tobytes()
     return data, exponent

@@ -35,13 +35,14 @@ fn main() {
         word(end);
     }
     out.write_all(&spelt).unwrap();
-    let mut run = Arc::clone(&pack).start(number(3)).unwrap();
+    let mut run = Arc::clone(&pack).start(number(3), false).unwrap();
     let mut fed = vec![pack.first_token().unwrap_or(0)];
     fed.extend(&tokens[..tokens.len() - 1]);
     let mut logits = Vec::new();
     for part in fed.chunks(128) {
         logits.clear();
-        run.advance(part, &mut logits).unwrap();
+        run.advance(part).unwrap();
+        run.logits(0..part.len(), &mut logits).unwrap();
         for row in logits.chunks_exact(vocabulary.len()) {
             let top = row.iter().max().unwrap();
             for logit in row {

@@ -5,6 +5,7 @@
 //! each token's bytes; the bytes; for each token of the text i16 logits, those that predict it, in units
 //! of `2^-10` nats below the largest.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,13 +20,20 @@ struct Replay {
     tokens: Vec<u32>,
 }
 
-struct Run(Arc<Replay>, usize);
+/// Tokens fed, and those before the last ones.
+struct Run(Arc<Replay>, usize, usize);
 
 impl LanguageModel for Run {
-    fn advance(&mut self, tokens: &[u32], logits: &mut Vec<i32>) -> Result<(), PredictorError> {
+    fn advance(&mut self, tokens: &[u32]) -> Result<(), PredictorError> {
+        self.2 = self.1;
+        self.1 += tokens.len();
+        Ok(())
+    }
+
+    fn logits(&self, range: Range<usize>, logits: &mut Vec<i32>) -> Result<(), PredictorError> {
         let row = 2 * self.0.vocabulary.len();
-        for _ in tokens {
-            let at = self.0.start + self.1 * row;
+        for place in range {
+            let at = self.0.start + (self.2 + place) * row;
             let bytes = self.0.file.get(at..at + row);
             let bytes = bytes.ok_or(PredictorError::Usage("past the file's logits"))?;
             logits.extend(
@@ -35,7 +43,6 @@ impl LanguageModel for Run {
                     .iter()
                     .map(|&pair| i32::from(i16::from_le_bytes(pair)) << 6),
             );
-            self.1 += 1;
         }
         Ok(())
     }
@@ -79,8 +86,8 @@ impl ModelPack for Replay {
         SPELT.store(at, std::sync::atomic::Ordering::Relaxed);
     }
 
-    fn start(self: Arc<Self>, _: usize) -> Result<Box<dyn LanguageModel>, PredictorError> {
-        Ok(Box::new(Run(self, 0)))
+    fn start(self: Arc<Self>, _: usize, _: bool) -> Result<Box<dyn LanguageModel>, PredictorError> {
+        Ok(Box::new(Run(self, 0, 0)))
     }
 }
 
@@ -116,7 +123,7 @@ fn main() {
     for level in &arguments[3..] {
         let level: u8 = level.parse().unwrap();
         let begun = Instant::now();
-        let settings = [level, 0, 0, 0, 20];
+        let settings = [level, 0, 0, 0, 20, 0];
         let mut encoder = (llm.encoder)(&settings, text.len() as u64).unwrap();
         encoder.set_model(replay.clone()).unwrap();
         encoder.write(text).unwrap();

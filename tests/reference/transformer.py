@@ -41,7 +41,7 @@ class Matrix:
         rows, inputs = shape
         panels = -(-rows // 64)
         count = panels * 64 * inputs
-        weights = np.frombuffer(data[:count], np.int8).reshape(panels, inputs // 2, 64, 2)
+        weights = np.frombuffer(data[:count], np.int8).reshape(panels, inputs // 4, 64, 4)
         scales = np.frombuffer(data[count:], "<u2").reshape(panels, inputs // 64, 64)
         weights = weights.transpose(0, 2, 1, 3).reshape(-1, inputs).astype(np.int64)
         scales = scales.transpose(0, 2, 1).reshape(-1, inputs // 64).astype(np.int64)
@@ -161,6 +161,61 @@ def attend(
     return scaled(mixed * (2 ** (n + 30) // total), n - 24 - (most - top))
 
 
+def signs(inputs: int) -> np.ndarray:
+    """1 or -1 for each of 31 numbers and each input."""
+    words = []
+    for i in range(inputs):
+        z = (i + 1) * 0x9E3779B97F4A7C15 % 2**64
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+        words.append(z ^ z >> 31)
+    return np.array([[1 - 2 * (word >> j & 1) for word in words] for j in range(31)], np.int64)
+
+
+class Adapter:
+    """What is learnt of a document: 10.8."""
+
+    def __init__(self, inputs: int, vocab: int) -> None:
+        self.signs = signs(inputs)
+        self.weights = np.zeros((vocab, 32), np.int64)
+        self.gradients = np.zeros((vocab, 32), np.int64)
+        self.squares = np.zeros(vocab, np.int64)
+        self.moves = np.zeros(vocab, bool)
+        self.learnt = 0
+
+    def numbers(self, state: np.ndarray) -> np.ndarray:
+        root = max(isqrt(int((state * state).sum())), 1)
+        return np.append(np.clip((self.signs @ state) * 256 // root, -2047, 2047), 256)
+
+    def adapt(self, state: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        sums = ((self.weights + 2**11) >> 12) @ self.numbers(state)
+        return np.where(sums == 0, logits, narrow(logits + ((sums + 8) >> 4)))
+
+    def learn(self, state: np.ndarray, logits: np.ndarray, token: int) -> None:
+        below = (np.minimum(logits.max() - logits, 20 * 2**16 - 1) >> 4) * 5909 >> 12
+        powers = np.array([power(f) for f in (below & 4095).tolist()], np.int64)
+        powers = (powers << 10) >> (below >> 12)
+        total = int(powers.sum())
+        own = np.arange(len(logits)) == token
+        errors = np.where((powers << 12 >= total) | own, (powers << 16) // total, 0) - (own << 16)
+        self.gradients += (errors[:, None] * self.numbers(state) + 32) >> 6
+        self.moves |= errors != 0
+        self.learnt += 1
+        if self.learnt % 256 == 0:
+            self._step()
+
+    def _step(self) -> None:
+        for token in np.flatnonzero(self.moves):
+            gradient = self.gradients[token]
+            self.squares[token] += int(((gradient >> 6) ** 2).sum()) // 32
+            rate = (7864 << 24) // (isqrt(int(self.squares[token])) + 1049)
+            most = 2**27 - 2**12
+            moved = self.weights[token] - (gradient * rate >> 24)
+            self.weights[token] = np.clip(moved, -most, most)
+        self.gradients[:] = 0
+        self.moves[:] = False
+
+
 class Layer:
     def __init__(self, pack: Pack, number: int) -> None:
         at = f"layers.{number}."
@@ -195,13 +250,18 @@ class Model:
 
     def logits(self, token: int) -> np.ndarray:
         """Feeds a token; the logits of the one after it, in units of 2^-16 nats."""
+        return self.head_of(self.state(token))
+
+    def head_of(self, state: tuple[np.ndarray, int]) -> np.ndarray:
+        return narrow(self.head.product(state, 16))
+
+    def state(self, token: int) -> tuple[np.ndarray, int]:
+        """Feeds a token; what the head multiplies, and its fraction bits."""
         if len(self.tokens) == self.window:
             kept, self.tokens = self.tokens[self.window - self.window // 2 :], []
             for old in kept:
                 self._advance(old)
-        stream = self._advance(token)
-        eps = self.config["norm_eps"]
-        return narrow(self.head.product(norm(stream, self.norm, eps), 16))
+        return norm(self._advance(token), self.norm, self.config["norm_eps"])
 
     def _heads(
         self, x: tuple[np.ndarray, int], of: tuple[Matrix, np.ndarray | int]

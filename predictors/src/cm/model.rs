@@ -208,7 +208,11 @@ impl<const S: usize, const A: usize> Model<S, A> {
     pub fn add_plain_mixer(&mut self, rates: [Rate; 2]) {
         let (n, matches) = (self.hashes.len(), 2 * self.matchers.len());
         let before = self.externals_at;
-        let pixels = if self.bilevel.is_some() { Bilevel::INPUTS } else { 0 };
+        let pixels = if self.bilevel.is_some() {
+            Bilevel::INPUTS
+        } else {
+            0
+        };
         let width = self.mixer.inputs.len();
         let initial = first_weights(n, matches, before - pixels..before, width, &[]);
         let selectors = self.selectors.map(Selector::contexts);

@@ -51,6 +51,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     settings: |level, sample| {
         let mut settings = (cm::PREDICTOR.settings)(level, sample);
         settings.push(if level < 7 { 11 } else { 0 });
+        settings.push(u8::from(level >= 6));
         settings
     },
 };
@@ -111,7 +112,7 @@ impl Encoder {
             let pack = Arc::clone(self.segment.pack()?);
             let logits = self.segment.expect(&cut.tokens)?;
             let trial = self.trial.as_mut().expect("was made");
-            on = trial.helps(pack.vocabulary(), logits, &cut.ranks, &data);
+            on = trial.helps(pack.vocabulary(), &logits, &cut.ranks, &data);
         }
         self.coder.encode(on, EVEN);
         self.segment.start_block(on)?;
@@ -211,7 +212,10 @@ pub fn cut(pack: &dyn ModelPack, text: &[u8]) -> Result<Cut, PredictorError> {
             starts.push(true);
         }
     }
-    let tokens = ranks.iter().map(|&rank| vocabulary.tokens()[rank]).collect();
+    let tokens = ranks
+        .iter()
+        .map(|&rank| vocabulary.tokens()[rank])
+        .collect();
     Ok(Cut {
         tokens,
         ranks,

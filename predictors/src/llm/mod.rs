@@ -18,6 +18,7 @@ pub mod vocabulary;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::segment::PredictorError;
@@ -31,15 +32,33 @@ pub(crate) use codec::PREDICTOR;
 ///
 /// The same tokens give the same logits on any machine, however many are fed at a time.
 pub trait LanguageModel: Send + Sync {
-    /// Feeds tokens and appends for each the logits of the token after it: one for each token of the
-    /// vocabulary, in units of `2^-16` nats. Before a token for which the window has no room, the last
-    /// half of it becomes all that was fed.
+    /// Feeds tokens, after each of which it then has a prediction, until more are fed. Before a token
+    /// for which the window has no room, the last half of it becomes all that was fed.
     ///
     /// # Errors
     /// [`PredictorError::Setup`] when there is not enough memory.
-    fn advance(&mut self, tokens: &[u32], logits: &mut Vec<i32>) -> Result<(), PredictorError>;
+    fn advance(&mut self, tokens: &[u32]) -> Result<(), PredictorError>;
 
-    /// Forgets what was fed.
+    /// Appends the logits after some of the tokens fed last: one for each token of the vocabulary, in
+    /// units of `2^-16` nats.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    fn logits(&self, range: Range<usize>, logits: &mut Vec<i32>) -> Result<(), PredictorError>;
+
+    /// How many predictions may be adapted before it has to be told what came: at least one where it
+    /// was told of all.
+    fn left(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Adapts these logits to what was learnt of the document; in order, each once, and only what is used.
+    fn adapt(&mut self, _range: Range<usize>, _logits: &mut [i32]) {}
+
+    /// Learns what came where it had predicted these adapted logits; `None` for what is no token.
+    fn learn(&mut self, _logits: &[i32], _token: Option<u32>) {}
+
+    /// Forgets what was fed, but not what was learnt.
     fn reset(&mut self);
 }
 
@@ -60,9 +79,13 @@ pub trait ModelPack: Send + Sync {
     /// depends on where they end.
     fn tokens_of(&self, text: &[u8], tokens: &mut Vec<u32>);
 
-    /// A new run of the model with a window of so many tokens.
+    /// A new run of the model with a window of so many tokens, which may learn the document.
     ///
     /// # Errors
     /// [`PredictorError::Setup`] when there is not enough memory.
-    fn start(self: Arc<Self>, window: usize) -> Result<Box<dyn LanguageModel>, PredictorError>;
+    fn start(
+        self: Arc<Self>,
+        window: usize,
+        learns: bool,
+    ) -> Result<Box<dyn LanguageModel>, PredictorError>;
 }

@@ -66,7 +66,7 @@ fn sample_helps(
     }
     let cut = cut(&**pack, block)?;
     let first = BATCH.min(cut.tokens.len() / 2);
-    let mut context = Context::new(pack, 2 * BATCH)?;
+    let mut context = Context::new(pack, 2 * BATCH, false)?;
     context.expect(&cut.tokens);
     for &token in &cut.tokens[..first] {
         context.predict()?;
@@ -76,8 +76,8 @@ fn sample_helps(
     let mut starts = starts.filter_map(|(at, &start)| start.then_some(at));
     let (warm, rest) = block.split_at(starts.nth(first).unwrap_or(0));
     trial.learn(warm);
-    let logits = context.prepare()?;
-    Ok(trial.helps(pack.vocabulary(), logits, &cut.ranks[first..], rest))
+    let logits = context.outlook(BATCH)?;
+    Ok(trial.helps(pack.vocabulary(), &logits, &cut.ranks[first..], rest))
 }
 
 /// Seconds that a byte like those of `sample` takes to code, and to decode; measured.
@@ -90,13 +90,14 @@ pub fn seconds(pack: &Arc<dyn ModelPack>, sample: &[u8]) -> Result<(f64, f64), P
         0 => TOKEN_BYTES,
         tokens => cut.starts.len() as f64 / tokens as f64,
     };
-    let mut run = Arc::clone(pack).start(2 * BATCH)?;
+    let mut run = Arc::clone(pack).start(2 * BATCH, false)?;
     let tokens = vec![pack.first_token().unwrap_or(0); BATCH];
     let mut logits = Vec::new();
     let mut timed = |tokens: &[u32]| {
         logits.clear();
         let begun = Instant::now();
-        run.advance(tokens, &mut logits)?;
+        run.advance(tokens)?;
+        run.logits(0..tokens.len(), &mut logits)?;
         Ok::<_, PredictorError>(begun.elapsed().as_secs_f64() / tokens.len() as f64)
     };
     // The first tokens bring the weights into the caches.

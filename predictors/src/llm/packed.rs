@@ -1,5 +1,6 @@
 //! A model pack of the transformer as a [`ModelPack`].
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::context::BATCH;
@@ -7,7 +8,7 @@ use super::{LanguageModel, ModelPack, Vocabulary};
 use crate::segment::PredictorError;
 use crate::simd;
 use crate::transformer::bpe::{Bpe, first_token};
-use crate::transformer::{Model, Pack, Session};
+use crate::transformer::{Adapter, Model, Pack, Session, States};
 
 /// A transformer with its vocabulary, ready to be run.
 pub struct Packed {
@@ -59,27 +60,64 @@ impl ModelPack for Packed {
         let values = (config.head_size + config.head_size.next_multiple_of(64)) as u64;
         let heads = (config.layers * config.kv_heads) as u64;
         let widest = (config.ffn + config.hidden) as u64;
-        heads * positions * (2 * values + 8) + (BATCH as u64) * (4 * config.vocab as u64 + 32 * widest)
+        let vocab = config.vocab as u64;
+        // What the adapter knows of each token; a batch's logits, and what is computed of it.
+        heads * positions * (2 * values + 8)
+            + 400 * vocab
+            + BATCH as u64 * (4 * vocab + 32 * widest)
     }
 
     fn tokens_of(&self, text: &[u8], tokens: &mut Vec<u32>) {
         self.tokenizer.encode(text, tokens);
     }
 
-    fn start(self: Arc<Self>, window: usize) -> Result<Box<dyn LanguageModel>, PredictorError> {
-        Ok(Box::new(Run(Session::new(&self.model, window))))
+    fn start(
+        self: Arc<Self>,
+        window: usize,
+        learns: bool,
+    ) -> Result<Box<dyn LanguageModel>, PredictorError> {
+        Ok(Box::new(Run {
+            session: Session::new(&self.model, window),
+            states: States::new(),
+            adapter: learns.then(|| Adapter::new(&self.model)),
+        }))
     }
 }
 
-struct Run(Session);
+struct Run {
+    session: Session,
+    /// After the tokens fed last.
+    states: States,
+    adapter: Option<Adapter>,
+}
 
 impl LanguageModel for Run {
-    fn advance(&mut self, tokens: &[u32], logits: &mut Vec<i32>) -> Result<(), PredictorError> {
-        self.0.advance(tokens, logits);
-        Ok(())
+    fn advance(&mut self, tokens: &[u32]) -> Result<(), PredictorError> {
+        self.states.clear();
+        self.session.advance_states(tokens, &mut self.states)
+    }
+
+    fn logits(&self, range: Range<usize>, logits: &mut Vec<i32>) -> Result<(), PredictorError> {
+        self.session.model().logits(&self.states, range, logits)
+    }
+
+    fn left(&self) -> usize {
+        self.adapter.as_ref().map_or(usize::MAX, Adapter::left)
+    }
+
+    fn adapt(&mut self, range: Range<usize>, logits: &mut [i32]) {
+        if let Some(adapter) = &mut self.adapter {
+            adapter.adapt(&self.states, range, logits);
+        }
+    }
+
+    fn learn(&mut self, logits: &[i32], token: Option<u32>) {
+        if let Some(adapter) = &mut self.adapter {
+            adapter.learn(logits, token);
+        }
     }
 
     fn reset(&mut self) {
-        self.0.reset();
+        self.session.reset();
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crc32fast::Hasher;
 
-use super::context::Context;
+use super::context::{BATCH, Context};
 use super::join::{Bits, EXTERNALS, Walk, joined, plain_byte};
 use super::{ModelPack, Vocabulary};
 use crate::cm;
@@ -15,18 +15,20 @@ use crate::cm::plan::Plan;
 use crate::segment::{CANARY_BYTES, PredictorError};
 use crate::simd::{self, Job, Kernels, Level};
 
-/// Settings are those of `cm`, then log2 of the window in tokens, 0 for all that the model takes.
+/// Settings are those of `cm`, then log2 of the window in tokens, 0 for all that the model takes, then
+/// whether the model learns the segment.
 #[derive(Clone)]
 pub struct Settings {
     pub cm: [u8; 4],
     pub window: usize,
+    pub learns: bool,
 }
 
 impl Settings {
     /// # Errors
     /// [`PredictorError::Unsupported`] for settings that this version does not know.
     pub fn parse(settings: &[u8]) -> Result<Self, PredictorError> {
-        let Ok([cm @ .., window]) = <[u8; 5]>::try_from(settings) else {
+        let Ok([cm @ .., window, learns @ 0..=1]) = <[u8; 6]>::try_from(settings) else {
             return Err(PredictorError::Unsupported("settings of llm"));
         };
         cm::codec::parse(&cm)?;
@@ -35,7 +37,11 @@ impl Settings {
             1..=24 => 1 << window,
             _ => return Err(PredictorError::Unsupported("window of llm")),
         };
-        Ok(Self { cm, window })
+        Ok(Self {
+            cm,
+            window,
+            learns: learns == 1,
+        })
     }
 }
 
@@ -141,15 +147,15 @@ impl Segment {
         state.end_block(vocabulary)
     }
 
-    /// Between two blocks: says which tokens the next one has, and returns the predictions that are
-    /// ready, of the first or of more.
+    /// Between two blocks: says which tokens the next one has, and returns what the model says of the
+    /// first of them, as many as it is asked about at a time.
     ///
     /// # Errors
     /// [`PredictorError::Setup`] when there is not enough memory.
-    pub fn expect(&mut self, tokens: &[u32]) -> Result<&[i32], PredictorError> {
+    pub fn expect(&mut self, tokens: &[u32]) -> Result<Vec<i32>, PredictorError> {
         let (state, _) = self.state()?;
         state.context.expect(tokens);
-        state.context.prepare()
+        state.context.outlook(BATCH)
     }
 
     /// Starts a block, with the model or without.
@@ -158,10 +164,10 @@ impl Segment {
     /// [`PredictorError::Setup`] when there is not enough memory.
     pub fn start_block(&mut self, on: bool) -> Result<(), PredictorError> {
         let mut canary = std::mem::take(&mut self.canary);
-        let (state, vocabulary) = self.state()?;
+        let (state, _) = self.state()?;
         if !state.heard {
             state.heard = true;
-            let first = &state.context.prepare()?[..vocabulary.len()];
+            let first = state.context.outlook(1)?;
             let bytes: Vec<u8> = first.iter().flat_map(|logit| logit.to_le_bytes()).collect();
             canary.update(&bytes);
         }
@@ -223,7 +229,7 @@ impl State {
         Ok(Self {
             joined,
             simd,
-            context: Context::new(pack, settings.window)?,
+            context: Context::new(pack, settings.window, settings.learns)?,
             walk: Walk::new(pack.vocabulary())?,
             on: false,
             heard: false,
@@ -355,4 +361,3 @@ impl<B: Bits, const S: usize, const A: usize> Job for Code<'_, B, S, A> {
         Ok(())
     }
 }
-

@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::vocabulary::tests::vocabulary;
@@ -14,10 +15,22 @@ struct Run {
     pack: Arc<Pairs>,
     fed: Vec<u32>,
     window: usize,
+    logits: Vec<i32>,
+    learns: bool,
+    /// How often each token came, as far as that is in use, and since then.
+    learnt: Vec<i32>,
+    fresh: Vec<Option<u32>>,
+    /// Predictions that were adapted and not learnt from.
+    ahead: usize,
 }
 
+/// Tokens after which what was learnt is put to use.
+const LEARNT: usize = 5;
+
 impl LanguageModel for Run {
-    fn advance(&mut self, tokens: &[u32], logits: &mut Vec<i32>) -> Result<(), PredictorError> {
+    fn advance(&mut self, tokens: &[u32]) -> Result<(), PredictorError> {
+        let logits = &mut self.logits;
+        logits.clear();
         for &token in tokens {
             assert!((token as usize) < self.pack.vocabulary.len());
             if self.fed.len() == self.window {
@@ -35,6 +48,36 @@ impl LanguageModel for Run {
             }
         }
         Ok(())
+    }
+
+    fn logits(&self, range: Range<usize>, logits: &mut Vec<i32>) -> Result<(), PredictorError> {
+        let width = self.pack.vocabulary.len();
+        logits.extend(&self.logits[range.start * width..range.end * width]);
+        Ok(())
+    }
+
+    fn left(&self) -> usize {
+        LEARNT - self.fresh.len() - self.ahead
+    }
+
+    fn adapt(&mut self, range: Range<usize>, logits: &mut [i32]) {
+        assert!(range.len() <= self.left());
+        self.ahead += range.len();
+        for logits in logits.chunks_exact_mut(self.learnt.len()) {
+            for (logit, count) in logits.iter_mut().zip(&self.learnt) {
+                *logit += count << 13;
+            }
+        }
+    }
+
+    fn learn(&mut self, _: &[i32], token: Option<u32>) {
+        self.ahead -= 1;
+        self.fresh.push(token);
+        if self.fresh.len() == LEARNT {
+            for token in self.fresh.drain(..).flatten().filter(|_| self.learns) {
+                self.learnt[token as usize] += 1;
+            }
+        }
     }
 
     fn reset(&mut self) {
@@ -63,11 +106,20 @@ impl ModelPack for Pairs {
         self.vocabulary.longest_matches(text, tokens);
     }
 
-    fn start(self: Arc<Self>, window: usize) -> Result<Box<dyn LanguageModel>, PredictorError> {
+    fn start(
+        self: Arc<Self>,
+        window: usize,
+        learns: bool,
+    ) -> Result<Box<dyn LanguageModel>, PredictorError> {
         Ok(Box::new(Run {
+            learnt: vec![0; self.vocabulary.len()],
             pack: self,
             fed: Vec::new(),
             window,
+            logits: Vec::new(),
+            learns,
+            fresh: Vec::new(),
+            ahead: 0,
         }))
     }
 }
@@ -93,15 +145,21 @@ struct Told {
     sure: i32,
 }
 
-struct Teller(Arc<Told>, usize);
+/// Where it is, and how many tokens were fed before the last ones.
+struct Teller(Arc<Told>, usize, usize);
 
 impl LanguageModel for Teller {
-    fn advance(&mut self, tokens: &[u32], logits: &mut Vec<i32>) -> Result<(), PredictorError> {
-        for _ in tokens {
+    fn advance(&mut self, tokens: &[u32]) -> Result<(), PredictorError> {
+        self.2 = self.1;
+        self.1 += tokens.len();
+        Ok(())
+    }
+
+    fn logits(&self, range: Range<usize>, logits: &mut Vec<i32>) -> Result<(), PredictorError> {
+        for place in range {
             let start = logits.len();
             logits.resize(start + self.0.vocabulary.len(), 0);
-            logits[start + self.0.tokens[self.1] as usize] = self.0.sure << 16;
-            self.1 += 1;
+            logits[start + self.0.tokens[self.2 + place] as usize] = self.0.sure << 16;
         }
         Ok(())
     }
@@ -132,8 +190,8 @@ impl ModelPack for Told {
         self.vocabulary.longest_matches(text, tokens);
     }
 
-    fn start(self: Arc<Self>, _: usize) -> Result<Box<dyn LanguageModel>, PredictorError> {
-        Ok(Box::new(Teller(self, 0)))
+    fn start(self: Arc<Self>, _: usize, _: bool) -> Result<Box<dyn LanguageModel>, PredictorError> {
+        Ok(Box::new(Teller(self, 0, 0)))
     }
 }
 
@@ -222,7 +280,9 @@ fn roundtrip(settings: &[u8], chunks: &[Vec<u8>], pack: &Arc<dyn ModelPack>) -> 
 fn text_comes_back_at_every_level_and_window() {
     for (level, window, context) in [(3, 0, 37), (6, 3, 1000), (4, 11, 2), (7, 11, 50)] {
         let chunks = [text(18_000), text(1), b"\xff\0\xc3".to_vec(), text(2_000)];
-        roundtrip(&[level, 0, 0, 0, window], &chunks, &pairs(context));
+        for learns in [0, 1] {
+            roundtrip(&[level, 0, 0, 0, window, learns], &chunks, &pairs(context));
+        }
     }
 }
 
@@ -235,7 +295,7 @@ fn letters(bytes: usize) -> Vec<u8> {
 fn the_model_is_used() {
     let data = letters(10_000);
     let pack = told(&data, 12);
-    let sizes = roundtrip(&[6, 0, 0, 0, 0], &[data], &pack);
+    let sizes = roundtrip(&[6, 0, 0, 0, 0, 1], &[data], &pack);
     assert!(sizes[0] < 500, "{sizes:?}");
 }
 
@@ -248,7 +308,7 @@ fn what_does_not_shrink_is_passed_over() {
         noise(40),
         text(30_000),
     ];
-    let sizes = roundtrip(&[3, 0, 0, 0, 5], &chunks, &pairs(100));
+    let sizes = roundtrip(&[3, 0, 0, 0, 5, 1], &chunks, &pairs(100));
     assert!(sizes[0] >= 100 && sizes[2] >= 20_000, "{sizes:?}");
     // What was stored was learnt all the same.
     assert!(sizes[3] < 20 && sizes[4] < 100, "{sizes:?}");
@@ -263,7 +323,10 @@ fn where_the_model_misleads_what_was_learnt_stays() {
     for (chunk, right) in chunks.iter().zip([true, false, false]) {
         let mut own = Vec::new();
         vocabulary.longest_matches(chunk, &mut own);
-        tokens.extend(own.iter().map(|&token| if right { token } else { token ^ 128 }));
+        tokens.extend(
+            own.iter()
+                .map(|&token| if right { token } else { token ^ 128 }),
+        );
     }
     tokens.push(0);
     let pack: Arc<dyn ModelPack> = Arc::new(Told {
@@ -271,7 +334,7 @@ fn where_the_model_misleads_what_was_learnt_stays() {
         tokens,
         sure: 4,
     });
-    let sizes = roundtrip(&[3, 0, 0, 0, 0], &chunks, &pack);
+    let sizes = roundtrip(&[3, 0, 0, 0, 0, 1], &chunks, &pack);
     assert!(sizes[1] >= 30, "{sizes:?}");
     assert!(sizes[2] < 20, "{sizes:?}");
 }
@@ -282,7 +345,7 @@ fn a_block_that_the_model_does_not_help_with_does_not_need_it() {
         .iter()
         .map(|byte| byte & 0x81)
         .collect::<Vec<u8>>();
-    let settings = [6, 1, 0, 0, 0];
+    let settings = [6, 1, 0, 0, 0, 1];
     let sizes = roundtrip(&settings, std::slice::from_ref(&data), &pairs(100));
     let mut alone = (find("cm", 1).unwrap().encoder)(&settings[..4], 40_000).unwrap();
     alone.write(&data).unwrap();
@@ -292,7 +355,7 @@ fn a_block_that_the_model_does_not_help_with_does_not_need_it() {
 
 #[test]
 fn another_model_has_another_canary() {
-    let settings = [6, 0, 0, 0, 0];
+    let settings = [6, 0, 0, 0, 0, 0];
     let data = text(1000);
     let canaries = [12, 11].map(|sure| {
         let mut encoder = encoder(&settings, 1000, &told(&data, sure));
@@ -305,7 +368,7 @@ fn another_model_has_another_canary() {
 
 #[test]
 fn coded_bytes_that_are_wrong_do_not_panic() {
-    let settings = [3, 0, 0, 0, 4];
+    let settings = [3, 0, 0, 0, 4, 1];
     let pack = pairs(100);
     for seed in 0..40 {
         let payload = noise(seed * 13);
@@ -337,9 +400,11 @@ fn unknown_settings_are_unsupported() {
     for settings in [
         &[][..],
         &[6, 0, 0, 0],
-        &[6, 0, 0, 0, 25],
-        &[9, 0, 0, 0, 0],
-        &[6, 4, 0, 0, 0],
+        &[6, 0, 0, 0, 0],
+        &[6, 0, 0, 0, 25, 0],
+        &[6, 0, 0, 0, 0, 2],
+        &[9, 0, 0, 0, 0, 0],
+        &[6, 4, 0, 0, 0, 0],
     ] {
         assert!((llm.encoder)(settings, 10).is_err());
         assert!((llm.decoder)(settings, 10).is_err());

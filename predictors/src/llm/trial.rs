@@ -89,7 +89,9 @@ impl Trial {
         self.learn(rest);
         let helps = cost * 4 <= other * 5;
         self.misses = if helps { 0 } else { self.misses + 1 };
-        self.passed = ((1 << self.misses.min(8)) / 2_u32).saturating_sub(1).min(MOST_PASSED);
+        self.passed = ((1 << self.misses.min(8)) / 2_u32)
+            .saturating_sub(1)
+            .min(MOST_PASSED);
         helps
     }
 }

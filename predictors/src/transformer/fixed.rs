@@ -24,21 +24,23 @@ pub fn scaled(value: i64, shift: i32) -> i64 {
     }
 }
 
-/// As [`scaled`], of every value; the branch is taken once.
+/// As [`scaled`], of every value, kept within `most`, which is at most [`LIMIT`]; the branch is taken
+/// once.
 #[inline(always)]
-pub fn scale_all(values: &[i64], shift: i32, mut put: impl FnMut(usize, i64)) {
+pub fn scale_all(values: &[i64], shift: i32, most: i64, mut put: impl FnMut(usize, i64)) {
     if shift > 62 {
         (0..values.len()).for_each(|i| put(i, 0));
     } else if shift > 0 {
         let half = 1 << (shift - 1);
         for (i, &value) in values.iter().enumerate() {
-            put(i, ((value + half) >> shift).clamp(-LIMIT, LIMIT));
+            put(i, ((value + half) >> shift).clamp(-most, most));
         }
     } else {
         let left = (-shift).min(62);
-        let most = LIMIT >> left;
+        let unscaled = LIMIT >> left;
         for (i, &value) in values.iter().enumerate() {
-            put(i, value.clamp(-most, most) << left);
+            let value = value.clamp(-unscaled, unscaled) << left;
+            put(i, value.clamp(-most, most));
         }
     }
 }
@@ -57,7 +59,7 @@ pub fn quantise(values: &[i64], fraction: i32, width: i32, out: &mut [i16]) -> i
     let most = (1_i64 << width) - 1;
     let long = bits(values);
     let shift = if long == 0 { 0 } else { long - width };
-    scale_all(values, shift, |i, v| out[i] = v.clamp(-most, most) as i16);
+    scale_all(values, shift, most, |i, v| out[i] = v as i16);
     fraction - shift
 }
 
@@ -67,7 +69,7 @@ pub fn quantise(values: &[i64], fraction: i32, width: i32, out: &mut [i16]) -> i
 pub fn rms_norm(x: &[i64], gains: &[i32], exponent: i32, eps: u64, out: &mut [i64]) -> i32 {
     let long = bits(x);
     let shift = if long == 0 { 0 } else { long - 24 };
-    scale_all(x, shift, |i, v| out[i] = v);
+    scale_all(x, shift, LIMIT, |i, v| out[i] = v);
     let squares: u64 = out.iter().map(|&v| (v * v) as u64).sum();
     let eps = match 2 * shift {
         right @ 0.. => u128::from(eps) >> right,

@@ -1,61 +1,113 @@
 //! Products of a pack's matrices with activations.
 
-use super::fixed::{LIMIT32, scale_all, scaled};
+use std::ops::{Deref, DerefMut, Range};
+
+use super::fixed::{LIMIT, LIMIT32, RESIDUAL, scale_all, scaled};
 use super::pack::{GROUP, Matrix, PANEL, Pack};
 use super::simd::Kernels;
 
+/// Rows whose sums are made at a time: few enough for these to stay in the nearest cache.
+const ROWS: usize = 32;
+/// Values of a cache line.
+const LINE: usize = 32;
+
+/// Integers that begin where a cache line does, which kernels read whole.
+#[derive(Debug, Default, Clone)]
+pub struct Lines {
+    room: Vec<i16>,
+    start: usize,
+    len: usize,
+}
+
+impl Lines {
+    /// Makes them so many, of any content.
+    pub fn resize(&mut self, len: usize) {
+        if self.room.len() < len + LINE {
+            self.room = vec![0; len + LINE];
+            // Where it cannot be told, any place will do.
+            self.start = self.room.as_ptr().align_offset(2 * LINE).min(LINE);
+        }
+        self.len = len;
+    }
+}
+
+impl Deref for Lines {
+    type Target = [i16];
+    fn deref(&self) -> &[i16] {
+        &self.room[self.start..][..self.len]
+    }
+}
+
+impl DerefMut for Lines {
+    fn deref_mut(&mut self) -> &mut [i16] {
+        &mut self.room[self.start..][..self.len]
+    }
+}
+
 /// Rows of activations: integers, and the fraction bits of each row.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Activations {
-    pub values: Vec<i16>,
+    pub values: Lines,
     pub fractions: Vec<i32>,
 }
 
 impl Activations {
     /// Makes room for `rows` of `width`.
     pub fn resize(&mut self, rows: usize, width: usize) {
-        self.values.resize(rows * width, 0);
+        self.values.resize(rows * width);
         self.fractions.resize(rows, 0);
     }
 }
 
-/// Calls `put(row, first, sums, shift)` for every row of activations and panel of outputs: the sums
-/// of outputs from `first` on, which are `2^shift` times too large for `fraction` fraction bits.
+/// What products are made with: kernels, and activations that they have arranged.
+#[derive(Clone, Copy)]
+pub struct With<'a> {
+    pub pack: &'a Pack,
+    pub kernels: &'a Kernels,
+    pub x: &'a Activations,
+}
+
+/// Calls `put(row, columns, sums, shift)` for every row of activations and each of some panels of
+/// outputs: the sums are `2^shift` times too large for `fraction` fraction bits.
 fn products(
-    (pack, matrix, kernels): (&Pack, &Matrix, &Kernels),
-    x: &Activations,
+    with: With<'_>,
+    matrix: &Matrix,
+    panels: Range<usize>,
     fraction: i32,
-    mut put: impl FnMut(usize, usize, &[i64], i32),
+    mut put: impl FnMut(usize, Range<usize>, &[i64], i32),
 ) {
-    let rows = x.fractions.len();
-    let mut sums = vec![[0; PANEL]; rows];
-    for panel in 0..matrix.rows.div_ceil(PANEL) {
-        let (weights, scales) = pack.panel(matrix, panel);
-        (kernels.products)(weights, scales, &x.values, &mut sums);
-        let first = panel * PANEL;
-        let count = PANEL.min(matrix.rows - first);
-        for (row, sums) in sums.iter().enumerate() {
-            let shift = matrix.exponent + x.fractions[row] - fraction;
-            put(row, first, &sums[..count], shift);
+    let With { pack, kernels, x } = with;
+    let mut sums = [[0; PANEL]; ROWS];
+    for number in panels {
+        let panel = pack.panel(matrix, number);
+        let columns = number * PANEL..matrix.rows.min((number + 1) * PANEL);
+        let rows = x.values.chunks(ROWS * matrix.inputs);
+        for (place, rows) in rows.enumerate() {
+            let sums = &mut sums[..rows.len() / matrix.inputs];
+            (kernels.products)(panel, rows, sums);
+            for (i, sums) in sums.iter().enumerate() {
+                let row = place * ROWS + i;
+                let shift = matrix.exponent + x.fractions[row] - fraction;
+                put(row, columns.clone(), &sums[..columns.len()], shift);
+            }
         }
     }
 }
 
-/// The products as numbers of 16 fraction bits, row by row of the activations.
+/// Some panels of the products as numbers of 16 fraction bits: row by row of the activations, into
+/// `out[row]` from its first column on, which is the first panel's first.
 pub fn outputs(
-    pack: &Pack,
+    with: With<'_>,
     matrix: &Matrix,
-    kernels: &Kernels,
-    x: &Activations,
     biases: &[i32],
-    out: &mut [i32],
+    panels: Range<usize>,
+    out: &mut [&mut [i32]],
 ) {
-    let width = matrix.rows;
-    assert!(out.len() == width * x.fractions.len());
-    products((pack, matrix, kernels), x, 16, |row, first, sums, shift| {
-        let out = &mut out[row * width + first..][..sums.len()];
-        (kernels.narrow)(sums, shift, out);
-        if let Some(biases) = biases.get(first..first + sums.len()) {
+    let start = panels.start * PANEL;
+    products(with, matrix, panels, 16, |row, columns, sums, shift| {
+        let out = &mut out[row][columns.start - start..columns.end - start];
+        (with.kernels.narrow)(sums, shift, out);
+        if let Some(biases) = biases.get(columns) {
             for (out, &bias) in out.iter_mut().zip(biases) {
                 *out = out
                     .saturating_add(bias)
@@ -68,53 +120,53 @@ pub fn outputs(
 /// Sums as numbers of 32 bits.
 #[inline(always)]
 pub fn narrow(sums: &[i64], shift: i32, out: &mut [i32]) {
-    scale_all(sums, shift, |i, v| {
-        out[i] = v.clamp(-LIMIT32, LIMIT32) as i32
-    });
+    scale_all(sums, shift, LIMIT32, |i, v| out[i] = v as i32);
 }
 
 /// Adds sums to a part of the residual stream.
 #[inline(always)]
 pub fn add_to(sums: &[i64], shift: i32, out: &mut [i64]) {
-    use super::fixed::LIMIT;
-    scale_all(sums, shift, |i, v| {
+    scale_all(sums, shift, LIMIT, |i, v| {
         out[i] = (out[i] + v).clamp(-LIMIT, LIMIT)
     });
 }
 
-/// Adds the products to rows of the residual stream.
-pub fn add_outputs(
-    pack: &Pack,
-    matrix: &Matrix,
-    kernels: &Kernels,
-    x: &Activations,
-    residual: &mut [i64],
-) {
+/// Adds some panels of the products to rows of the residual stream.
+pub fn add_outputs(with: With<'_>, matrix: &Matrix, panels: Range<usize>, residual: &mut [i64]) {
     let width = matrix.rows;
-    let fraction = super::fixed::RESIDUAL;
     products(
-        (pack, matrix, kernels),
-        x,
-        fraction,
-        |row, first, sums, shift| {
-            (kernels.add_to)(
-                sums,
-                shift,
-                &mut residual[row * width + first..][..sums.len()],
-            );
+        with,
+        matrix,
+        panels,
+        RESIDUAL,
+        |row, columns, sums, shift| {
+            let out = &mut residual[row * width..][columns];
+            (with.kernels.add_to)(sums, shift, out);
         },
     );
 }
 
+/// What `Matrix::excess` holds: the sums of activations of 0, which kernels take for 2^15.
+pub fn excess(pack: &Pack, matrix: &Matrix, kernels: &Kernels) -> Vec<i64> {
+    let mut zeros = Activations::default();
+    zeros.resize(1, matrix.inputs);
+    (kernels.arrange)(&mut zeros.values);
+    let mut all = vec![[0; PANEL]; matrix.panels()];
+    for (number, sums) in all.chunks_exact_mut(1).enumerate() {
+        (kernels.products)(pack.panel(matrix, number), &zeros.values, sums);
+    }
+    all.into_flattened()
+}
+
 /// Row `row` of a matrix, as the residual stream has it.
 pub fn row(pack: &Pack, matrix: &Matrix, row: usize, out: &mut [i64]) {
-    let (weights, scales) = pack.panel(matrix, row / PANEL);
+    let panel = pack.panel(matrix, row / PANEL);
     let lane = row % PANEL;
     for (i, out) in out.iter_mut().enumerate() {
-        let weight = weights[(i / 2) * 2 * PANEL + 2 * lane + i % 2] as i8;
+        let weight = panel.weights[(i / 4) * 4 * PANEL + 4 * lane + i % 4] as i8;
         let at = (i / GROUP * PANEL + lane) * 2;
-        let scale = u16::from_le_bytes([scales[at], scales[at + 1]]);
+        let scale = u16::from_le_bytes([panel.scales[at], panel.scales[at + 1]]);
         let value = i64::from(weight) * i64::from(scale);
-        *out = scaled(value, matrix.exponent - super::fixed::RESIDUAL);
+        *out = scaled(value, matrix.exponent - RESIDUAL);
     }
 }

@@ -3,6 +3,7 @@
 //! Every sum is exact, so that its order, vector lanes, threads and how many positions are evaluated
 //! at a time change nothing: the logits are the same bits on every machine.
 
+mod adapter;
 mod attention;
 pub mod bpe;
 mod cache;
@@ -14,10 +15,14 @@ mod pack;
 mod rotary;
 mod session;
 mod simd;
+mod states;
+mod team;
 
+pub use adapter::Adapter;
 pub use model::Model;
 pub use pack::{Config, Pack};
 pub use session::Session;
+pub use states::States;
 
 use std::sync::Arc;
 

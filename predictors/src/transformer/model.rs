@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::adapter::all_signs;
+use super::matrix::excess;
 use super::pack::{Config, Gains, LONGEST, Matrix, Pack};
 use super::rotary;
 use super::simd::{Kernels, Level};
@@ -25,6 +27,20 @@ pub struct Layer {
     pub down: Matrix,
 }
 
+impl Layer {
+    fn matrices(&mut self) -> [&mut Matrix; 7] {
+        [
+            &mut self.q.matrix,
+            &mut self.k.matrix,
+            &mut self.v.matrix,
+            &mut self.o,
+            &mut self.gate,
+            &mut self.up,
+            &mut self.down,
+        ]
+    }
+}
+
 /// A model that can be evaluated; shared by sessions.
 pub struct Model {
     pub(super) pack: Arc<Pack>,
@@ -36,10 +52,12 @@ pub struct Model {
     pub(super) head: Matrix,
     /// Cosine and sine of each position and pair.
     pub(super) turns: Vec<[i32; 2]>,
+    /// Signs of the adapter's projection.
+    pub(super) signs: Vec<u32>,
 }
 
 impl Model {
-    /// Finds the pack's tensors. `threads` is how many evaluate rows at a time; 0 counts as 1.
+    /// Finds the pack's tensors. `threads` is how many evaluate together; 0 counts as 1.
     ///
     /// # Errors
     /// [`PredictorError::Corrupt`] where a tensor is missing or has another size.
@@ -77,11 +95,20 @@ impl Model {
             });
         }
         let head = pack.matrix("lm_head.weight", config.vocab, config.hidden)?;
+        let mut head = head.unwrap_or_else(|| embedding.clone());
+        let kernels = Kernels::of(level);
+        if kernels.offset {
+            let multiplied = layers.iter_mut().flat_map(Layer::matrices);
+            for matrix in multiplied.chain([&mut head]) {
+                matrix.excess = excess(&pack, matrix, &kernels);
+            }
+        }
         Ok(Self {
             norm: pack.gains("norm.weight", config.hidden)?,
-            head: head.unwrap_or_else(|| embedding.clone()),
+            head,
+            signs: all_signs(config.hidden),
             turns: Self::turns(&pack, &config)?,
-            kernels: Kernels::of(level),
+            kernels,
             threads: threads.max(1),
             embedding,
             layers,

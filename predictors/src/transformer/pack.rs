@@ -54,6 +54,26 @@ pub struct Matrix {
     pub exponent: i32,
     weights: Range<usize>,
     scales: Range<usize>,
+    /// What kernels that offset activations take off each row's sum, rows padded; else empty.
+    pub excess: Vec<i64>,
+}
+
+impl Matrix {
+    /// Panels, of which the last may have rows that are padding.
+    pub fn panels(&self) -> usize {
+        self.rows.div_ceil(PANEL)
+    }
+}
+
+/// What a kernel multiplies: some of a matrix's rows, interleaved.
+#[derive(Debug, Clone, Copy)]
+pub struct Panel<'a> {
+    /// `[quad of inputs][row][4]`, from -127 to 127.
+    pub weights: &'a [u8],
+    /// `[group of inputs][row]`, 16 bits each.
+    pub scales: &'a [u8],
+    /// 2^15 times the sum of each row's weights times their scales, for kernels that need it.
+    pub excess: &'a [i64],
 }
 
 /// Gains of a norm: `value * 2^-exponent`.
@@ -229,6 +249,7 @@ impl Pack {
             exponent: Self::exponent(entry)?,
             weights: range.start..middle,
             scales: middle..range.end,
+            excess: Vec::new(),
         }))
     }
 
@@ -266,16 +287,19 @@ impl Pack {
         Ok(values)
     }
 
-    /// Bytes and scales of one panel.
+    /// One panel.
     #[inline]
-    pub(super) fn panel(&self, matrix: &Matrix, panel: usize) -> (&[u8], &[u8]) {
-        let size = matrix.inputs * PANEL;
+    pub(super) fn panel<'a>(&'a self, matrix: &'a Matrix, panel: usize) -> Panel<'a> {
         let data = self.data();
-        let weights = &data[matrix.weights.clone()][panel * size..][..size];
-        let size = matrix.inputs / GROUP * PANEL * 2;
-        (
-            weights,
-            &data[matrix.scales.clone()][panel * size..][..size],
-        )
+        let (weights, scales) = (
+            matrix.inputs * PANEL,
+            matrix.inputs / GROUP * PANEL * size_of::<u16>(),
+        );
+        let excess = panel * PANEL..(panel + 1) * PANEL;
+        Panel {
+            weights: &data[matrix.weights.clone()][panel * weights..][..weights],
+            scales: &data[matrix.scales.clone()][panel * scales..][..scales],
+            excess: matrix.excess.get(excess).unwrap_or_default(),
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::evaluate::{Row, evaluate};
 use super::model::Model;
+use super::states::States;
+use crate::segment::PredictorError;
 
 /// Evaluates a sequence of tokens, some at a time.
 pub struct Session {
@@ -46,13 +48,14 @@ impl Session {
     }
 
     /// Where the window is full, its later half becomes all that was seen, from position 0 on.
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> Result<(), PredictorError> {
         if self.seen.len() == self.window {
             let kept = self.seen.split_off(self.window - self.window / 2);
             self.seen.clear();
             let rows = self.place(&kept);
-            evaluate(&self.model, &mut [&mut self.cache], &rows, None);
+            evaluate(&self.model, &mut [&mut self.cache], &rows, None)?;
         }
+        Ok(())
     }
 
     /// Counts tokens as seen, and gives them their positions.
@@ -68,41 +71,77 @@ impl Session {
         .collect()
     }
 
-    /// Feeds tokens at the next positions; appends to `logits`, for each, those of the token after
-    /// it: `vocab` numbers of 16 fraction bits, in nats. How many are fed at a time changes no bit.
+    fn check(model: &Model, tokens: &[u32]) -> Result<(), PredictorError> {
+        if tokens
+            .iter()
+            .any(|&token| token as usize >= model.config().vocab)
+        {
+            return Err(PredictorError::Usage("the model has no such token"));
+        }
+        Ok(())
+    }
+
+    /// Feeds tokens at the next positions; appends the states after each, of which [`Model::logits`]
+    /// makes logits. How many are fed at a time changes no bit.
     ///
-    /// # Panics
-    /// For a token that the vocabulary does not have.
-    pub fn advance(&mut self, mut tokens: &[u32], logits: &mut Vec<i32>) {
+    /// # Errors
+    /// [`PredictorError::Usage`] for a token that the vocabulary does not have, and then none was fed;
+    /// [`PredictorError::Setup`] where threads cannot be had, after which only [`Session::reset`] helps.
+    pub fn advance_states(
+        &mut self,
+        mut tokens: &[u32],
+        states: &mut States,
+    ) -> Result<(), PredictorError> {
+        Self::check(&self.model, tokens)?;
         while !tokens.is_empty() {
-            self.make_room();
+            self.make_room()?;
             let count = tokens.len().min(self.window - self.seen.len());
             let (now, later) = tokens.split_at(count);
             let rows = self.place(now);
-            evaluate(&self.model, &mut [&mut self.cache], &rows, Some(logits));
+            evaluate(&self.model, &mut [&mut self.cache], &rows, Some(states))?;
             tokens = later;
         }
+        Ok(())
+    }
+
+    /// As [`Session::advance_states`]; appends to `logits`, for each token, those of the token after
+    /// it: `vocab` numbers of 16 fraction bits, in nats.
+    ///
+    /// # Errors
+    /// As [`Session::advance_states`].
+    pub fn advance(&mut self, tokens: &[u32], logits: &mut Vec<i32>) -> Result<(), PredictorError> {
+        let mut states = States::new();
+        self.advance_states(tokens, &mut states)?;
+        self.model.logits(&states, 0..states.len(), logits)
     }
 
     /// Feeds one token to each of several sessions of one model, all in one evaluation; appends the
-    /// logits in their order, the same as `advance` of each.
+    /// states in their order, the same as `advance_states` of each.
+    ///
+    /// # Errors
+    /// As [`Session::advance_states`].
     ///
     /// # Panics
-    /// As `advance`; where the numbers of sessions and tokens differ, or the models.
-    pub fn advance_together(sessions: &mut [&mut Self], tokens: &[u32], logits: &mut Vec<i32>) {
+    /// Where the numbers of sessions and tokens differ, or the models.
+    pub fn advance_together(
+        sessions: &mut [&mut Self],
+        tokens: &[u32],
+        states: &mut States,
+    ) -> Result<(), PredictorError> {
         assert!(sessions.len() == tokens.len());
         let Some(first) = sessions.first() else {
-            return;
+            return Ok(());
         };
         let model = Arc::clone(&first.model);
+        Self::check(&model, tokens)?;
         let mut rows = Vec::with_capacity(tokens.len());
         for (stream, (session, &token)) in sessions.iter_mut().zip(tokens).enumerate() {
             assert!(Arc::ptr_eq(&session.model, &model));
-            session.make_room();
+            session.make_room()?;
             let row = session.place(&[token]);
             rows.extend(row.into_iter().map(|row| Row { stream, ..row }));
         }
         let mut caches: Vec<&mut Cache> = sessions.iter_mut().map(|s| &mut s.cache).collect();
-        evaluate(&model, &mut caches, &rows, Some(logits));
+        evaluate(&model, &mut caches, &rows, Some(states))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::pack::{GROUP, MAGIC, PANEL};
 use super::simd::Level;
-use super::{Model, Pack, Session};
+use super::{Adapter, Model, Pack, Session, States};
 use crate::segment::PredictorError;
 use llmzip_coders::simd::available;
 
@@ -145,7 +145,7 @@ fn logits(model: &Arc<Model>, window: usize, tokens: &[u32], block: usize) -> Ve
     let mut session = Session::new(model, window);
     let mut out = Vec::new();
     for tokens in tokens.chunks(block) {
-        session.advance(tokens, &mut out);
+        session.advance(tokens, &mut out).unwrap();
     }
     out
 }
@@ -159,7 +159,7 @@ fn levels_blocks_and_threads_give_the_same_bits() {
         let expected = logits(&model(pack.clone(), Level::Scalar, 1), 64, &tokens, 1);
         assert_eq!(expected.len(), tokens.len() * VOCAB);
         for (name, level) in available() {
-            for (threads, block) in [(1, 1), (1, 7), (2, 7), (3, 50), (1, 512), (2, 512)] {
+            for (threads, block) in [(1, 1), (3, 1), (1, 7), (2, 7), (3, 50), (1, 512), (2, 512)] {
                 let model = model(pack.clone(), level, threads);
                 let found = logits(&model, 64, &tokens, block);
                 assert!(
@@ -211,13 +211,16 @@ fn sessions_together_are_as_each_alone() {
         let mut sessions: Vec<_> = (0..5).map(|_| Session::new(&model, 64)).collect();
         // They are not at the same position.
         for (i, session) in sessions.iter_mut().enumerate() {
-            session.advance(&sequences[i][..i], &mut Vec::new());
+            session
+                .advance(&sequences[i][..i], &mut Vec::new())
+                .unwrap();
         }
         for step in 0..60 {
             let now: Vec<u32> = (0..5).map(|i| sequences[i][i + step]).collect();
             let mut together: Vec<_> = sessions.iter_mut().collect();
-            let mut out = Vec::new();
-            Session::advance_together(&mut together, &now, &mut out);
+            let (mut states, mut out) = (States::new(), Vec::new());
+            Session::advance_together(&mut together, &now, &mut states).unwrap();
+            model.logits(&states, 0..5, &mut out).unwrap();
             for (i, out) in out.chunks_exact(VOCAB).enumerate() {
                 assert!(*out == alone[i][(i + step) * VOCAB..][..VOCAB]);
             }
@@ -230,11 +233,120 @@ fn a_reset_session_is_a_new_one() {
     let model = model(tiny(false), Level::Scalar, 1);
     let tokens = tokens(40);
     let mut session = Session::new(&model, 64);
-    session.advance(&tokens[20..], &mut Vec::new());
+    session.advance(&tokens[20..], &mut Vec::new()).unwrap();
     session.reset();
     let mut out = Vec::new();
-    session.advance(&tokens, &mut out);
+    session.advance(&tokens, &mut out).unwrap();
     assert!(out == logits(&model, 64, &tokens, 40));
+}
+
+#[test]
+fn a_token_that_the_vocabulary_lacks_is_an_error_and_is_not_fed() {
+    let model = model(tiny(false), Level::Scalar, 1);
+    let mut session = Session::new(&model, 64);
+    let mut out = Vec::new();
+    let error = session.advance(&[1, VOCAB as u32], &mut out);
+    assert!(matches!(error, Err(PredictorError::Usage(_))));
+    session.advance(&[7, 8], &mut out).unwrap();
+    assert!(out == logits(&model, 64, &[7, 8], 2));
+}
+
+#[test]
+fn logits_come_a_piece_at_a_time() {
+    let model = model(tiny(false), Level::Scalar, 2);
+    let tokens = tokens(30);
+    let mut states = States::new();
+    Session::new(&model, 64)
+        .advance_states(&tokens, &mut states)
+        .unwrap();
+    let mut out = Vec::new();
+    for from in (0..30).step_by(7) {
+        let range = from..states.len().min(from + 7);
+        model.logits(&states, range, &mut out).unwrap();
+    }
+    assert!(out == logits(&model, 64, &tokens, 30));
+}
+
+/// Adapted logits of all positions, adapted so many at a time.
+fn adapted(model: &Arc<Model>, tokens: &[u32], some: usize) -> Vec<i32> {
+    let mut states = States::new();
+    Session::new(model, 64)
+        .advance_states(tokens, &mut states)
+        .unwrap();
+    let mut adapter = Adapter::new(model);
+    let (mut all, mut from) = (Vec::new(), 0);
+    while from < tokens.len() {
+        let range = from..tokens.len().min(from + some.min(adapter.left()));
+        let mut logits = Vec::new();
+        model.logits(&states, range.clone(), &mut logits).unwrap();
+        adapter.adapt(&states, range.clone(), &mut logits);
+        for (i, logits) in logits.chunks_exact(VOCAB).enumerate() {
+            // At times what came is no token.
+            let next = tokens.get(range.start + i + 1).filter(|&t| t % 16 != 3);
+            adapter.learn(logits, next.copied());
+        }
+        all.extend(logits);
+        from = range.end;
+    }
+    all
+}
+
+#[test]
+fn adapted_logits_are_the_same_at_every_level_and_however_many_at_a_time() {
+    let tokens = tokens(900);
+    let scalar = model(tiny(false), Level::Scalar, 1);
+    let expected = adapted(&scalar, &tokens, 1);
+    let plain = logits(&scalar, 64, &tokens, 900);
+    // Nothing is learnt before the first 256 tokens that count.
+    assert!(expected[..256 * VOCAB] == plain[..256 * VOCAB]);
+    assert!(expected[600 * VOCAB..] != plain[600 * VOCAB..]);
+    for (name, level) in available() {
+        let model = model(tiny(false), level, 2);
+        for some in [1, 7, 1000] {
+            assert!(
+                adapted(&model, &tokens, some) == expected,
+                "{name}, {some} at a time"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_adapter_learns_which_tokens_come() {
+    let model = model(tiny(false), Level::Scalar, 1);
+    // The model is random; the text uses three tokens.
+    let tokens: Vec<u32> = tokens(1200).iter().map(|token| 40 + token % 3).collect();
+    let all = adapted(&model, &tokens, 256);
+    let cost = |from: usize, count: usize| -> f64 {
+        (from..from + count)
+            .map(|at| {
+                let logits = &all[at * VOCAB..][..VOCAB];
+                let value = |logit: i32| f64::from(logit) / 65536.0;
+                let top = value(*logits.iter().max().unwrap());
+                let sum: f64 = logits.iter().map(|&l| (value(l) - top).exp()).sum();
+                top + sum.ln() - value(logits[tokens[at + 1] as usize])
+            })
+            .sum()
+    };
+    assert!(cost(1000, 190) < 0.8 * cost(0, 190));
+}
+
+#[test]
+fn a_reference_adapts_the_same() {
+    // tests/reference/test_transformer.py has the same hash.
+    let model = model(tiny(true), Level::Scalar, 1);
+    assert_eq!(
+        hash(&adapted(&model, &tokens(600), 256)),
+        0x6320_2236_d1a6_d14b
+    );
+}
+
+fn hash(logits: &[i32]) -> u64 {
+    logits
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &logit| {
+            (hash ^ u64::from(logit as u32)).wrapping_mul(0x0100_0000_01b3)
+        })
 }
 
 #[test]
@@ -285,8 +397,5 @@ fn a_reference_gives_the_same_logits() {
     // tests/reference/test_transformer.py has the same hash.
     let model = model(tiny(true), Level::Scalar, 1);
     let all = logits(&model, 64, &tokens(150), 150);
-    let hash = all.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &logit| {
-        (hash ^ u64::from(logit as u32)).wrapping_mul(0x0100_0000_01b3)
-    });
-    assert_eq!(hash, 0x92a9_eeac_eb82_bc46);
+    assert_eq!(hash(&all), 0x3fa4_451b_0f98_76ec);
 }

@@ -10,7 +10,7 @@ use std::array::from_fn;
 use crate::transformer::cache::BLOCK;
 use crate::transformer::pack::GROUP;
 
-super::kernels!("avx2,bmi1,bmi2,popcnt");
+super::kernels!("avx2,bmi1,bmi2,popcnt", false);
 
 /// Vectors of eight sums in half a panel.
 const LANES: usize = PANEL / 16;
@@ -54,11 +54,20 @@ unsafe fn add<const P: usize>(
     }
 }
 
+/// Swaps the middle two of every four values: what bytes of even and of odd place are multiplied
+/// with then lies together.
 #[target_feature(enable = "avx2")]
-fn products_of<const P: usize>(weights: &[u8], scales: &[u8], x: &[i16], out: &mut [[i64; PANEL]]) {
-    let inputs = weights.len() / PANEL;
+fn arrange(x: &mut [i16]) {
+    for quad in x.chunks_exact_mut(4) {
+        quad.swap(1, 2);
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn products_of<const P: usize>(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PANEL]]) {
+    let inputs = panel.weights.len() / PANEL;
     let groups = inputs / GROUP;
-    assert!(scales.len() >= groups * PANEL * 2 && x.len() >= P * inputs && out.len() >= P);
+    assert!(panel.scales.len() >= groups * PANEL * 2 && x.len() >= P * inputs && out.len() >= P);
     let zero = _mm256_setzero_si256();
     for half in [0, HALF] {
         let mut totals = [[[zero; 2]; LANES]; P];
@@ -66,17 +75,30 @@ fn products_of<const P: usize>(weights: &[u8], scales: &[u8], x: &[i16], out: &m
             let mut sums = [[zero; LANES]; P];
             // Safety: the group lies within the weights and rows.
             unsafe {
-                let rows = from_fn(|p| x.as_ptr().add(p * inputs + group * GROUP));
-                let weights = weights.as_ptr().add(group * GROUP * PANEL + half * 2);
-                add(&mut sums, rows, GROUP / 2, |k, i| {
-                    _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.add(k * 128 + i * 16).cast()))
-                });
+                let rows: [_; P] = from_fn(|p| x.as_ptr().add(p * inputs + group * GROUP));
+                let weights = panel.weights.as_ptr().add(group * GROUP * PANEL + half * 4);
+                for quad in 0..GROUP / 4 {
+                    let even: [_; P] = from_fn(|p| pair(rows[p].add(4 * quad)));
+                    let odd: [_; P] = from_fn(|p| pair(rows[p].add(4 * quad + 2)));
+                    for i in 0..LANES {
+                        let w = _mm256_loadu_si256(weights.add(quad * 4 * PANEL + i * 32).cast());
+                        let low = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w));
+                        let high = _mm256_srai_epi16::<8>(w);
+                        for p in 0..P {
+                            let both = _mm256_add_epi32(
+                                _mm256_madd_epi16(low, even[p]),
+                                _mm256_madd_epi16(high, odd[p]),
+                            );
+                            sums[p][i] = _mm256_add_epi32(sums[p][i], both);
+                        }
+                    }
+                }
             }
             for i in 0..LANES {
                 // Safety: eight scales of two bytes lie within the scales.
                 let even = _mm256_cvtepu16_epi32(unsafe {
                     let at = (group * PANEL + half + i * 8) * 2;
-                    _mm_loadu_si128(scales.as_ptr().add(at).cast())
+                    _mm_loadu_si128(panel.scales.as_ptr().add(at).cast())
                 });
                 let odd = _mm256_srli_epi64::<32>(even);
                 for p in 0..P {
@@ -107,12 +129,12 @@ fn products_of<const P: usize>(weights: &[u8], scales: &[u8], x: &[i16], out: &m
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn products(weights: &[u8], scales: &[u8], x: &[i16], out: &mut [[i64; PANEL]]) {
-    let inputs = weights.len() / PANEL;
+fn products(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PANEL]]) {
+    let inputs = panel.weights.len() / PANEL;
     for (x, out) in x.chunks(2 * inputs).zip(out.chunks_mut(2)) {
         match out.len() {
-            1 => products_of::<1>(weights, scales, x, out),
-            _ => products_of::<2>(weights, scales, x, out),
+            1 => products_of::<1>(panel, x, out),
+            _ => products_of::<2>(panel, x, out),
         }
     }
 }

@@ -5,6 +5,9 @@
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
+mod amx;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
@@ -13,10 +16,11 @@ mod scalar;
 
 pub use llmzip_coders::simd::Level;
 
+use super::adapter::powers;
 use super::attention::{Normaliser, softmax};
 use super::fixed::{NARROW, WIDE, gated, quantise, rms_norm};
 use super::matrix::{add_to, narrow};
-use super::pack::{Gains, PANEL};
+use super::pack::{Gains, PANEL, Panel};
 use super::rotary;
 use crate::cm::tables::Tables;
 
@@ -24,8 +28,12 @@ use crate::cm::tables::Tables;
 #[derive(Clone, Copy)]
 #[expect(clippy::type_complexity, reason = "a function's arguments, said once")]
 pub struct Kernels {
-    /// Weights and scales of a panel, rows of activations; sums of all of the panel's rows for each.
-    pub products: fn(&[u8], &[u8], &[i16], &mut [[i64; PANEL]]),
+    /// Puts rows of activations into the order that `products` takes.
+    pub arrange: fn(&mut [i16]),
+    /// Whether `products` gives sums of activations that are 2^15 larger, less the panel's excess.
+    pub offset: bool,
+    /// A panel, rows of activations; sums of all of the panel's rows for each.
+    pub products: fn(Panel<'_>, &[i16], &mut [[i64; PANEL]]),
     /// Keys of whole panels, the size of a head, queries; dot products of each query with each key.
     pub scores: fn(&[i16], usize, &[i16], &mut [i32]),
     /// Values of whole blocks of positions, weights and shifts of each query; sums of each.
@@ -40,6 +48,8 @@ pub struct Kernels {
     pub gate: fn(&[i32], &[i32], &mut [i64], &mut [i16]) -> i32,
     pub quantise: fn(&[i64], i32, i32, &mut [i16]) -> i32,
     pub softmax: fn(&mut [i32], &[i32], &[i32], i32, &mut [i16], &mut [i32]) -> Normaliser,
+    /// Powers of e of logits, relative to the highest, and their sum.
+    pub powers: fn(&[i32], &mut [i32]) -> i64,
 }
 
 #[inline(always)]
@@ -61,6 +71,8 @@ fn gate(gates: &[i32], up: &[i32], scratch: &mut [i64], out: &mut [i16]) -> i32 
 }
 
 const SCALAR: Kernels = Kernels {
+    arrange: |_| {},
+    offset: false,
     products: scalar::products,
     scores: scalar::scores,
     values: scalar::values,
@@ -71,6 +83,7 @@ const SCALAR: Kernels = Kernels {
     gate,
     quantise,
     softmax,
+    powers,
 };
 
 /// Safe functions that enter code for the features. The module that uses this names its constant
@@ -91,13 +104,14 @@ macro_rules! entered {
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! kernels {
-    ($features:literal) => {
+    ($features:literal, $offset:literal) => {
         use crate::transformer::attention::{self, Normaliser};
-        use crate::transformer::pack::{Gains, PANEL};
-        use crate::transformer::{fixed, matrix};
+        use crate::transformer::pack::{Gains, PANEL, Panel};
+        use crate::transformer::{adapter, fixed, matrix};
         use crate::transformer::simd::{Kernels, entered};
         entered!($features, {
-            enter_products(w: &[u8], s: &[u8], x: &[i16], out: &mut [[i64; PANEL]]) = products;
+            enter_arrange(x: &mut [i16]) = arrange;
+            enter_products(p: Panel<'_>, x: &[i16], out: &mut [[i64; PANEL]]) = products;
             enter_scores(k: &[i16], size: usize, q: &[i16], out: &mut [i32]) = scores;
             enter_values(v: &[i16], w: &[i16], s: &[i32], out: &mut [[i32; PANEL]]) = values;
             narrow(s: &[i64], shift: i32, out: &mut [i32]) = matrix::narrow;
@@ -108,8 +122,11 @@ macro_rules! kernels {
             quantise(v: &[i64], f: i32, width: i32, out: &mut [i16]) -> i32 = fixed::quantise;
             softmax(d: &mut [i32], k: &[i32], v: &[i32], f: i32, w: &mut [i16], s: &mut [i32])
                 -> Normaliser = attention::softmax;
+            powers(l: &[i32], out: &mut [i32]) -> i64 = adapter::powers;
         });
         pub const KERNELS: Kernels = Kernels {
+            arrange: enter_arrange,
+            offset: $offset,
             products: enter_products,
             scores: enter_scores,
             values: enter_values,
@@ -120,6 +137,7 @@ macro_rules! kernels {
             gate,
             quantise,
             softmax,
+            powers,
         };
     };
 }
@@ -135,11 +153,31 @@ impl Kernels {
         assert!(level.detected());
         match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 if is_x86_feature_detected!("avx512vnni") => avx512::KERNELS,
+            Level::Avx512 if is_x86_feature_detected!("avx512vnni") => {
+                if amx::detected() {
+                    amx::KERNELS
+                } else {
+                    avx512::KERNELS
+                }
+            }
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 | Level::Avx512 => avx2::KERNELS,
             _ => SCALAR,
         }
+    }
+
+    /// All that this machine can run, for tests: AMX hides what AVX-512 has for those without it.
+    #[cfg(test)]
+    pub fn every() -> Vec<(&'static str, Self)> {
+        let levels = llmzip_coders::simd::available().into_iter();
+        let mut all: Vec<_> = levels
+            .map(|(name, level)| (name, Self::of(level)))
+            .collect();
+        #[cfg(target_arch = "x86_64")]
+        if amx::detected() {
+            all.push(("avx512 without amx", avx512::KERNELS));
+        }
+        all
     }
 }
 

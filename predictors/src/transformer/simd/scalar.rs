@@ -1,23 +1,24 @@
 //! The definition of every product, in plain integer arithmetic.
 
 use crate::transformer::cache::BLOCK;
-use crate::transformer::pack::{GROUP, PANEL};
+use crate::transformer::pack::{GROUP, PANEL, Panel};
 
 /// `sum(weight * x)` of each group, times its scale, summed over groups.
-pub fn products(weights: &[u8], scales: &[u8], x: &[i16], out: &mut [[i64; PANEL]]) {
-    let inputs = weights.len() / PANEL;
+pub fn products(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PANEL]]) {
+    let inputs = panel.weights.len() / PANEL;
     for (x, out) in x.chunks_exact(inputs).zip(out) {
         out.fill(0);
         for (group, x) in x.chunks_exact(GROUP).enumerate() {
             let mut sums = [0_i32; PANEL];
-            let weights = &weights[group * GROUP * PANEL..][..GROUP * PANEL];
-            for (pair, weights) in x.chunks_exact(2).zip(weights.chunks_exact(2 * PANEL)) {
-                for (sum, w) in sums.iter_mut().zip(weights.chunks_exact(2)) {
-                    *sum += i32::from(w[0] as i8) * i32::from(pair[0])
-                        + i32::from(w[1] as i8) * i32::from(pair[1]);
+            let weights = &panel.weights[group * GROUP * PANEL..][..GROUP * PANEL];
+            for (quad, weights) in x.chunks_exact(4).zip(weights.chunks_exact(4 * PANEL)) {
+                for (sum, w) in sums.iter_mut().zip(weights.chunks_exact(4)) {
+                    for (&w, &x) in w.iter().zip(quad) {
+                        *sum += i32::from(w as i8) * i32::from(x);
+                    }
                 }
             }
-            let scales = scales[group * PANEL * 2..].chunks_exact(2);
+            let scales = panel.scales[group * PANEL * 2..].chunks_exact(2);
             for ((out, sum), scale) in out.iter_mut().zip(sums).zip(scales) {
                 let scale = u16::from_le_bytes([scale[0], scale[1]]);
                 *out += i64::from(sum) * i64::from(scale);

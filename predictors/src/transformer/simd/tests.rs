@@ -2,9 +2,8 @@
 
 use super::{Kernels, SCALAR};
 use crate::transformer::cache::BLOCK;
-use crate::transformer::pack::{GROUP, Gains, PANEL};
+use crate::transformer::pack::{GROUP, Gains, PANEL, Panel};
 use crate::transformer::tests::Random;
-use llmzip_coders::simd::available;
 
 /// Random integers below `most` in magnitude; at times only the ends.
 fn integers(random: &mut Random, count: usize, most: i64) -> Vec<i64> {
@@ -38,8 +37,8 @@ fn words(random: &mut Random, count: usize, most: i64) -> Vec<i32> {
 /// Runs `of` with the kernels of every level; all must return the same.
 fn same<T: PartialEq + std::fmt::Debug>(of: impl Fn(&Kernels) -> T) {
     let expected = of(&SCALAR);
-    for (name, level) in available() {
-        assert!(of(&Kernels::of(level)) == expected, "{name}");
+    for (name, kernels) in Kernels::every() {
+        assert!(of(&kernels) == expected, "{name}");
     }
 }
 
@@ -47,7 +46,7 @@ fn same<T: PartialEq + std::fmt::Debug>(of: impl Fn(&Kernels) -> T) {
 fn products_are_those_of_the_scalar_twin() {
     let mut random = Random(1);
     for groups in [1, 2, 9] {
-        for rows in 1..=13 {
+        for rows in (1..=13).chain([16, 17, 37]) {
             let inputs = groups * GROUP;
             let bytes = integers(&mut random, inputs * PANEL, 127);
             let weights: Vec<u8> = bytes.iter().map(|&v| v as i8 as u8).collect();
@@ -63,9 +62,20 @@ fn products_are_those_of_the_scalar_twin() {
                 .collect();
             let x = shorts(&mut random, rows * inputs, 32_767);
             same(|kernels| {
-                let mut out = vec![[1; PANEL]; rows];
-                (kernels.products)(&weights, &scales, &x, &mut out);
-                out
+                let of = |excess: &[i64], x: &[i16], rows: usize| {
+                    let (mut x, mut out) = (x.to_vec(), vec![[1; PANEL]; rows]);
+                    (kernels.arrange)(&mut x);
+                    let panel = Panel {
+                        weights: &weights,
+                        scales: &scales,
+                        excess,
+                    };
+                    (kernels.products)(panel, &x, &mut out);
+                    out
+                };
+                let excess = of(&[], &vec![0; inputs], 1)[0];
+                assert!(kernels.offset || excess == [0; PANEL]);
+                of(&excess, &x, rows)
             });
         }
     }
@@ -170,6 +180,23 @@ fn what_works_value_by_value_is_the_same_at_every_level() {
                 ));
                 all.push(((kernels.quantise)(&values, 9, 12, &mut out), out.clone()));
                 all
+            });
+        }
+    }
+}
+
+#[test]
+fn powers_are_those_of_the_scalar_twin() {
+    let mut random = Random(5);
+    for count in [1, 100, 5000] {
+        for most in [1, 1 << 16, 1 << 20, 1 << 30] {
+            let logits = words(&mut random, count, most);
+            same(|kernels| {
+                let mut out = vec![1; count];
+                let sum = (kernels.powers)(&logits, &mut out);
+                assert_eq!(sum, out.iter().map(|&power| i64::from(power)).sum::<i64>());
+                assert_eq!(out.iter().max(), Some(&(1 << 28)));
+                out
             });
         }
     }

@@ -1,0 +1,232 @@
+//! Threads that do the same work on parts of the data, and meet where one needs what others made.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, OnceLock, RwLock};
+use std::thread::{Builder, scope};
+
+use crate::segment::PredictorError;
+
+/// Why locks are not poisoned.
+pub const SOUND: &str = "no thread of the team panicked";
+
+/// How often a thread looks before it sleeps: for some ten microseconds, which most meetings take.
+const LOOKS: usize = 1 << 9;
+
+/// Where all threads wait until the last has come.
+#[derive(Debug, Default)]
+struct Meeting {
+    size: usize,
+    here: AtomicUsize,
+    round: AtomicUsize,
+    broken: AtomicBool,
+    bed: Mutex<()>,
+    bell: Condvar,
+}
+
+/// Lets the others go on, to a panic of their own, when a thread panics.
+struct Guard<'a>(&'a Meeting);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.broken.store(true, Ordering::Release);
+            self.0.wake();
+        }
+    }
+}
+
+impl Meeting {
+    fn wake(&self) {
+        // Who is about to sleep has the lock, and looks once more with it.
+        drop(self.bed.lock());
+        self.bell.notify_all();
+    }
+
+    fn wait(&self) {
+        let round = self.round.load(Ordering::Acquire);
+        if self.here.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
+            self.here.store(0, Ordering::Relaxed);
+            self.round.store(round + 1, Ordering::Release);
+            self.wake();
+            return;
+        }
+        let over = || {
+            assert!(
+                !self.broken.load(Ordering::Acquire),
+                "another thread failed"
+            );
+            self.round.load(Ordering::Acquire) != round
+        };
+        for _ in 0..LOOKS {
+            if over() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        let mut asleep = self.bed.lock().expect(SOUND);
+        while !over() {
+            asleep = self.bell.wait(asleep).expect(SOUND);
+        }
+    }
+}
+
+/// Values of every thread, for the others to read after the next meeting. Two sets, in turn: a
+/// thread that is ahead writes into the one that nobody reads any more.
+#[derive(Debug)]
+struct Exchange<T>([Vec<RwLock<Vec<T>>>; 2]);
+
+impl<T> Exchange<T> {
+    fn new(size: usize) -> Self {
+        let slots = || (0..size).map(|_| RwLock::default()).collect();
+        Self([slots(), slots()])
+    }
+}
+
+/// What the threads of a team have in common.
+#[derive(Debug)]
+struct Common {
+    meeting: Meeting,
+    narrow: Exchange<i32>,
+    wide: Exchange<i64>,
+}
+
+/// A thread's place in its team.
+#[derive(Debug)]
+pub struct Place<'a> {
+    pub id: usize,
+    of: usize,
+    /// Whether the threads share the columns of the same rows; else each has rows of its own.
+    by_columns: bool,
+    common: &'a Common,
+    rounds: usize,
+}
+
+/// Integers that [`Place::gather`] exchanges.
+pub trait Value: Copy {
+    #[doc(hidden)]
+    fn slots<'a>(place: &Place<'a>) -> &'a [Vec<RwLock<Vec<Self>>>; 2];
+}
+
+impl Value for i32 {
+    fn slots<'a>(place: &Place<'a>) -> &'a [Vec<RwLock<Vec<Self>>>; 2] {
+        &place.common.narrow.0
+    }
+}
+
+impl Value for i64 {
+    fn slots<'a>(place: &Place<'a>) -> &'a [Vec<RwLock<Vec<Self>>>; 2] {
+        &place.common.wide.0
+    }
+}
+
+impl Place<'_> {
+    /// The share of the thread `id` of `count` things in each row.
+    fn share_of(&self, id: usize, count: usize) -> Range<usize> {
+        if !self.by_columns {
+            return 0..count;
+        }
+        count * id / self.of..count * (id + 1) / self.of
+    }
+
+    /// This thread's share of `count` things in each row.
+    pub fn share(&self, count: usize) -> Range<usize> {
+        self.share_of(self.id, count)
+    }
+
+    /// Waits until all threads are here, where each has rows of its own.
+    pub fn meet_for_rows(&self) {
+        if self.of > 1 && !self.by_columns {
+            self.common.meeting.wait();
+        }
+    }
+
+    /// Completes rows of `width` values, of which each thread has made the `columns` of its share of
+    /// `count` things.
+    pub fn gather<T: Value>(
+        &mut self,
+        rows: &mut [T],
+        width: usize,
+        count: usize,
+        columns: impl Fn(Range<usize>) -> Range<usize>,
+    ) {
+        if self.of == 1 || !self.by_columns {
+            return;
+        }
+        let slots = &T::slots(self)[self.rounds % 2];
+        self.rounds += 1;
+        {
+            let mut mine = slots[self.id].write().expect(SOUND);
+            let columns = columns(self.share(count));
+            mine.clear();
+            for row in rows.chunks_exact(width) {
+                mine.extend_from_slice(&row[columns.clone()]);
+            }
+        }
+        self.common.meeting.wait();
+        for id in (0..self.of).filter(|&id| id != self.id) {
+            let columns = columns(self.share_of(id, count));
+            let theirs = slots[id].read().expect(SOUND);
+            let rows = rows.chunks_exact_mut(width);
+            for (row, theirs) in rows.zip(theirs.chunks_exact(columns.len().max(1))) {
+                row[columns.clone()].copy_from_slice(theirs);
+            }
+        }
+    }
+}
+
+/// Has `size` threads, of which this is one, do the work, which they share by columns or by rows; what
+/// each returns, in their order.
+///
+/// # Errors
+/// [`PredictorError::Setup`] where the threads cannot be had; then no work was done.
+pub fn run<R: Send>(
+    size: usize,
+    by_columns: bool,
+    work: impl Fn(Place<'_>) -> R + Sync,
+) -> Result<Vec<R>, PredictorError> {
+    let meeting = Meeting {
+        size,
+        ..Meeting::default()
+    };
+    let common = Common {
+        meeting,
+        narrow: Exchange::new(size),
+        wide: Exchange::new(size),
+    };
+    let work = |id| {
+        let _guard = Guard(&common.meeting);
+        work(Place {
+            id,
+            of: size,
+            by_columns,
+            common: &common,
+            rounds: 0,
+        })
+    };
+    // Nobody begins before all are there.
+    let go: OnceLock<bool> = OnceLock::new();
+    scope(|scope| {
+        let (work, go) = (&work, &go);
+        let mut others = Vec::new();
+        for id in 1..size {
+            let other = Builder::new().spawn_scoped(scope, move || go.wait().then(|| work(id)));
+            let Ok(other) = other else {
+                go.get_or_init(|| false);
+                return Err(PredictorError::Setup(
+                    "the system gives no more threads; ask for fewer with -T",
+                ));
+            };
+            others.push(other);
+        }
+        go.get_or_init(|| true);
+        let mut all = vec![work(0)];
+        for other in others {
+            match other.join() {
+                Ok(done) => all.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(all)
+    })
+}
