@@ -26,6 +26,7 @@ class Options(Record):
     predictor: id of the predictor for every segment; None chooses by content.
     model: a language model that may predict text, which a reader needs too: the name of one in the
         store, the path of a pack, or the start of a sha256. From level 3 on.
+    adapt: whether the model learns the content on its way, which it does from level 6 on.
     threads: segments coded at a time; 0 means one for each core.
     verify: decode every segment after coding it and compare.
     segment_size: bytes of content in a segment; None follows the level.
@@ -42,6 +43,7 @@ class Options(Record):
     comment: str = ""
     memory: int | None = None
     model: str | None = None
+    adapt: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.level <= 9:

@@ -282,18 +282,28 @@ def for_small(level: int) -> Choice | None:
     return _with_settings(_named("zstd"), level, b"") if level < 7 else None
 
 
-def choose(data: bytes, level: int, predictor: str | None, model: Loaded | None = None) -> Choice:
+def choose(
+    data: bytes,
+    level: int,
+    predictor: str | None,
+    model: Loaded | None = None,
+    *,
+    adapt: bool = True,
+) -> Choice:
     """The predictor for a segment with content `data`; `predictor` forces one.
 
-    model: the language model that may predict.
+    model: the language model that may predict. adapt: whether it may learn the content.
     """
     options = candidates(level, predictor, model=model is not None)
     if len(options) > 1 and _is_noise(data, options[0]):
         return Choice(options[1], b"")
-    if len(options) > 1 and model is not None:
+    if model is not None and needs_model(options[-1]):
         choice = _with_settings(options[-1], level, data[:_SAMPLE])
+        if not adapt:
+            # The last byte says whether the model learns.
+            choice = choice.replace(settings=choice.settings[:-1] + b"\0")
         try:
-            if model.native.helps(choice.settings, data):
+            if len(options) == 1 or model.native.helps(choice.settings, data):
                 return choice
         except _native.SetupFailed as error:
             raise SetupError(str(error)) from None

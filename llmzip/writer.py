@@ -394,8 +394,9 @@ class ArchiveEncoder:
         elif self._options.predictor is None and self._is_small(piece):
             choice = route.for_small(level)
         if choice is None:
-            predictor = self._options.predictor
-            choice = route.choose(bytes(cut.content), level, predictor, self._model)
+            predictor, adapt = self._options.predictor, self._options.adapt
+            content = bytes(cut.content)
+            choice = route.choose(content, level, predictor, self._model, adapt=adapt)
         table = (choice.predictor,) if cut.alone else self._table
         index = table.index(choice.predictor)
         tick = self._meter.tick("compress")

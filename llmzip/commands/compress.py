@@ -39,6 +39,7 @@ def run(job: Job, report: Report) -> None:
         verify=job.verify,
         memory=job.memory,
         model=job.model,
+        adapt=job.adapt,
     )
     model = None
     if options.model is not None:

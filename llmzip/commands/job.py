@@ -29,6 +29,7 @@ class Job(Record):
     predictor: str | None = None
     base: str | None = None
     model: str | None = None
+    adapt: bool = True
     standalone: bool = False
     verify: bool = True
     threads: int = 0

@@ -122,6 +122,22 @@ def test_content_that_is_no_text_does_not_need_the_model(packed):
     packed("-t", "numbers.llmz", store=False)
 
 
+def test_adaptation_can_be_switched_off(packed):
+    # Printable noise first: there the tiny model is asked, and learns from 256 tokens on.
+    content = bytes(32 + (n * n * 7919 >> 5) % 95 for n in range(400)) + PROSE
+    packed.write("both", content)
+    sizes = []
+    for option in ([], ["--no-adapt"]):
+        packed("-qfm", "tiny", *option, "both")
+        (segment,) = json.loads(packed("list", "--json", "both.llmz").stdout)["archives"][0][
+            "segments"
+        ]
+        sizes.append((segment["length"], segment["settings"][-2:]))
+        assert packed("-dc", "both.llmz").stdout == content
+    assert sizes[0][0] != sizes[1][0]
+    assert [size[1] for size in sizes] == ["01", "00"]
+
+
 def test_memory_counts_the_model(packed):
     need = json.loads(packed("list", "--json", "notes.llmz").stdout)["archives"][0]
     assert need["decoder_memory"] > len((packed.folder / "tiny.lzpack").read_bytes())

@@ -142,8 +142,10 @@ def with_model() -> Iterator[Good]:
         content = unlike + text * 6
         data = written(content, level=6, model=str(path), segment_size=500)
         yield Good("llm-segments", "segments by a model", data, content, model=True)
-    for level, class_, stride, window in ((3, 0, 0, 5), (6, 1, 16, 0), (5, 3, 4, 8), (7, 0, 0, 4)):
-        settings = bytes([level, class_, stride, 0, window])
+    for level, class_, stride, window, learns in (
+        *((3, 0, 0, 5, 1), (6, 1, 16, 0, 0), (5, 3, 4, 8, 1), (7, 0, 0, 4, 0)),
+    ):
+        settings = bytes([level, class_, stride, 0, window, learns])
         # A block with the model and one without, what is stored and learnt, what comes again.
         raws = [
             (CODED, unlike + text * 3),

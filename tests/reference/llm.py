@@ -17,7 +17,7 @@ from .cm_steps import CANARY_BYTES, start_byte
 from .errors import CorruptError, UnsupportedError
 from .llm_steps import Ends, expected, joined_curves, joined_mixer, joined_predict, joined_update
 from .llm_vocabulary import NO_TOKEN, Vocabulary, class_of, stretch
-from .transformer import Model, Pack
+from .transformer import Adapter, Model, Pack
 
 BLOCK = 16384
 # A bit for a probability of a one.
@@ -30,9 +30,9 @@ class Llm:
     model = b""
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
-        known = len(settings) == 5 and settings[0] in LEVELS and settings[1] in CLASSES
-        if not known or settings[4] > 24:
-            raise UnsupportedError("llm has settings of cm, and a window of 0 to 24")
+        known = len(settings) == 6 and settings[0] in LEVELS and settings[1] in CLASSES
+        if not known or settings[4] > 24 or settings[5] > 1:
+            raise UnsupportedError("llm has settings of cm, a window of 0 to 24, and 0 or 1")
         self.settings, self.raw_len = settings, raw_len
         self.canary_bytes = b""
         self.seen = 0
@@ -57,6 +57,8 @@ class Llm:
         self.vocabulary = Vocabulary(pack)
         self.ends = Ends()
         self.first = max(pack.tokenizer["bos"], 0)
+        config = pack.config
+        self.adapter = Adapter(config["hidden"], config["vocab"]) if self.settings[5] else None
         self.begin_text()
         first = np.array(self.network.logits(self.first), dtype="<i4")
         self.canary_bytes = first.tobytes()
@@ -86,8 +88,11 @@ class Llm:
 
     def take_logits(self) -> None:
         """A new token: the model's masses for it."""
-        logits = self.network.logits(self.next)
-        self.below = self.vocabulary.masses(np.asarray(logits, dtype=np.int64))
+        self.state = self.network.state(self.next)
+        self.logits = np.asarray(self.network.head_of(self.state), dtype=np.int64)
+        if self.adapter:
+            self.logits = self.adapter.adapt(self.state[0], self.logits)
+        self.below = self.vocabulary.masses(self.logits)
 
     def mass(self, begin: int, end: int) -> int:
         return self.below[end] - self.below[begin]
@@ -97,6 +102,8 @@ class Llm:
         if rank is None:
             raise CorruptError("a token goes on past its block")
         token = int(self.vocabulary.tokens[rank])
+        if self.adapter and token != NO_TOKEN:
+            self.adapter.learn(self.state[0], self.logits, token)
         self.next = self.first if token == NO_TOKEN else token
         self.open = b""
 
