@@ -130,8 +130,8 @@ class Model:
     def helps(self, settings: bytes, segment: ReadableBuffer) -> bool:
         """Whether the model is worth its time on a segment with these settings, as samples tell."""
 
-    def seconds(self, sample: ReadableBuffer) -> tuple[float, float]:
-        """Seconds that a byte like those of `sample` takes to code, and to decode."""
+    def seconds(self, settings: bytes, sample: ReadableBuffer, length: int) -> tuple[float, float]:
+        """Seconds that `length` bytes like those of `sample` take about to code, and to decode."""
 
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmzip import route
+from llmzip import _native, route
 from llmzip.record import Record
 from llmzip.streams import seekable
 from llmzip.workers import cores
@@ -68,12 +68,13 @@ def with_model(source: BinaryIO, size: int, options: Options, model: Loaded) -> 
         position = source.tell()
         sample = source.read(_SAMPLE)
         source.seek(position)
-    coding, decoding = model.native.seconds(sample)
     level = options.level
     predictors = route.candidates(level, options.predictor, model=True)
+    settings = _native.settings("llm", 1, level, b"")
+    coding, decoding = model.native.seconds(settings, sample, size)
     largest = min(options.segment_size or route.segment_size(level), max(size, 1))
     memory = route.most_memory(predictors, level, largest, model) + 2 * largest
-    return Estimate(size * (coding + (decoding if options.verify else 0.0)), memory)
+    return Estimate(coding + (decoding if options.verify else 0.0), memory)
 
 
 def estimate_planned(

@@ -259,10 +259,17 @@ impl Model {
             .map_err(raise)
     }
 
-    /// Seconds that a byte like those of `sample` takes to code, and to decode.
-    fn seconds(&self, py: Python<'_>, sample: Bytes) -> PyResult<(f64, f64)> {
+    /// Seconds that `length` bytes like those of `sample` take about to code, and to decode.
+    fn seconds(
+        &self,
+        py: Python<'_>,
+        settings: &[u8],
+        sample: Bytes,
+        length: u64,
+    ) -> PyResult<(f64, f64)> {
         let sample = sample.as_slice();
-        py.detach(|| llm::seconds(&self.0, sample)).map_err(raise)
+        py.detach(|| llm::seconds(&self.0, settings, sample, length))
+            .map_err(raise)
     }
 }
 

@@ -15,6 +15,10 @@ const STRETCHES: usize = 3;
 const BLOCKS: usize = 4;
 /// Tokens that are evaluated one at a time to measure how long that takes.
 const ALONE: usize = 6;
+/// Batches between the two whose times tell what it costs to look back.
+const FAR: usize = 3;
+/// Tokens of a job from which on that matters.
+const LONG: f64 = 1000.0;
 /// Where nothing says how long tokens are.
 const TOKEN_BYTES: f64 = 4.0;
 
@@ -80,18 +84,27 @@ fn sample_helps(
     Ok(trial.helps(pack.vocabulary(), &logits, &cut.ranks[first..], rest))
 }
 
-/// Seconds that a byte like those of `sample` takes to code, and to decode; measured.
+/// Seconds that coding and decoding `length` bytes like those of `sample` with these settings take about,
+/// told from what some tokens take here and now.
 ///
 /// # Errors
+/// [`PredictorError::Unsupported`] for settings that this version does not know,
 /// [`PredictorError::Setup`] when there is not enough memory.
-pub fn seconds(pack: &Arc<dyn ModelPack>, sample: &[u8]) -> Result<(f64, f64), PredictorError> {
+pub fn seconds(
+    pack: &Arc<dyn ModelPack>,
+    settings: &[u8],
+    sample: &[u8],
+    length: u64,
+) -> Result<(f64, f64), PredictorError> {
+    let window = Settings::parse(settings)?.window.min(pack.context()) as f64;
     let cut = cut(&**pack, &sample[..sample.len().min(BLOCK)])?;
     let bytes = match cut.tokens.len() {
         0 => TOKEN_BYTES,
         tokens => cut.starts.len() as f64 / tokens as f64,
     };
-    let mut run = Arc::clone(pack).start(2 * BATCH, false)?;
-    let tokens = vec![pack.first_token().unwrap_or(0); BATCH];
+    let tokens = length as f64 / bytes;
+    let mut run = Arc::clone(pack).start((FAR + 2) * BATCH, false)?;
+    let fed = vec![pack.first_token().unwrap_or(0); BATCH];
     let mut logits = Vec::new();
     let mut timed = |tokens: &[u32]| {
         logits.clear();
@@ -100,12 +113,29 @@ pub fn seconds(pack: &Arc<dyn ModelPack>, sample: &[u8]) -> Result<(f64, f64), P
         run.logits(0..tokens.len(), &mut logits)?;
         Ok::<_, PredictorError>(begun.elapsed().as_secs_f64() / tokens.len() as f64)
     };
-    // The first tokens bring the weights into the caches.
-    timed(&tokens[..1])?;
-    let together = timed(&tokens)?;
+    // The first token brings the weights into the caches.
+    timed(&fed[..1])?;
+    let near = timed(&fed)?;
     let mut alone = 0.0;
-    for token in tokens.chunks(1).take(ALONE) {
+    for token in fed.chunks(1).take(ALONE) {
         alone += timed(token)? / ALONE as f64;
     }
-    Ok((together / bytes, alone / bytes))
+    if tokens < LONG {
+        return Ok((near * tokens, alone * tokens));
+    }
+    // What lies further back takes more; a full window has its later half evaluated once more.
+    for _ in 1..FAR {
+        timed(&fed)?;
+    }
+    let each = (timed(&fed)? - near).max(0.0) / (FAR * BATCH) as f64;
+    let (back, again) = if tokens > window {
+        (window * 0.75, each.mul_add(window * 0.25, near))
+    } else {
+        (tokens * 0.5, 0.0)
+    };
+    let further = each * back;
+    Ok((
+        tokens * (near + further + again),
+        tokens * (alone + further + again),
+    ))
 }
