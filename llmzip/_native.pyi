@@ -28,6 +28,9 @@ def prefer_huge_pages(data: ReadableBuffer) -> None:
 def check_pack(pack: ReadableBuffer) -> None:
     """Raises `CorruptData` or `UnsupportedData` unless a model pack is whole."""
 
+def squash_table() -> bytes:
+    """The 4,096 rows of `predictors/tables/squash.csv`, 32 bits each, little-endian."""
+
 def xxh3_128(data: ReadableBuffer) -> bytes:
     """XXH3-128 with seed 0 in canonical form: 16 bytes, big-endian."""
 

@@ -31,6 +31,14 @@ fn index_entries(index: &[u8]) -> Option<Vec<llmzip_predictors::index::Entry<'_>
     llmzip_predictors::index::entries(index)
 }
 
+/// The 4,096 rows of `squash.csv`, 32 bits each, little-endian.
+#[pyfunction]
+fn squash_table(py: Python<'_>) -> Bound<'_, PyBytes> {
+    let rows = llmzip_predictors::transformer::squash_rows();
+    let bytes: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
+    PyBytes::new(py, &bytes)
+}
+
 /// Checks that a model pack is whole: `CorruptData` or `UnsupportedData` where it is not.
 #[pyfunction]
 fn check_pack(py: Python<'_>, pack: Bytes) -> PyResult<()> {
@@ -59,6 +67,8 @@ mod native_module {
     };
     #[pymodule_export]
     use super::sha256::Sha256;
+    #[pymodule_export]
+    use super::squash_table;
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

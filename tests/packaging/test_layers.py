@@ -70,8 +70,9 @@ def test_rust_touches_no_file_network_or_process(root: Path, crate: str) -> None
 
 def test_python_imports_what_it_declares(root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    # The extra's are imported where they are needed: test_startup.py.
-    declared = project["dependencies"] + project["optional-dependencies"]["models"]
+    # The extras' are imported where they are needed: test_startup.py.
+    extras = project["optional-dependencies"]
+    declared = project["dependencies"] + extras["models"] + extras["hf"]
     names = {re.split(r"[^\w.-]", entry)[0].replace("-", "_") for entry in declared}
     allowed = set(sys.stdlib_module_names) | names | {"llmzip"}
     for source in sorted((root / "llmzip").rglob("*.py")):

@@ -42,5 +42,11 @@ pub fn check(pack: Vec<u8>) -> Result<(), PredictorError> {
     Ok(())
 }
 
+/// The table that gates take their sigmoid from: `squash.csv`.
+#[must_use]
+pub fn squash_rows() -> &'static [u32; 4096] {
+    &crate::cm::tables::Tables::get().squash
+}
+
 #[cfg(test)]
 mod tests;

@@ -230,3 +230,65 @@ pub fn run<R: Send>(
         Ok(all)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_share_columns_all_have_whole_rows_in_the_end() {
+        for size in [1, 2, 3, 7] {
+            for count in [1, 2, 5, 20] {
+                let rows = run(size, true, |mut place| {
+                    let (mut wide, mut narrow) = (vec![0_i64; 3 * 2 * count], vec![0; count]);
+                    for round in 0..50 {
+                        for i in place.share(count) {
+                            for row in 0..3 {
+                                wide[(row * count + i) * 2] = (round * row + i) as i64;
+                                wide[(row * count + i) * 2 + 1] = -1;
+                            }
+                            narrow[i] = (round + i) as i32;
+                        }
+                        place.gather(&mut wide, 2 * count, count, |s| 2 * s.start..2 * s.end);
+                        place.gather(&mut narrow, count, count, |share| share);
+                        assert!((0..count).all(|i| narrow[i] == (round + i) as i32));
+                    }
+                    wide
+                });
+                let rows = rows.unwrap();
+                assert_eq!(rows.len(), size);
+                for wide in &rows {
+                    for (i, pair) in wide.chunks_exact(2).enumerate() {
+                        let (row, i) = (i / count, i % count);
+                        assert_eq!(pair, [(49 * row + i) as i64, -1]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn threads_with_rows_of_their_own_meet() {
+        let done = AtomicUsize::new(0);
+        let seen = run(5, false, |place| {
+            assert_eq!(place.share(9), 0..9);
+            done.fetch_add(1, Ordering::Relaxed);
+            place.meet_for_rows();
+            done.load(Ordering::Relaxed)
+        });
+        assert_eq!(seen.unwrap(), [5; 5]);
+    }
+
+    #[test]
+    fn a_panic_of_one_thread_is_one_of_all() {
+        for bad in 0..3 {
+            let result = std::panic::catch_unwind(|| {
+                run(3, false, |place| {
+                    assert!(place.id != bad, "as it should");
+                    place.meet_for_rows();
+                })
+            });
+            assert!(result.is_err());
+        }
+    }
+}

@@ -30,8 +30,10 @@ pub fn detected() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
         const TILES_AND_BYTES: u32 = 3 << 24;
-        let has =
-            __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & TILES_AND_BYTES == TILES_AND_BYTES;
+        // Safety: every processor of this architecture has the instruction.
+        #[allow(unused_unsafe, reason = "newer compilers know that it is safe")]
+        let leaf = |number| unsafe { __cpuid_count(number, 0) };
+        let has = leaf(0).eax >= 7 && leaf(7).edx & TILES_AND_BYTES == TILES_AND_BYTES;
         has && permitted()
     })
 }
