@@ -267,6 +267,15 @@ def tensors() -> Iterator[Good]:
     ]
     archive = Archive([TENSOR], [coded_segment(TENSOR, settings, raws)], level=6)
     yield Good("tensor-6-values", "17 values", archive.build(), archive.content())
+    pairs = [
+        (a % 23, b % (a % 3 * 20 + 5))
+        for a, b in zip(*[iter(inputs.weights(24_000, 1, 50))] * 2, strict=True)
+    ]
+    content = b"".join((a << 7 | b).to_bytes(2, "little") for a, b in pairs)
+    settings = _native.tensor_settings(7, "bf16", 0, None)
+    raws = [(CODED, content[:14_001]), (CODED, content[14_001:])]
+    archive = Archive([TENSOR], [coded_segment(TENSOR, settings, raws)], level=7)
+    yield Good("tensor-7-bf16", "plane 0 chooses tables", archive.build(), archive.content())
     file = inputs.safetensors()
     for level in (1, 3, 6, 9):
         intent = f"a safetensors file at level {level}"

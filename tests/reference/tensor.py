@@ -105,8 +105,14 @@ class Fields:
 
 class PlaneModel:
     def __init__(
-        self, fields: Fields, row: int, change: bool, mix: Callable[[Fields], Scale | Fine]
+        self,
+        fields: Fields,
+        row: int,
+        change: bool,
+        first: bool,
+        mix: Callable[[Fields], Scale | Fine],
     ) -> None:
+        """`first`: whether plane 0 may choose the tables."""
         self.form = fields.byte()
         self.tables: list[Table] = []
         self.classes: list[int] = []
@@ -124,7 +130,7 @@ class PlaneModel:
             check(row > 0)
             self.classes = fields.classes(row) if self.form == 3 else []
         else:
-            check(self.form == 4 and change)
+            check((self.form == 4 and change) or (self.form == 6 and first))
             self.classes = fields.classes(256)
         check(all(number < count for number in self.classes))
         self.tables = [fields.table() for _ in range(count)]
@@ -177,10 +183,12 @@ class Tensor:
         flags = fields.byte()
         check(flags == 0 or (flags == 1 and self.model is None))
         if flags:
-            self.model = [
-                PlaneModel(fields, self.rows(w), self.change, partial(self.mix, number, w))
-                for number, w in enumerate(self.widths())
-            ]
+            self.model = []
+            for number, w in enumerate(self.widths()):
+                first = number > 0 and self.elements == 1 and not self.change
+                first = first and self.model[0].mix is None
+                mix = partial(self.mix, number, w)
+                self.model.append(PlaneModel(fields, self.rows(w), self.change, first, mix))
         if flags and self.numbered:
             self.values = [fields.take(self.unit) for _ in range(fields.byte() + 1)]
             order = [int.from_bytes(value, "little") for value in self.values]
@@ -295,7 +303,7 @@ class Tensor:
             check(model.mix is not None)
             assert model.mix is not None
             return model.mix.decode(fields.stream(), n, column, bytes(given))
-        check(model.form in (1, 2, 3, 4))
+        check(model.form in (1, 2, 3, 4, 6))
         if model.form == 1:
             return decode(fields.stream(), [(n, model.tables[0])])[0]
         if model.form == 2:
@@ -309,6 +317,8 @@ class Tensor:
             own = [model.classes[(column + i) % row] for i in range(n)]
         else:
             own = [model.classes[value] for value in given]
+            for c in range(len(model.tables) if model.form == 6 else 0):
+                check(fields.length() == own.count(c))
         runs = [(own.count(c), table) for c, table in enumerate(model.tables)]
         sources = [iter(run) for run in decode(fields.stream(), runs)]
         return bytes(next(sources[c]) for c in own)

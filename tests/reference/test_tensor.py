@@ -77,6 +77,20 @@ def test_long_matches(kind, row, level):
     assert reader.seen < 9000 + 500 + 500 + 2 * 64 and len(reader.past) == len(data)
 
 
+@pytest.mark.parametrize("kind", ["bf16", "f32", "f16", "i16"])
+def test_plane_0_chooses(kind):
+    unit = ELEMENTS[kind][1]
+    random = Random(15)
+    units = []
+    for _ in range(20_000):
+        size = min(int(random.expovariate(0.1)), 127)
+        low = min(int(random.expovariate(0.02 * 6 ** (size % 3))), 127)
+        top = size << 7 | low if kind in ("bf16", "f32") else size << 8 | low
+        units.append(random.randbytes(unit - 2) + top.to_bytes(2, "little"))
+    reader = check(7, kind, 0, cut(b"".join(units), 9001, 9003))
+    assert reader.model[1].form == 6
+
+
 @pytest.mark.parametrize(
     ("kind", "row"), [("bf16", 100), ("f32", 0), ("f64", 30), ("f16", 7), ("i64", 64)]
 )

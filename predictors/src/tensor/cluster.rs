@@ -103,6 +103,12 @@ impl<'a> Items<'a> {
         }
     }
 
+    /// How many symbols the counts stand for, at least one.
+    pub fn total(&self) -> u64 {
+        let counted: u64 = self.counts.iter().map(|&n| u64::from(n)).sum();
+        counted.max(1) << self.shift
+    }
+
     /// Classes of all items, the classes' histograms and their code length in `2^-8` bits.
     pub fn cluster(&self, level: Level) -> (Vec<u8>, Histograms, u64) {
         let items = self.counts.len() / self.width;

@@ -276,7 +276,10 @@ impl Encoder {
             for ((block, unit), memory) in blocks.chunks(length).zip(starts).zip(memory) {
                 let Block { planes, scratch } = memory;
                 for (number, symbols) in planes.iter().enumerate() {
-                    let place = place(settings, number, unit, &given);
+                    let mut place = place(settings, number, unit, &given);
+                    if !settings.delta {
+                        place.given = &planes[0];
+                    }
                     if let Some(Some(mix)) = mixes.get_mut(number) {
                         plane::encode_mixed(symbols, &planes[0], place, mix, settings.simd, out);
                         continue;
@@ -313,7 +316,9 @@ fn ahead<'p>(
         if let Some(model) = model_of(model, number) {
             let symbols = [&symbols.0[..], &symbols.1[..]];
             let memory = ([&mut first.scratch, &mut second.scratch], habits);
-            plane::encode_ahead(number, symbols, places(number), model, effort, memory);
+            let [mut a, mut b] = places(number);
+            (a.given, b.given) = (&first.planes[0], &second.planes[0]);
+            plane::encode_ahead(number, symbols, [a, b], model, effort, memory);
         }
     }
 }

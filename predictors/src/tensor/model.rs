@@ -16,6 +16,17 @@ const BAD: PredictorError = PredictorError::Corrupt("tables of a tensor are dama
 
 /// Form of a plane without tables that is mixed.
 const MIXED: u8 = 5;
+/// Form of a plane whose tables plane 0 chooses.
+const FIRST: u8 = 6;
+
+/// What a base must save of a plane, and what plane 0 must, one part in so many: both make decoding slower.
+const LEAST_BY_BASE: u64 = 100;
+const LEAST_BY_FIRST: u64 = 400;
+
+/// Whether plane 0 may choose the tables of plane `number`: both have a symbol of each unit.
+fn may_follow_first(kind: &Kind, number: usize) -> bool {
+    number > 0 && kind.elements == 1
+}
 
 /// How a plane's tables are chosen.
 pub enum Choice {
@@ -27,6 +38,8 @@ pub enum Choice {
     Columns(Columns),
     /// By the class of what is given with each symbol: the base's exponent.
     Given(Box<[u8; 256]>),
+    /// By the class of what plane 0 has in the same unit.
+    First(Box<[u8; 256]>),
 }
 
 /// Tables of one plane.
@@ -99,17 +112,26 @@ impl Model {
             } else {
                 0
             };
-            if plane.is_empty() || given.is_empty() && looks_flat(plane) {
+            let first = effort.by_first && may_follow_first(kind, number) && given.is_empty();
+            if plane.is_empty() || given.is_empty() && !first && looks_flat(plane) {
                 return None;
             }
             let histogram = llmzip_coders::rans::histogram(plane);
-            let found = if given.is_empty() {
-                let ordered = kind.split == Split::Float && number == 0;
-                look(plane, &histogram, row, sample.rows, ordered, level)?
+            let ordered = kind.split == Split::Float && number == 0;
+            let all = units.len() / kind.unit * kind.width(number);
+            let alone = |row| look(plane, &histogram, row, sample.rows, ordered, level);
+            let found = if !given.is_empty() {
+                look_given(plane, &histogram, given, (all, LEAST_BY_BASE), level)
+                    .or_else(|| alone(0))
+            } else if first {
+                let by = &sample.planes[0];
+                let by_first = look_given(plane, &histogram, by, (all, LEAST_BY_FIRST), level);
+                let both = by_first.into_iter().chain(alone(row));
+                both.min_by_key(|&(cost, _)| cost)
             } else {
-                look_given(plane, &histogram, given, level)?
+                alone(row)
             };
-            Some((found, histogram))
+            Some((found?.1, histogram))
         };
         let (found, mut known): (Vec<_>, Vec<_>) = sample
             .planes
@@ -126,7 +148,7 @@ impl Model {
             planes: planes
                 .map(|(found, known)| {
                     let known = known.as_ref()?;
-                    plane(found?, known, sample.all)
+                    plane(found?, known, sample.all, given.is_empty())
                         .filter(|model| !sample.all || model.pays(known))
                 })
                 .collect(),
@@ -134,9 +156,9 @@ impl Model {
         }
     }
 
-    /// For each plane: 0 for none, or 1, 2, 3, 4 for one table, tables by row, by column, by what is
-    /// given; then the number of tables, the classes (four bits each) of all columns or of the
-    /// 256 values that can be given, and the tables. Or 5 and what mixing starts from.
+    /// For each plane: 0 for none, or 1, 2, 3, 4, 6 for one table, tables by row, by column, by what is
+    /// given, by plane 0; then the number of tables, the classes (four bits each) of all columns or of
+    /// the 256 values that can be given, and the tables. Or 5 and what mixing starts from.
     pub fn write(&self, out: &mut Vec<u8>) {
         for (plane, mixed) in self.planes.iter().zip(&self.mixed) {
             if let Some(start) = mixed {
@@ -153,11 +175,12 @@ impl Model {
                 Choice::Rows => 2,
                 Choice::Columns(_) => 3,
                 Choice::Given(_) => 4,
+                Choice::First(_) => FIRST,
             });
             out.push(plane.tables.len() as u8);
             match &plane.choice {
                 Choice::Columns(columns) => pack(columns.classes(), out),
-                Choice::Given(classes) => pack(&classes[..], out),
+                Choice::Given(classes) | Choice::First(classes) => pack(&classes[..], out),
                 _ => {}
             }
             plane.tables.iter().for_each(|table| table.write(out));
@@ -194,9 +217,9 @@ impl Model {
                 1 if count == 1 => Choice::One,
                 2 => Choice::Rows,
                 3 => Choice::Columns(Columns::new(classes(data, symbols, count)?)),
-                4 if given => {
-                    let classes = classes(data, 256, count)?;
-                    Choice::Given(Box::new(std::array::from_fn(|value| classes[value])))
+                4 if given => Choice::Given(classes_of_values(data, count)?),
+                FIRST if !given && may_follow_first(kind, number) && model.mixed[0].is_none() => {
+                    Choice::First(classes_of_values(data, count)?)
                 }
                 _ => return Err(BAD),
             };
@@ -216,14 +239,16 @@ impl Model {
     }
 }
 
-/// What was found for a plane with the symbols of `known`, ready to code with; `all`: in all of it.
-fn plane(found: Found, known: &[u32; 256], all: bool) -> Option<PlaneModel> {
+/// What was found for a plane with the symbols of `known`, ready to code with; `all`: in all of it;
+/// `first`: what is given with a symbol is what plane 0 has.
+fn plane(found: Found, known: &[u32; 256], all: bool, first: bool) -> Option<PlaneModel> {
     let (choice, mut histograms) = match found {
         Found::One(histograms) => (Choice::One, histograms),
         Found::Rows(histograms) => (Choice::Rows, histograms),
         Found::Columns(classes, histograms) => {
             (Choice::Columns(Columns::new(classes).ordered()), histograms)
         }
+        Found::Given(classes, histograms) if first => (Choice::First(classes), histograms),
         Found::Given(classes, histograms) => (Choice::Given(classes), histograms),
     };
     for histogram in &mut histograms {
@@ -246,6 +271,12 @@ fn plane(found: Found, known: &[u32; 256], all: bool) -> Option<PlaneModel> {
         choice,
         tables,
     })
+}
+
+/// A class below `count` for each value of a byte.
+fn classes_of_values(data: &mut &[u8], count: usize) -> Result<Box<[u8; 256]>, PredictorError> {
+    let classes = classes(data, 256, count)?;
+    Ok(Box::new(std::array::from_fn(|value| classes[value])))
 }
 
 /// `items` classes below `count`.

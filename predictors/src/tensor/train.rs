@@ -54,7 +54,7 @@ pub fn entropy(counts: &[u32]) -> u64 {
 
 /// Looks at a sample of a plane, of `histogram`: rows of `row` symbols (0 if it has none), all or
 /// some of the `rows` that the plane has. Of `ordered` symbols like ones are near each other, as
-/// exponents are. `None` where no table would pay.
+/// exponents are. What was found and its code length in units of `2^-8` bits; `None` where no table would pay.
 pub fn look(
     sample: &[u8],
     histogram: &[u32; 256],
@@ -62,7 +62,7 @@ pub fn look(
     rows: usize,
     ordered: bool,
     level: Level,
-) -> Option<Found> {
+) -> Option<(u64, Found)> {
     let one = entropy(histogram);
     if one * 100 > (sample.len() as u64 * 8 * 98) << 8 {
         return None;
@@ -74,7 +74,7 @@ pub fn look(
     };
     let taken = sample.len().checked_div(row).unwrap_or(0);
     if !(16..MOST_SYMBOLS).contains(&row) || taken < 4 {
-        return Some(single());
+        return Some((one, single()));
     }
     let (symbols, dense) = alphabet(histogram);
     let width = symbols.len();
@@ -106,7 +106,7 @@ pub fn look(
             best = (cost, Found::Columns(classes, histograms));
         }
     }
-    Some(best.1)
+    Some(best)
 }
 
 /// How much of the variance of symbols their rows and their columns explain, in units of `2^-16`, less
@@ -169,13 +169,16 @@ fn alphabet(histogram: &[u32; 256]) -> (Vec<u8>, [u8; 256]) {
     (symbols, dense)
 }
 
-/// Looks at a plane of `histogram`, with each of whose symbols a byte is given.
+/// Looks at a sample of a plane of `all` symbols, of `histogram`, with each of which a byte is given. What
+/// was found and its code length; `None` where that is not one part in `part` shorter than without what
+/// is given.
 pub fn look_given(
     plane: &[u8],
     histogram: &[u32; 256],
     given: &[u8],
+    (all, part): (usize, u64),
     level: Level,
-) -> Option<Found> {
+) -> Option<(u64, Found)> {
     let (symbols, dense) = alphabet(histogram);
     if symbols.len() < 2 {
         return None;
@@ -185,12 +188,16 @@ pub fn look_given(
     for (&symbol, &given) in plane.iter().zip(given) {
         counts[usize::from(given) * width + usize::from(dense[usize::from(symbol)])] += 1;
     }
-    let (classes, histograms, cost) = Items::counted(&symbols, &counts).cluster(level);
-    if cost + cost / 100 < entropy(histogram) {
-        let classes: [u8; 256] = std::array::from_fn(|given| classes[given]);
-        return Some(Found::Given(Box::new(classes), histograms));
-    }
-    look(plane, histogram, 0, 0, false, level)
+    let items = Items::counted(&symbols, &counts);
+    let (classes, histograms, cost) = items.cluster(level);
+    // Counts that were rounded up are more than the plane has.
+    let cost = (u128::from(cost) * plane.len() as u128 / u128::from(items.total())) as u64;
+    // Classes of all bytes, and tables, as much of them as the sample is of the plane.
+    let model = ((128 * 8) << 8) + (histograms.len() * width) as u64 * (6 << 8);
+    let cost = cost + model * plane.len() as u64 / all as u64;
+    let classes: [u8; 256] = std::array::from_fn(|given| classes[given]);
+    let found = Found::Given(Box::new(classes), histograms);
+    (cost + cost / part < entropy(histogram)).then_some((cost, found))
 }
 
 #[cfg(test)]
@@ -227,13 +234,13 @@ mod tests {
             .collect();
         assert!(matches!(
             look(&plane, &histogram(&plane), 64, 200, true, Level::Scalar),
-            Some(Found::Rows(_))
+            Some((_, Found::Rows(_)))
         ));
         let plane: Vec<u8> = (0..64 * 200)
             .map(|i| around((i % 64 / 4) as u8 * 6, &mut seed))
             .collect();
         let found = look(&plane, &histogram(&plane), 64, 200, true, Level::Scalar);
-        let Some(Found::Columns(classes, tables)) = found else {
+        let Some((_, Found::Columns(classes, tables))) = found else {
             panic!("columns differ")
         };
         assert_eq!((classes.len(), tables.len()), (64, 16));
@@ -245,7 +252,7 @@ mod tests {
         let plane: Vec<u8> = (0..64 * 200).map(|_| around(9, &mut seed)).collect();
         assert!(matches!(
             look(&plane, &histogram(&plane), 64, 200, true, Level::Scalar),
-            Some(Found::One(_))
+            Some((_, Found::One(_)))
         ));
     }
 

@@ -39,6 +39,8 @@ enum Order<'m> {
     Columns(&'m Columns, usize, [usize; CLASSES]),
     /// That of the classes of what is given with them.
     Given(&'m [u8; 256], &'m [u8]),
+    /// That of the classes of what plane 0 of the block has; the lengths of the classes' runs.
+    First(&'m [u8; 256], [usize; CLASSES]),
 }
 
 /// Memory of a plane, which keeps its size from one to the next.
@@ -146,6 +148,16 @@ impl<'d, 'm> Shared<'d, 'm> {
                 let order = Order::Given(classes, place.given);
                 (by_class(&runs_by(classes, place.given)), order)
             }
+            Choice::First(classes) => {
+                let mut runs = [0; CLASSES];
+                for run in &mut runs[..model.decode.len()] {
+                    *run = read_length(data)?;
+                }
+                if runs.iter().sum::<usize>() != len {
+                    return Err(BAD);
+                }
+                (by_class(&runs), Order::First(classes, runs))
+            }
         };
         Ok(Self {
             runs,
@@ -155,8 +167,9 @@ impl<'d, 'm> Shared<'d, 'm> {
     }
 }
 
-/// Decodes planes, but for those that are mixed, each to its buffer. Streams are taken two at a time, in
-/// this order. `next`: what is to be fetched meanwhile, for each of the first streams.
+/// Decodes planes, but for those that are mixed, each to its buffer: plane 0 of all blocks, and so on.
+/// Streams are taken two at a time, in this order. `next`: for each block what is to be fetched
+/// meanwhile.
 pub fn decode(
     planes: &[Coded<'_, '_>],
     buffers: &mut [Buffer],
@@ -173,6 +186,7 @@ pub fn decode(
             _ => None,
         })
         .collect();
+    let blocks = next.len();
     let mut tasks = Vec::with_capacity(planes.len());
     let mut next = next.iter().copied();
     for ((plane, buffer), own) in planes.iter().zip(&mut *buffers).zip(&own) {
@@ -195,7 +209,7 @@ pub fn decode(
             (Method::Shared(shared), _) => {
                 let out = match shared.order {
                     Order::Plane => room(symbols, plane.len),
-                    Order::Columns(..) | Order::Given(..) => {
+                    Order::Columns(..) | Order::Given(..) | Order::First(..) => {
                         &mut room(&mut buffer.grouped, plane.len + SLACK)[..plane.len]
                     }
                 };
@@ -210,7 +224,9 @@ pub fn decode(
         }
     }
     rans::decode(tasks, simd)?;
-    for (plane, buffer) in planes.iter().zip(buffers) {
+    for (i, plane) in planes.iter().enumerate() {
+        let (before, from_here) = buffers.split_at_mut(i);
+        let buffer = &mut from_here[0];
         let Method::Shared(shared) = &plane.method else {
             continue;
         };
@@ -223,6 +239,17 @@ pub fn decode(
                     columns.ungroup(*first, runs, grouped, symbols, simd);
                 }
                 Order::Given(classes, given) => ungroup_by(classes, given, grouped, symbols),
+                Order::First(classes, runs) => {
+                    let first = &planes[i % blocks];
+                    if first.mixed().is_some() {
+                        return Err(BAD);
+                    }
+                    let first = first.symbols(&before[i % blocks]);
+                    if runs_by(classes, first) != *runs {
+                        return Err(BAD);
+                    }
+                    ungroup_by(classes, first, grouped, symbols);
+                }
             }
         }
     }

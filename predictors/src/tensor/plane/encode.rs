@@ -289,9 +289,14 @@ fn runs<'a>(
             let runs = columns.group(place.column, symbols, grouped);
             class_runs(grouped, &runs, &model.encode)
         }
-        Choice::Given(classes) => {
+        Choice::Given(classes) | Choice::First(classes) => {
             grouped.resize(symbols.len(), 0);
             let runs = runs_by(classes, place.given);
+            if matches!(model.choice, Choice::First(_)) {
+                for &run in &runs[..model.encode.len()] {
+                    write_length(run, out);
+                }
+            }
             group_by(classes, place.given, symbols, grouped);
             class_runs(grouped, &runs, &model.encode)
         }

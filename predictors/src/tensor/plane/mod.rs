@@ -38,6 +38,8 @@ pub struct Effort {
     pub zstd: i32,
     /// Whether planes may be mixed.
     pub mix: bool,
+    /// Whether plane 0 may choose the tables of others.
+    pub by_first: bool,
     pub simd: Level,
 }
 
@@ -48,7 +50,7 @@ pub struct Place<'a> {
     pub row: usize,
     /// Column of the first symbol.
     pub column: usize,
-    /// A byte for each symbol, or nothing.
+    /// A byte for each symbol, or nothing: what the base has, for an encoder also what plane 0 has.
     pub given: &'a [u8],
 }
 
