@@ -56,7 +56,10 @@ def copy_chunk_into(
     """As `Decoder.decode_chunk_into` for a chunk that is stored, or one byte again and again."""
 
 def predictors() -> list[tuple[str, int, int]]:
-    """Every predictor of this build: id, version, coder id of FORMAT.md."""
+    """Every predictor of this build that needs no model: id, version, coder id of FORMAT.md."""
+
+def model_predictors() -> list[tuple[str, int, int]]:
+    """The same for those that need one."""
 
 def memory(id: str, version: int, settings: bytes, raw_len: int) -> int:
     """Bytes of memory that coding or decoding a segment takes."""
@@ -113,10 +116,33 @@ def may_repeat(settings: bytes, sample: ReadableBuffer) -> bool:
 def rows_repeat(settings: bytes, data: ReadableBuffer) -> bool:
     """Whether its rows come again, however far away, as far as a look at each tells."""
 
+class Model:
+    """A language model from the bytes of a model pack; segments and threads may share it.
+
+    `threads` evaluate at a time what one segment asks for.
+    """
+
+    def __new__(cls, pack: ReadableBuffer, threads: int) -> Model: ...
+    @property
+    def context(self) -> int:
+        """Most tokens that the model can look back on."""
+
+    def memory(self, settings: bytes) -> int:
+        """Bytes that a segment with these settings takes for the model, besides the pack."""
+
+    def helps(self, settings: bytes, segment: ReadableBuffer) -> bool:
+        """Whether the model is worth its time on a segment with these settings, as samples tell."""
+
+    def seconds(self, settings: bytes, sample: ReadableBuffer, length: int) -> tuple[float, float]:
+        """Seconds that `length` bytes like those of `sample` take about to code, and to decode."""
+
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Encoder: ...
+    def set_model(self, model: Model) -> None:
+        """What predicts, for predictor `llm`; before all else."""
+
     def set_base(self, base: ReadableBuffer) -> None:
         """What the segment is a change of, as long as it; before all else."""
 
@@ -149,6 +175,9 @@ class Decoder:
     """Decodes one segment: for a coded chunk `begin_chunk`, `read` all of it, `end_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Decoder: ...
+    def set_model(self, model: Model) -> None:
+        """As the encoder's."""
+
     def set_base(self, base: ReadableBuffer) -> None:
         """As the encoder's."""
 

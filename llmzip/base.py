@@ -91,11 +91,13 @@ class Bases(Record):
 
     given: a file, or a folder that has a file of the base's name.
     within: archives that need what is looked for, which none of them can be.
+    model: a language model, looked for before those of the store: its name, sha256 or path.
     """
 
     beside: str | None = None
     given: str | None = None
     within: tuple[str, ...] = ()
+    model: str | None = None
 
     def inside(self, path: str) -> Bases:
         """Where to look for what the archive at `path` needs, which is needed here itself.

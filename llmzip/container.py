@@ -375,6 +375,8 @@ def _parse_models(value: _Fields) -> tuple[ModelRef, ...]:
         found.append(ModelRef(kind, value.take(32), value.varint(), value.text(value.uint(1))))
     if sum(ref.kind == BASE for ref in found) > 1:
         value.bad("more than one file that tensors are changes of")
+    if sum(ref.kind in (MODEL, EMBEDDED) for ref in found) > 1:
+        value.bad("more than one language model")
     return tuple(found)
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from llmzip import route
+from llmzip import _native, route
 from llmzip.record import Record
+from llmzip.streams import seekable
 from llmzip.workers import cores
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import BinaryIO
 
+    from llmzip.models.loaded import Loaded
+    from llmzip.options import Options
     from llmzip.pieces import Piece
+
+# What is read to see how long tokens are.
+_SAMPLE = 16 << 10
 
 # Measured bytes of content a second, compressing without verification on one core of a 2-core
 # x86-64 machine: `tensor` over a checkpoint of 45 MB in bf16 and one of 89 MB in f32, the others
@@ -49,6 +56,25 @@ def estimate(size: int, level: int, predictor: str | None, threads: int) -> Esti
     # The last round of segments may leave threads idle.
     rounds = -(-segments // used)
     return Estimate(min(size, rounds * segment) / rate, memory)
+
+
+def with_model(source: BinaryIO, size: int, options: Options, model: Loaded) -> Estimate:
+    """The same for text that `model` predicts, verification included; how fast that is is measured.
+
+    source: is read a little where it can seek, and left where it was.
+    """
+    sample = b""
+    if seekable(source):
+        position = source.tell()
+        sample = source.read(_SAMPLE)
+        source.seek(position)
+    level = options.level
+    predictors = route.candidates(level, options.predictor, model=True)
+    settings = _native.settings("llm", 1, level, b"")
+    coding, decoding = model.native.seconds(settings, sample, size)
+    largest = min(options.segment_size or route.segment_size(level), max(size, 1))
+    memory = route.most_memory(predictors, level, largest, model) + 2 * largest
+    return Estimate(coding + (decoding if options.verify else 0.0), memory)
 
 
 def estimate_planned(

@@ -107,6 +107,7 @@ class LlmzFile(io.BufferedIOBase):
     limits: for reading alone.
     base: for reading alone: the file that tensors of the archive are changes of, or a folder that
         has it, where it is not beside the archive.
+    model: for reading alone: as in `decompress`.
 
     Reading is sequential and checks everything, the content hash included, until the first `seek`;
     from then on the index is used and every chunk's own check holds. A segment that was asked for
@@ -124,6 +125,7 @@ class LlmzFile(io.BufferedIOBase):
         options: Options | None = None,
         limits: Limits | None = None,
         base: str | None = None,
+        model: str | None = None,
     ) -> None:
         self._owned: BinaryIO | None = None
         self._reader: io.BufferedReader | None = None
@@ -148,7 +150,7 @@ class LlmzFile(io.BufferedIOBase):
             beside = None
             if isinstance(file, (str, bytes, os.PathLike)):
                 beside = os.path.dirname(os.fsdecode(file)) or "."
-            content = _Content(self._fp, limits or Limits(), Bases(beside, base))
+            content = _Content(self._fp, limits or Limits(), Bases(beside, base, model=model))
             self._reader = io.BufferedReader(content, _BUFFER)
         else:
             threads = made.threads or cores()
@@ -276,12 +278,14 @@ def open(
     level: int | None = None,
     options: Options | None = None,
     limits: Limits | None = None,
+    model: str | None = None,
     encoding: str | None = None,
     errors: str | None = None,
     newline: str | None = None,
 ) -> LlmzFile | io.TextIOWrapper:
     """Opens a `.llmz` file: as `LlmzFile`, or as text where `mode` has a "t".
 
+    model: as in `LlmzFile`.
     encoding, errors, newline: for text, as in the built-in `open`.
     """
     text = "t" in mode
@@ -289,5 +293,6 @@ def open(
         raise ValueError(f"invalid mode: {mode!r}")
     if not text and (encoding, errors, newline) != (None, None, None):
         raise ValueError("encoding, errors and newline are for text mode")
-    binary = LlmzFile(file, mode.replace("t", "", 1), level=level, options=options, limits=limits)
+    kind = mode.replace("t", "", 1)
+    binary = LlmzFile(file, kind, level=level, options=options, limits=limits, model=model)
     return io.TextIOWrapper(binary, encoding, errors, newline) if text else binary

@@ -69,6 +69,16 @@ FLAGS = (
         *(str, "NAME"),
     ),
     Flag(
+        *("model", "m", ("model",)),
+        "Let a language model predict text; decoding needs it too. NAME, sha256 or path of a pack.",
+        *(str, "NAME"),
+    ),
+    Flag(
+        *("adapt", "", ("no-adapt",)),
+        "With -m: do not let the model learn the content on its way.",
+        False,
+    ),
+    Flag(
         *("base", "", ("base",)),
         "Code tensors as changes of those in FILE, or in the file of that name in folder FILE.",
         *(str, "FILE"),
@@ -106,19 +116,19 @@ _ALL = frozenset(flag.field for flag in FLAGS) - {"name"}
 _WRITING = _ALL - {"mode", "version", "quick"}
 _FIELDS = {
     "compress": _WRITING,
-    "decompress": _WRITING - {"level", "predictor", "verify", "standalone"},
+    "decompress": _WRITING - {"level", "predictor", "verify", "standalone", "adapt"},
     "test": _ALL
     - {"mode", "version", "stdout", "output", "output_dir", "keep", "remove"}
-    - {"level", "predictor", "verify", "standalone"},
+    - {"level", "predictor", "verify", "standalone", "adapt"},
     "list": frozenset({"recursive", "force", "quiet", "verbose", "progress", "as_json", "help"}),
     "cat": frozenset(
-        {"output", "force", "threads", "memory", "base"}
+        {"output", "force", "threads", "memory", "base", "model"}
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
     "models": frozenset({"name", "force", "quiet", "verbose", "as_json", "help"}),
     "recover": frozenset(
-        {"stdout", "output", "force", "threads", "memory", "base"}
+        {"stdout", "output", "force", "threads", "memory", "base", "model"}
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
 }

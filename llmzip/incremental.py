@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeAlias
 
+from llmzip.base import Bases
 from llmzip.errors import UsageError
 from llmzip.limits import Limits
 from llmzip.options import DEFAULT_LEVEL, Options
@@ -68,14 +69,16 @@ class Compressor:
 class Decompressor:
     """Decodes one archive that comes in pieces. Works in the calling thread.
 
+    model: as in `decompress`.
     eof: the archive's end was read, and everything was checked and returned.
     needs_input: `decompress` can return nothing more without more input.
     unused_data: what was given beyond the archive's end; begin with it for another archive.
     """
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
+    def __init__(self, *, limits: Limits | None = None, model: str | None = None) -> None:
         self._push = Push(walk_archive())
-        self._decoder = EventDecoder(Guard(limits or Limits()))
+        bases = None if model is None else Bases(model=model)
+        self._decoder = EventDecoder(Guard(limits or Limits(), bases))
         self._ready = bytearray()
         self._broken = Broken()
         self.eof = False

@@ -6,6 +6,7 @@ from io import BytesIO
 
 from llmzip import _native
 from llmzip.archive import archive_parts, read_archive
+from llmzip.base import Bases
 from llmzip.incremental import Data, options_for
 from llmzip.limits import Limits
 from llmzip.options import Options
@@ -37,12 +38,18 @@ def compress(data: Data, level: int | None = None, *, options: Options | None = 
 
 
 def decompress(
-    data: Data, *, max_output: int | None = DEFAULT_MAX_OUTPUT, limits: Limits | None = None
+    data: Data,
+    *,
+    max_output: int | None = DEFAULT_MAX_OUTPUT,
+    limits: Limits | None = None,
+    model: str | None = None,
 ) -> bytes:
     """The content of all archives in `data`, one after the other.
 
     max_output: the most bytes to return, or None for as many as there are; `LimitError` above it.
     limits: what else decoding may take; its own `max_output` holds where it is lower.
+    model: the language model that the archive needs, where it is not in the store: the path of its
+        pack.
     """
     limits = limits or Limits()
     both = [most for most in (max_output, limits.max_output) if most is not None]
@@ -50,5 +57,6 @@ def decompress(
     sink = BytesIO()
     view = memoryview(data).cast("B")
     threads = 1 if len(view) < _THREADS_FROM else 0
-    read_archive(BytesIO(view), sink, threads=threads, limits=limits)
+    bases = None if model is None else Bases(model=model)
+    read_archive(BytesIO(view), sink, threads=threads, limits=limits, bases=bases)
     return sink.getvalue()

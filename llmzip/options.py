@@ -11,11 +11,22 @@ DEFAULT_LEVEL = 6
 MAX_COMMENT = 10_000
 
 
+def check_model(level: int, predictor: str | None) -> None:
+    """Raises `UsageError` where a language model is of no use beside these."""
+    if level <= 2:
+        raise UsageError(f"a model takes long and level {level} is for speed: use level 3 or more")
+    if predictor not in (None, "llm", "tensor"):
+        raise UsageError(f"predictor {predictor} takes no model: leave out one of the two")
+
+
 class Options(Record):
     """How to compress. An archive's bytes depend on all but `threads`, `verify` and `memory`.
 
     level: 1 (fastest) to 9 (smallest).
     predictor: id of the predictor for every segment; None chooses by content.
+    model: a language model that may predict text, which a reader needs too: the name of one in the
+        store, the path of a pack, or the start of a sha256. From level 3 on.
+    adapt: whether the model learns the content on its way, which it does from level 6 on.
     threads: segments coded at a time; 0 means one for each core.
     verify: decode every segment after coding it and compare.
     segment_size: bytes of content in a segment; None follows the level.
@@ -31,10 +42,14 @@ class Options(Record):
     segment_size: int | None = None
     comment: str = ""
     memory: int | None = None
+    model: str | None = None
+    adapt: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.level <= 9:
             raise UsageError(f"level {self.level}: levels go from 1 to 9")
+        if self.model is not None:
+            check_model(self.level, self.predictor)
         if self.threads < 0:
             raise UsageError(f"{self.threads} threads: use 0 for all cores, or a positive number")
         if self.segment_size is not None and self.segment_size < 1:

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from llmzip import _native, route
-from llmzip.container import ARCHIVE, BASE, KEPT, Header
+from llmzip.container import EMBEDDED, KEPT, Header
 from llmzip.directory import content_size
-from llmzip.errors import CorruptError, LimitError, LlmzError, ModelError, UsageError
+from llmzip.errors import CorruptError, LimitError, LlmzError, UnsupportedError, UsageError
 from llmzip.limits import Limits
 from llmzip.report import Notice, Report, Summary, Tally
 from llmzip.segments import (
@@ -16,6 +16,7 @@ from llmzip.segments import (
     Tick,
     check_memory,
     check_output,
+    decoding_memory,
     no_tick,
     segment_memory,
 )
@@ -52,12 +53,10 @@ def check_header(header: Header) -> None:
     for ref in header.metadata.predictors:
         route.require(ref)
     for model in header.metadata.models:
-        if model.kind in (BASE, ARCHIVE):
-            continue
-        raise ModelError(
-            f"model {model.name!r} (sha256 {model.sha256.hex()}) is needed, and this llmzip has "
-            "no predictor that takes one: install a version that has"
-        )
+        if model.kind == EMBEDDED:
+            raise UnsupportedError(
+                "the archive brings its model: install a version that reads such"
+            )
 
 
 class Guard:
@@ -65,6 +64,7 @@ class Guard:
 
     source: where archives are read from, beginning at its byte `begin`: segments that are copied
         are read there again, or kept in memory where that cannot be.
+    threads: how many evaluate a language model; 0 means one for each core.
     """
 
     def __init__(
@@ -73,7 +73,9 @@ class Guard:
         bases: Bases | None = None,
         source: BinaryIO | None = None,
         begin: int = 0,
+        threads: int = 0,
     ) -> None:
+        self._threads = threads
         self._limits = limits
         self._bases = bases
         self._source = source
@@ -95,8 +97,8 @@ class Guard:
         self._header = event.header
         if event.header.metadata.models:
             self.tally.need(event.header.metadata.models)
-            # Said before anything is decoded. A base is looked for when a change needs it.
-            self._find(event.header).needs.find_origins()
+            # Said before anything is decoded.
+            self._find(event.header).needs.find_all()
         self._hash = _native.Sha256()
         self._start = event.offset
 
@@ -117,7 +119,8 @@ class Guard:
     def _find(self, header: Header) -> Sources:
         from llmzip.sources import Needs, Sources
 
-        self._sources = Sources(Needs(header, self._limits, self._bases), self._own)
+        needs = Needs(header, self._limits, self._bases, self._threads)
+        self._sources = Sources(needs, self._own)
         return self._sources
 
     def _keep(self, event: SegmentStart) -> None:
@@ -165,7 +168,7 @@ class Guard:
 
     def segment(self, event: SegmentStart) -> int:
         """To be called before a segment is decoded; returns the bytes of memory it takes."""
-        memory = segment_memory(event)
+        memory = decoding_memory(event, self._sources)
         check_memory(memory, self._limits)
         name = "copy" if event.header.is_copy else event.predictor.id
         self.tally.segment(event.header.raw_len, name)
@@ -365,7 +368,8 @@ class _Parallel:
             min((self._allowed - memory) // 2, event.header.raw_len, _MOST_HELD), _LEAST_HELD
         )
         task = _Task(event, memory + 2 * held, held, self._guard.sources)
-        if task.memory * self._threads > self._allowed and self._notice:
+        alone = route.needs_model(event.predictor) and not event.header.is_copy
+        if task.memory * self._threads > self._allowed and self._notice and not alone:
             fitting = max(self._allowed // task.memory, 1)
             self._notice(
                 f"{fitting} of {self._threads} threads used: each takes {task.memory:,} bytes, "
@@ -389,6 +393,9 @@ class _Parallel:
     def _fits(self, task: _Task) -> bool:
         if not self._tasks:
             return True
+        # A model keeps all threads busy with one segment.
+        if any(route.needs_model(other.start.predictor) for other in (*self._tasks, task)):
+            return False
         in_use = sum(other.memory for other in self._tasks)
         return len(self._tasks) < self._threads and in_use + task.memory <= self._allowed
 
@@ -495,13 +502,14 @@ def read_archive(
     threads: segments decoded at a time; 0 means one for each core.
     progress: called from this thread, about ten times a second.
     notice: called with a line where fewer threads are used than asked, to stay within `limits`.
-    bases: where the base of changed tensors is looked for.
+    bases: where the base of changed tensors is looked for, and a language model.
     """
     limits = limits or Limits()
     threads = threads or cores()
     total = content_size(source) if progress else None
     meter = Meter(progress, total)
-    guard = Guard(limits, bases, source, source.tell() if seekable(source) else 0)
+    begin = source.tell() if seekable(source) else 0
+    guard = Guard(limits, bases, source, begin, threads)
     events = pull(source, walk_file())
     try:
         if threads == 1:

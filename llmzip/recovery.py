@@ -24,7 +24,14 @@ from llmzip.limits import Limits
 from llmzip.record import Record
 from llmzip.report import Report
 from llmzip.salvage import FoundHeader, FoundIndex, FoundSegment, scan
-from llmzip.segments import SegmentDecoder, Tick, check_memory, no_tick, segment_memory
+from llmzip.segments import (
+    SegmentDecoder,
+    Tick,
+    check_memory,
+    decoding_memory,
+    no_tick,
+    segment_memory,
+)
 from llmzip.sources import Joined, Needs, Sources, check_original
 from llmzip.streams import From, write_all
 from llmzip.walk import ANY_BOUNDS, Chunk, Event, SegmentStart, foreign, pull, walk_alone
@@ -198,7 +205,8 @@ def _parts(source: BinaryIO, limits: Limits, bases: Bases | None) -> list[_Part]
 
 def _predictors(part: _Part, found: FoundSegment) -> Sequence[PredictorRef]:
     if part.header is None:
-        return [PredictorRef(*entry) for entry in _native.predictors()]
+        known = _native.predictors() + _native.model_predictors()
+        return [PredictorRef(*entry) for entry in known]
     return part.header.metadata.predictors[found.header.predictor :][:1]
 
 
@@ -282,7 +290,7 @@ def _start(source: BinaryIO, job: _Job, limits: Limits, sources: Sources) -> Seg
     if not starts:
         raise UnsupportedError("no predictor here has these settings: install a newer llmzip")
     for start in starts:
-        check_memory(segment_memory(start), limits)
+        check_memory(decoding_memory(start, sources), limits)
     if job.found.header.is_copy:
         # No predictor coded it.
         return starts[0]

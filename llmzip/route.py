@@ -12,6 +12,10 @@ from llmzip.container import MAX_CHUNK, PredictorRef
 from llmzip.errors import SetupError, UnsupportedError, UsageError
 from llmzip.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmzip.models.loaded import Loaded
+
 # Bytes of a segment at each level, by what a reset costs there: level -> bytes.
 _SEGMENT_SIZES = {
     1: 16 << 20,
@@ -38,7 +42,8 @@ _TRIAL_PIECES = 4
 _TRIAL_LEVEL = 3
 
 
-_KNOWN = frozenset(_native.predictors())
+_WITH_MODEL = frozenset(_native.model_predictors())
+_KNOWN = frozenset(_native.predictors()) | _WITH_MODEL
 
 
 class Choice(Record):
@@ -62,6 +67,11 @@ def new_decoder(ref: PredictorRef, settings: bytes, raw_len: int) -> _native.Dec
         return _native.Decoder(ref.id, ref.version, settings, raw_len)
     except _native.SetupFailed as error:
         raise SetupError(str(error)) from None
+
+
+def needs_model(ref: PredictorRef) -> bool:
+    """Whether `ref` predicts with a language model."""
+    return (ref.id, ref.version, ref.coder) in _WITH_MODEL
 
 
 def at_once(ref: PredictorRef) -> bool:
@@ -101,16 +111,26 @@ def require(ref: PredictorRef) -> None:
 
 
 def candidates(
-    level: int, predictor: str | None, *, tensors: bool = False, others: bool = True
+    level: int,
+    predictor: str | None,
+    *,
+    tensors: bool = False,
+    others: bool = True,
+    model: bool = False,
 ) -> tuple[PredictorRef, ...]:
     """The predictors that segments may get, in the order in which an archive numbers them.
 
     tensors: whether some of the segments are of tensors. others: whether some are not, and not
-    small beside them.
+    small beside them. model: whether a language model is there.
     """
     if predictor is not None:
-        return (_named(predictor),)
+        ref = _named(predictor)
+        if needs_model(ref) and not model:
+            raise UsageError(f"predictor {predictor} needs a model: name one with -m (model=)")
+        return (ref,)
     general = (_named("zstd"),) if level <= 2 else (_named("cm"), _named("store"))
+    if model:
+        general = (*general, _named(_LLM))
     if not tensors:
         return general
     if level <= 2 or level >= 7:
@@ -118,18 +138,25 @@ def candidates(
     return (*(general if others else ()), _named("tensor"), _named("zstd"))
 
 
-def memory(choice: Choice, raw_len: int) -> int:
-    """Bytes of memory that coding or decoding a segment of `raw_len` bytes takes."""
+def memory(choice: Choice, raw_len: int, model: Loaded | None = None) -> int:
+    """Bytes of memory that coding or decoding a segment of `raw_len` bytes takes.
+
+    model: what predicts, where the predictor needs one; not counted without.
+    """
     ref = choice.predictor
-    return _native.memory(ref.id, ref.version, choice.settings, raw_len)
+    own = _native.memory(ref.id, ref.version, choice.settings, raw_len)
+    return own + (model.memory(choice.settings) if model and needs_model(ref) else 0)
 
 
-def most_memory(predictors: tuple[PredictorRef, ...], level: int, raw_len: int) -> int:
+def most_memory(
+    predictors: tuple[PredictorRef, ...], level: int, raw_len: int, model: Loaded | None = None
+) -> int:
     """The most that `memory` says for any segment of up to `raw_len` bytes."""
-    return max(memory(_with_settings(ref, level, b""), raw_len) for ref in predictors)
+    return max(memory(_with_settings(ref, level, b""), raw_len, model) for ref in predictors)
 
 
 _TENSOR = "tensor"
+_LLM = "llm"
 # Settings of a change: those of a tensor, and where in the base it is.
 _CHANGE_SETTINGS = 15
 _PROBE = 256 << 10
@@ -255,11 +282,31 @@ def for_small(level: int) -> Choice | None:
     return _with_settings(_named("zstd"), level, b"") if level < 7 else None
 
 
-def choose(data: bytes, level: int, predictor: str | None) -> Choice:
-    """The predictor for a segment with content `data`; `predictor` forces one."""
-    options = candidates(level, predictor)
+def choose(
+    data: bytes,
+    level: int,
+    predictor: str | None,
+    model: Loaded | None = None,
+    *,
+    adapt: bool = True,
+) -> Choice:
+    """The predictor for a segment with content `data`; `predictor` forces one.
+
+    model: the language model that may predict. adapt: whether it may learn the content.
+    """
+    options = candidates(level, predictor, model=model is not None)
     if len(options) > 1 and _is_noise(data, options[0]):
         return Choice(options[1], b"")
+    if model is not None and needs_model(options[-1]):
+        choice = _with_settings(options[-1], level, data[:_SAMPLE])
+        if not adapt:
+            # The last byte says whether the model learns.
+            choice = choice.replace(settings=choice.settings[:-1] + b"\0")
+        try:
+            if len(options) == 1 or model.native.helps(choice.settings, data):
+                return choice
+        except _native.SetupFailed as error:
+            raise SetupError(str(error)) from None
     return _with_settings(options[0], level, data[:_SAMPLE])
 
 

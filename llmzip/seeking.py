@@ -16,7 +16,7 @@ from llmzip.errors import CorruptError
 from llmzip.limits import Limits
 from llmzip.reader import check_header
 from llmzip.record import Record
-from llmzip.segments import SegmentDecoder, check_memory, segment_memory
+from llmzip.segments import SegmentDecoder, check_memory, decoding_memory
 from llmzip.streams import From
 from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
 
@@ -183,10 +183,11 @@ class RandomAccess:
         metadata = archive.header.metadata
         for event in pull(source, walk_alone(offset, metadata.predictors, metadata.bounds, seq)):
             if isinstance(event, SegmentStart):
-                check_memory(segment_memory(event), self._limits)
+                sources = self._sources(archive, file)
+                check_memory(decoding_memory(event, sources), self._limits)
                 if self._originals and event.header.is_copy:
                     raise CorruptError("a copy of a copy", segment=seq)
-                decoder = SegmentDecoder(event, sources=self._sources(archive, file))
+                decoder = SegmentDecoder(event, sources=sources)
             elif isinstance(event, Chunk) and decoder:
                 yield decoder.decode(event)
             elif decoder:

@@ -24,7 +24,7 @@ from llmzip.errors import (
     VerifyError,
 )
 from llmzip.limits import Limits
-from llmzip.options import DEFAULT_LEVEL
+from llmzip.options import DEFAULT_LEVEL, check_model
 from llmzip.record import Record
 from llmzip.streams import read_exactly
 from llmzip.walk import ANY_BOUNDS, Chunk, SegmentStart, pull, walk_alone
@@ -33,6 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol, TypeAlias
 
+    from llmzip.models.loaded import Loaded
     from llmzip.streams import Readable
 
     class Sources(Protocol):
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
         def copied(self, header: SegmentHeader) -> Readable:
             """Reads what the segment with this header is a copy of, from its start on."""
+
+        def model(self) -> Loaded:
+            """The language model that predicts."""
 
 
 Tick: TypeAlias = Callable[[int, int], None]
@@ -66,6 +70,7 @@ class SegmentSettings(Record):
     predictor: id of the predictor to use, or None to choose by content.
     seq: the segment's number.
     verify: decode the segment after coding it and compare.
+    model: as in `Options`; decoding needs it as well.
     predictors: what the header's predictor number counts in; what `level` and `predictor` ask of
         this build when empty.
     """
@@ -75,14 +80,17 @@ class SegmentSettings(Record):
     seq: int = 0
     verify: bool = True
     predictors: tuple[PredictorRef, ...] = ()
+    model: str | None = None
 
     def __post_init__(self) -> None:
+        if self.model is not None:
+            check_model(self.level, self.predictor)
         if not 1 <= self.level <= 9:
             raise UsageError(f"level {self.level}: levels go from 1 to 9")
         if self.seq < 0:
             raise UsageError(f"segment number {self.seq}: must not be negative")
         if not self.predictors:
-            found = route.candidates(self.level, self.predictor)
+            found = route.candidates(self.level, self.predictor, model=self.model is not None)
             object.__setattr__(self, "predictors", found)
 
 
@@ -104,14 +112,43 @@ def encode_segment(data: bytes | bytearray | memoryview, settings: SegmentSettin
     content = bytes(data)
     if not content:
         raise UsageError("a segment has at least one byte of content")
-    choice = route.choose(content, settings.level, settings.predictor)
+    model = _model(settings)
+    choice = route.choose(content, settings.level, settings.predictor, model)
     if choice.predictor not in settings.predictors:
         raise UsageError(f"predictor {choice.predictor.id!r} is not among the settings' predictors")
     index = settings.predictors.index(choice.predictor)
-    encoded = encode(content, choice, settings.seq, index)
+    encoded = encode(content, choice, settings.seq, index, model=model)
     if settings.verify:
-        verify(encoded, content, settings.predictors)
+        verify(encoded, content, settings.predictors, sources=_Alone(model))
     return bytes(encoded.data)
+
+
+def _model(settings: SegmentSettings) -> Loaded | None:
+    if settings.model is None:
+        return None
+    from llmzip.models.loaded import named
+
+    return named(settings.model, 0)
+
+
+class _Alone(Record):
+    """What a segment without an archive takes from elsewhere: a model, if it has one."""
+
+    given: Loaded | None
+
+    def read_base(self, offset: int, length: int) -> bytes:
+        """There is no base."""
+        raise ModelError("the segment is a change of a file that is not at hand")
+
+    def copied(self, header: SegmentHeader) -> Readable:
+        """There is nothing to copy."""
+        raise ModelError(f"segment {header.seq} is a copy of what is not at hand")
+
+    def model(self) -> Loaded:
+        """The model of the settings."""
+        if self.given is None:
+            raise ModelError("the segment needs a model, and its settings name none")
+        return self.given
 
 
 def decode_segment(
@@ -123,7 +160,8 @@ def decode_segment(
     """
     limits = limits or Limits()
     content = bytearray()
-    for chunk in decode(bytes(coded), settings.predictors, limits, settings.seq):
+    sources = _Alone(_model(settings))
+    for chunk in decode(bytes(coded), settings.predictors, limits, settings.seq, sources=sources):
         content += chunk
     return bytes(content)
 
@@ -157,11 +195,13 @@ def encode(
     base: bytes | None = None,
     *,
     kept: bool = False,
+    model: Loaded | None = None,
 ) -> Encoded:
     """Codes `data` with `choice`, which is number `index` among the archive's predictors.
 
     base: what it is a change of, where `choice` says so; as long as `data`.
     kept: whether later segments of the archive are copies of it.
+    model: what predicts, where `choice` needs one.
     """
     ref = choice.predictor
     if route.in_a_moment(choice) and not (
@@ -174,7 +214,7 @@ def encode(
         coded = memoryview(made)
         tick(len(data), len(coded))
         return Encoded(coded, len(data), ref, route.memory(choice, len(data)), digests)
-    return _encode_paced(bytes(data), choice, seq, index, tick, base, kept)
+    return _encode_paced(bytes(data), choice, seq, index, tick, base, kept, model)
 
 
 def _encode_paced(
@@ -185,6 +225,7 @@ def _encode_paced(
     tick: Tick,
     base: bytes | None,
     kept: bool,
+    model: Loaded | None,
 ) -> Encoded:
     """Chunk by chunk, with a report every moment."""
     ref = choice.predictor
@@ -208,6 +249,8 @@ def _encode_paced(
                 encoder = route.new_encoder(ref, choice.settings, len(data))
                 if base is not None:
                     encoder.set_base(base)
+                if model is not None and route.needs_model(ref):
+                    encoder.set_model(model.native)
                 encoder.look_ahead(data)
             for at, end in pace.pieces(len(raw)):
                 encoder.write(raw[at:end])
@@ -237,9 +280,8 @@ def _encode_paced(
         )
     )
     tick(0, len(header))
-    return Encoded(
-        header + body, len(data), ref, route.memory(choice, len(data)), b"".join(digests)
-    )
+    memory = route.memory(choice, len(data), model)
+    return Encoded(header + body, len(data), ref, memory, b"".join(digests))
 
 
 def encode_copy(data: bytes, of: CopyOf, seq: int, tick: Tick = no_tick) -> Encoded:
@@ -317,6 +359,8 @@ class SegmentDecoder:
             if len(content) < header.raw_len:
                 raise CorruptError("a change of what the base does not have", segment=header.seq)
             decoder.set_base(content)
+        if route.needs_model(ref):
+            decoder.set_model(_model_of(header.seq, self._sources).native)
         return decoder
 
     def _copied(self, chunk: Chunk) -> bytes:
@@ -393,8 +437,25 @@ class SegmentDecoder:
         return CorruptError(what, offset=chunk.offset, segment=chunk.segment)
 
 
+def _model_of(seq: int, sources: Sources | None) -> Loaded:
+    if sources is None:
+        raise ModelError(f"segment {seq} needs a model that is not at hand")
+    return sources.model()
+
+
+def decoding_memory(start: SegmentStart, sources: Sources | None) -> int:
+    """As `segment_memory`, with the model that the segment needs, which must be there."""
+    memory = segment_memory(start)
+    if start.header.is_copy or not route.needs_model(start.predictor):
+        return memory
+    return memory + _model_of(start.header.seq, sources).memory(start.header.settings)
+
+
 def segment_memory(start: SegmentStart) -> int:
-    """Bytes of memory that decoding the segment takes; `UnsupportedError` if it cannot be."""
+    """Bytes of memory that decoding the segment takes; `UnsupportedError` if it cannot be.
+
+    A model is not counted.
+    """
     if start.header.is_copy:
         return _COPY_MEMORY
     route.require(start.predictor)
@@ -423,7 +484,7 @@ def decode(
     decoder: SegmentDecoder | None = None
     for event in pull(source, walk_alone(0, predictors, ANY_BOUNDS, seq)):
         if isinstance(event, SegmentStart):
-            check_memory(segment_memory(event), limits)
+            check_memory(decoding_memory(event, sources), limits)
             if limits.max_output is not None:
                 check_output(event.header.raw_len, limits.max_output)
             decoder = SegmentDecoder(event, tick, sources)

@@ -7,12 +7,12 @@ from _thread import allocate_lock
 from collections.abc import Callable, Iterator
 
 from llmzip.base import Bases
-from llmzip.container import ARCHIVE, KEPT, Header, ModelRef, SegmentHeader
+from llmzip.container import ARCHIVE, KEPT, MODEL, Header, ModelRef, SegmentHeader
 from llmzip.directory import Archive, read_directory
 from llmzip.errors import CorruptError, LlmzError, ModelError
 from llmzip.fileio import SUFFIX
 from llmzip.record import Record
-from llmzip.segments import SegmentDecoder, check_memory, segment_memory
+from llmzip.segments import SegmentDecoder, check_memory, decoding_memory
 from llmzip.streams import From
 from llmzip.walk import Chunk, SegmentStart, pull, walk_alone
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from llmzip.base import Base
     from llmzip.limits import Limits
+    from llmzip.models.loaded import Loaded
     from llmzip.seeking import RandomAccess
     from llmzip.streams import Readable
 
@@ -98,10 +99,12 @@ class Needs:
     """What an archive needs besides itself; found when it is asked for. To be closed.
 
     For threads. What was not found is not looked for again. header: None where it is lost.
-    bases: where it is looked for.
+    bases: where it is looked for. threads: how many evaluate a model; 0 means one for each core.
     """
 
-    def __init__(self, header: Header | None, limits: Limits, bases: Bases | None) -> None:
+    def __init__(
+        self, header: Header | None, limits: Limits, bases: Bases | None, threads: int = 0
+    ) -> None:
         self._header = header
         self._limits = limits
         self._bases = bases or Bases()
@@ -109,11 +112,21 @@ class Needs:
         self._origins = [ref for ref in models if ref.kind == ARCHIVE]
         self._lock = allocate_lock()
         self._base: Base | None = None
+        self._threads = threads
+        self._model: Loaded | None = None
+        self._wanted = next((ref for ref in models if ref.kind == MODEL), None)
         self._found: dict[int, Origin] = {}
         self._missing: dict[int, LlmzError] = {}
 
-    def find_origins(self) -> None:
-        """Raises `ModelError` where an archive that segments are copies of is missing."""
+    def find_all(self) -> None:
+        """Raises `ModelError` where a model, or an archive that segments are copies of, is missing.
+
+        A base is looked for when a change needs it.
+        """
+        if self._wanted is not None:
+            from llmzip.models.loaded import find
+
+            find(self._wanted, self._bases.model)
         for number in range(len(self._origins)):
             self.origin(number + 1)
 
@@ -123,6 +136,26 @@ class Needs:
             if self._base is None:
                 self._base = self._once(0, self._find_base)
             return self._base
+
+    def model(self) -> Loaded:
+        """The language model; raises `ModelError` where it is missing."""
+        with self._lock:
+            if self._model is None:
+                self._model = self._once(-1, self._find_model)
+            return self._model
+
+    def _find_model(self) -> Loaded:
+        from llmzip.models import loaded
+
+        if self._wanted is not None:
+            return loaded.load(loaded.find(self._wanted, self._bases.model), self._threads)
+        if self._header is not None:
+            raise CorruptError("a segment needs a model, and the header names none")
+        if self._bases.model is None:
+            raise ModelError(
+                "with the archive's header it is lost which model it needs: name that with -m"
+            )
+        return loaded.named(self._bases.model, self._threads)
 
     def origin(self, number: int) -> Origin:
         """What has the content of the archive's `number`-th record of kind `ARCHIVE`, from 1."""
@@ -141,6 +174,7 @@ class Needs:
         if self._base is not None:
             self._base.close()
             self._base = None
+        self._model = None
         for origin in self._found.values():
             origin.close()
         self._found.clear()
@@ -231,6 +265,10 @@ class Sources(Record):
         of = header.copy_of
         return self.needs.origin(of.source).open(of.place) if of.source else self.own(header)
 
+    def model(self) -> Loaded:
+        """The language model that predicts."""
+        return self.needs.model()
+
 
 def decode_original(
     file: BinaryIO, original: SegmentStart, header: Header, needs: Needs, limits: Limits
@@ -245,8 +283,9 @@ def decode_original(
     walk = walk_alone(original.offset, metadata.predictors, metadata.bounds, seq)
     for event in pull(source, walk):
         if isinstance(event, SegmentStart):
-            check_memory(segment_memory(event), limits)
-            decoder = SegmentDecoder(event, sources=Sources(needs, no_copy))
+            sources = Sources(needs, no_copy)
+            check_memory(decoding_memory(event, sources), limits)
+            decoder = SegmentDecoder(event, sources=sources)
         elif isinstance(event, Chunk) and decoder:
             yield decoder.decode(event)[0]
         elif decoder:

@@ -43,11 +43,12 @@ _LEVELS = """
 Levels:
   -1 to -2  fast (zstd)     -3 to -5  light context mixing
   -6        the default     -7 to -9  smallest, slowest, most memory
+  With -m NAME a language model predicts text, from -3 on: smaller, and much slower.
 """
 _EXIT_CODES = """
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 something is missing here (a predictor, a base
-or another archive, a newer version, memory over a limit); 130 interrupted. With several
-files, the worst.
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 something is missing here (a predictor, a
+model, a base or another archive, a newer version, memory over a limit); 130 interrupted.
+With several files, the worst.
 """
 _VERBS = {
     "compress": """\
@@ -102,8 +103,8 @@ Usage: llmzip models [OPTIONS] ACTION
   remove NAME       archives made with it cannot be decoded until it is back
 
 Language models, kept as packs of integers in $LLMZIP_MODELS or the user's data folder. NAME
-is a model's name, the start of its sha256, or the path of a pack. No archive is made with
-them yet; those that will be need the very pack to be decoded. Importing needs numpy.
+is a model's name, the start of its sha256, or the path of a pack. 'llmzip -m NAME FILE' uses
+one; that archive needs the very pack to be decoded. Importing needs numpy.
 """,
     "recover": """\
 Usage: llmzip recover [OPTIONS] BROKEN -o OUT

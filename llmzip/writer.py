@@ -7,7 +7,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from llmzip import _native, container, route
-from llmzip.container import Bounds, Footer, IndexEntry, Metadata, ModelRef, PredictorRef
+from llmzip.container import (
+    MODEL,
+    Bounds,
+    Footer,
+    IndexEntry,
+    Metadata,
+    ModelRef,
+    PredictorRef,
+)
 from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
 from llmzip.options import Options
 from llmzip.pieces import Piece, counterpart, cut
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
     from llmzip.container import SegmentHeader
     from llmzip.duplicates import Found, ReadAt
     from llmzip.inorder import InOrder
+    from llmzip.models.loaded import Loaded
     from llmzip.siblings import Folder
     from llmzip.streams import Readable
     from llmzip.tensors.region import Region
@@ -58,8 +67,10 @@ class Assembler:
         largest = max(largest, 1)
         bounds = Bounds(largest, min(largest, container.MAX_CHUNK), memory)
         options = self._options
+        needed = any(map(route.needs_model, predictors))
+        models = tuple(ref for ref in self._models if needed or ref.kind != MODEL)
         metadata = Metadata(
-            predictors, options.level, bounds, models=self._models, comment=options.comment
+            predictors, options.level, bounds, models=models, comment=options.comment
         )
         header = container.build_header(metadata)
         self._len += len(header)
@@ -103,6 +114,7 @@ class _Given(Record):
 
     base: Base | None
     again: bytes
+    given: Loaded | None = None
 
     def read_base(self, offset: int, length: int) -> bytes:
         """Content of the base."""
@@ -113,6 +125,19 @@ class _Given(Record):
         from io import BytesIO
 
         return BytesIO(self.again)
+
+    def model(self) -> Loaded:
+        """The model that the segment was coded with."""
+        assert self.given is not None
+        return self.given
+
+
+def _model(options: Options) -> Loaded | None:
+    if options.model is None:
+        return None
+    from llmzip.models.loaded import named
+
+    return named(options.model, options.threads)
 
 
 class _AllOrNothing:
@@ -164,9 +189,14 @@ class ArchiveEncoder:
         if self._planned:
             longest = max(piece.length for piece in self._plan)
             self._size = max(longest, self._size if self._plan[-1].length < 0 else 1)
+        self._model = _model(options)
         self._others = any(not piece.kind and not piece.small for piece in self._plan)
         self._table = route.candidates(
-            options.level, options.predictor, tensors=self._planned, others=self._others
+            options.level,
+            options.predictor,
+            tensors=self._planned,
+            others=self._others,
+            model=self._model is not None,
         )
         self._folder = folder
         self._read = read
@@ -177,7 +207,7 @@ class ArchiveEncoder:
         self._notice = notice
         self._buffer = bytearray()
         self._base = base if any(piece.base >= 0 for piece in self._plan) else None
-        models = (self._base.ref,) if self._base else ()
+        models = tuple(needed.ref for needed in (self._base, self._model) if needed)
         self._found = found
         self._lengths = [piece.length for piece in self._plan]
         others = tuple(map(folder.ref, found.archives())) if folder and found else ()
@@ -299,7 +329,9 @@ class ArchiveEncoder:
         if cut.seq == 0:
             self._pool = self._start(length if alone else self._size, alone)
             if not alone:
-                memory = route.most_memory(self._table, self._options.level, self._size)
+                memory = route.most_memory(
+                    self._table, self._options.level, self._size, self._model
+                )
                 yield self._emit(self._assembler.header(self._table, self._size, memory))
         due = self._pool.put(cut, length) if self._pool else [self._code(cut)]
         for encoded, done in due:
@@ -312,7 +344,7 @@ class ArchiveEncoder:
     def _start(self, largest: int, alone: bool) -> InOrder[_Cut, tuple[Encoded, Piece]] | None:
         """The threads to code with; None where this one does it."""
         options = self._options
-        each = route.most_memory(self._table, options.level, largest) + 2 * largest
+        each = route.most_memory(self._table, options.level, largest, self._model) + 2 * largest
         allowed = options.memory or machine_memory()
         if options.memory and each > allowed:
             raise LimitError(
@@ -321,7 +353,8 @@ class ArchiveEncoder:
                 allowed,
                 "raise it with -M, or lower the level",
             )
-        asked = 1 if alone else self._threads
+        # A model keeps all threads busy with one segment.
+        asked = 1 if alone or self._model else self._threads
         threads = max(min(asked, allowed // each), 1)
         if threads < asked and self._notice:
             self._notice(
@@ -360,14 +393,20 @@ class ArchiveEncoder:
                 choice = route.for_content(choice, cut.content, level)
         elif self._options.predictor is None and self._is_small(piece):
             choice = route.for_small(level)
-        choice = choice or route.choose(bytes(cut.content), level, self._options.predictor)
+        if choice is None:
+            predictor, adapt = self._options.predictor, self._options.adapt
+            content = bytes(cut.content)
+            choice = route.choose(content, level, predictor, self._model, adapt=adapt)
         table = (choice.predictor,) if cut.alone else self._table
         index = table.index(choice.predictor)
         tick = self._meter.tick("compress")
-        encoded = encode(cut.content, choice, cut.seq, index, tick, of, kept=piece.kept)
+        model = self._model
+        encoded = encode(
+            cut.content, choice, cut.seq, index, tick, of, kept=piece.kept, model=model
+        )
         if self._options.verify:
             tick = self._meter.tick("verify")
-            verify(encoded, cut.content, table, tick, _Given(self._base, b""))
+            verify(encoded, cut.content, table, tick, _Given(self._base, b"", model))
         return encoded, piece
 
     def _is_small(self, piece: Piece) -> bool:

@@ -36,7 +36,7 @@ def _tensor(job: Job, report: Report, source: Source, path: str, name: str) -> N
     from llmzip.tensors.content import Content
     from llmzip.tensors.table import read_table
 
-    content = Content(path, decompress.limits(job), job.base)
+    content = Content(path, decompress.limits(job), job.base, job.model)
     content.check_packed()
     tensor = read_table(content.reader(), content.size).find(name)
     with _open(job, path) as output:

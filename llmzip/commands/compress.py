@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from llmzip.base import Base
     from llmzip.estimate import Estimate
+    from llmzip.models.loaded import Loaded
     from llmzip.pieces import Piece
     from llmzip.siblings import Folder
 
@@ -37,12 +38,24 @@ def run(job: Job, report: Report) -> None:
         threads=job.threads,
         verify=job.verify,
         memory=job.memory,
+        model=job.model,
+        adapt=job.adapt,
     )
+    model = None
+    if options.model is not None:
+        from llmzip.models.loaded import named
+
+        # Held here, so that it is read once for all files.
+        model = named(options.model, options.threads)
 
     folders = _Folders(job.base) if job.recursive and not job.standalone else None
 
     def work(source: Source, output: Output, meter: Meter) -> Summary:
-        _announce(source, options, report, job.verbose > 0)
+        if model is not None:
+            if not job.quiet:
+                _announce_model(source, options, model, report)
+        else:
+            _announce(source, options, report, job.verbose > 0)
         base = _base(job, source)
         folder = folders.of(output.name) if folders and output.atomic else None
         try:
@@ -140,6 +153,20 @@ def _announce(source: Source, options: Options, report: Report, verbose: bool) -
             line += f"; -{level} takes about {about(faster.seconds)}"
             break
     report.say(source.name, line)
+
+
+def _announce_model(source: Source, options: Options, model: Loaded, report: Report) -> None:
+    """Say what a job with a model takes at most; the model may not help with all of it."""
+    if source.size is None:
+        return
+    from llmzip.estimate import with_model
+
+    expected = with_model(source.stream, source.size, options, model)
+    report.say(
+        source.name,
+        f"with model {model.ref.name} up to {about(expected.seconds)} and "
+        f"{memory(expected.memory)} of memory; decompressing needs the model too",
+    )
 
 
 def _seconds(size: int, pieces: tuple[Piece, ...], level: int, options: Options) -> Estimate | None:

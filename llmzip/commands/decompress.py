@@ -26,11 +26,11 @@ def limits(job: Job) -> Limits:
 
 
 def bases(job: Job, path: str | None) -> Bases:
-    """Where the base of the archive at `path` is looked for."""
+    """Where the base of the archive at `path`, and its model, are looked for."""
     from llmzip.base import Bases
 
     beside = None if path is None else os.path.dirname(path) or "."
-    return Bases(beside, job.base)
+    return Bases(beside, job.base, model=job.model)
 
 
 def run(job: Job, report: Report) -> None:

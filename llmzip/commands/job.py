@@ -28,6 +28,8 @@ class Job(Record):
     level: int | None = None
     predictor: str | None = None
     base: str | None = None
+    model: str | None = None
+    adapt: bool = True
     standalone: bool = False
     verify: bool = True
     threads: int = 0

@@ -56,6 +56,7 @@ class Content:
     file: a path, which is mapped into memory, or the bytes of a file.
     base: the file that tensors of an archive are changes of, or a folder that has it, where it is
         not beside the archive.
+    model: as in `decompress`.
 
     Reading decodes the segments that hold what was asked for and no others, and checks every chunk;
     of a segment that holds the end of a range, what follows is not decoded. Several threads may
@@ -67,6 +68,7 @@ class Content:
         file: str | os.PathLike[Any] | ReadableBuffer,
         limits: Limits | None = None,
         base: str | None = None,
+        model: str | None = None,
     ) -> None:
         import os
 
@@ -81,7 +83,8 @@ class Content:
         self.size = len(self._data)
         self.packed = bytes(self._data[: len(container.MAGIC)]) == container.MAGIC
         if self.packed:
-            self._random = RandomAccess(self._view(), 0, self._limits, Bases(beside, base))
+            bases = Bases(beside, base, model=model)
+            self._random = RandomAccess(self._view(), 0, self._limits, bases)
             self.size = self._random.size
 
     def check_packed(self) -> None:
@@ -327,16 +330,17 @@ def decompress_into(
     threads: int = 0,
     limits: Limits | None = None,
     base: str | None = None,
+    model: str | None = None,
 ) -> int:
     """Decompresses all of `archive`, a path or its bytes, into `buffer`; returns the bytes.
 
     buffer: writable and contiguous, at least as long as the content; nothing else may touch it
         meanwhile. After an exception it holds anything.
     threads: segments decoded at a time; 0 means one for each core.
-    base: as in `LlmzFile`.
+    base, model: as in `LlmzFile`.
 
     Raises `UsageError` where the buffer does not do, and what `read_archive` raises.
     """
-    content = Content(archive, limits, base)
+    content = Content(archive, limits, base, model)
     content.check_packed()
     return content.read_all_into(buffer, threads)

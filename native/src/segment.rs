@@ -1,7 +1,11 @@
 //! One segment, coded chunk by chunk; the classes that `llmzip.segments` wraps.
 
+use std::sync::Arc;
+
 use llmzip_predictors::chunks::{self, Expected, Job};
+use llmzip_predictors::llm::{self, ModelPack, Packed};
 use llmzip_predictors::segment::{self, Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
+use llmzip_predictors::transformer::Pack;
 use llmzip_predictors::xxh3::{Hasher, xxh3_128};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
@@ -32,6 +36,15 @@ fn find(id: &str, version: u32) -> PyResult<&'static Predictor> {
 #[pyfunction]
 pub fn predictors() -> Vec<(&'static str, u32, u8)> {
     segment::registry()
+        .iter()
+        .map(|p| (p.id, p.version, p.coder))
+        .collect()
+}
+
+/// The same for those that need a model.
+#[pyfunction]
+pub fn model_predictors() -> Vec<(&'static str, u32, u8)> {
+    segment::registry_with_models()
         .iter()
         .map(|p| (p.id, p.version, p.coder))
         .collect()
@@ -214,6 +227,52 @@ pub fn rows_repeat(settings: &[u8], data: Bytes) -> PyResult<bool> {
     llmzip_predictors::tensor::rows_repeat(settings, data.as_slice()).map_err(raise)
 }
 
+/// A language model, made from the bytes of a model pack; segments and threads may share it.
+#[pyclass(module = "llmzip._native", frozen, weakref)]
+pub struct Model(Arc<dyn ModelPack>);
+
+#[pymethods]
+impl Model {
+    /// `threads` evaluate at a time what one segment asks for.
+    #[new]
+    fn new(py: Python<'_>, pack: Bytes, threads: usize) -> PyResult<Self> {
+        let bytes = pack.as_slice();
+        let made = py.detach(|| Packed::new(Pack::parse(Arc::new(bytes.to_vec()))?, threads));
+        Ok(Self(Arc::new(made.map_err(raise)?)))
+    }
+
+    /// Most tokens that the model can look back on.
+    #[getter]
+    fn context(&self) -> usize {
+        self.0.context()
+    }
+
+    /// Bytes of memory that a segment with these settings takes for the model, besides the pack.
+    fn memory(&self, settings: &[u8]) -> PyResult<u64> {
+        llm::memory(&*self.0, settings).map_err(raise)
+    }
+
+    /// Whether the model is worth its time on a segment with these settings, as samples tell.
+    fn helps(&self, py: Python<'_>, settings: &[u8], segment: Bytes) -> PyResult<bool> {
+        let segment = segment.as_slice();
+        py.detach(|| llm::helps(&self.0, settings, segment))
+            .map_err(raise)
+    }
+
+    /// Seconds that `length` bytes like those of `sample` take about to code, and to decode.
+    fn seconds(
+        &self,
+        py: Python<'_>,
+        settings: &[u8],
+        sample: Bytes,
+        length: u64,
+    ) -> PyResult<(f64, f64)> {
+        let sample = sample.as_slice();
+        py.detach(|| llm::seconds(&self.0, settings, sample, length))
+            .map_err(raise)
+    }
+}
+
 /// Codes one segment: `write` the bytes of a chunk, then `finish_chunk`.
 #[pyclass(module = "llmzip._native")]
 pub struct Encoder(Box<dyn SegmentEncoder>);
@@ -233,6 +292,10 @@ impl Encoder {
         py.detach(|| make(settings, raw_len))
             .map(Self)
             .map_err(raise)
+    }
+
+    fn set_model(&mut self, model: &Model) -> PyResult<()> {
+        self.0.set_model(Arc::clone(&model.0)).map_err(raise)
     }
 
     fn set_base(&mut self, py: Python<'_>, base: Bytes) -> PyResult<()> {
@@ -308,6 +371,10 @@ impl Decoder {
         py.detach(|| make(settings, raw_len))
             .map(Self)
             .map_err(raise)
+    }
+
+    fn set_model(&mut self, model: &Model) -> PyResult<()> {
+        self.0.set_model(Arc::clone(&model.0)).map_err(raise)
     }
 
     fn set_base(&mut self, py: Python<'_>, base: Bytes) -> PyResult<()> {

@@ -6,6 +6,7 @@
 pub mod chunks;
 pub mod cm;
 pub mod index;
+pub mod llm;
 pub mod segment;
 pub mod simd;
 mod store;

@@ -4,8 +4,11 @@
 //! state carries over from chunk to chunk, the entropy coder's does not.
 
 use std::fmt;
+use std::sync::Arc;
 
 use llmzip_coders::CoderError;
+
+use crate::llm::ModelPack;
 
 /// Bytes of a segment that the canary covers; FORMAT.md, "Canary".
 pub const CANARY_BYTES: usize = 64;
@@ -52,6 +55,14 @@ pub trait SegmentEncoder: Send + Sync {
         Err(PredictorError::Usage("the segment has no base"))
     }
 
+    /// Gives the model that predicts, before all else.
+    ///
+    /// # Errors
+    /// [`PredictorError::Usage`] where the predictor takes none.
+    fn set_model(&mut self, _pack: Arc<dyn ModelPack>) -> Result<(), PredictorError> {
+        Err(PredictorError::Usage("the predictor takes no model"))
+    }
+
     /// Shows the whole segment, before the first `write`, to a predictor that trains on it.
     fn look_ahead(&mut self, _segment: &[u8]) {}
 
@@ -96,6 +107,14 @@ pub trait SegmentDecoder: Send + Sync {
     /// As there.
     fn set_base(&mut self, _base: &[u8]) -> Result<(), PredictorError> {
         Err(PredictorError::Usage("the segment has no base"))
+    }
+
+    /// As [`SegmentEncoder::set_model`].
+    ///
+    /// # Errors
+    /// As there.
+    fn set_model(&mut self, _pack: Arc<dyn ModelPack>) -> Result<(), PredictorError> {
+        Err(PredictorError::Usage("the predictor takes no model"))
     }
 
     /// Starts a chunk with its coded bytes.
@@ -169,7 +188,7 @@ pub struct Predictor {
     pub settings: fn(level: u8, sample: &[u8]) -> Vec<u8>,
 }
 
-/// Every predictor of this build.
+/// Every predictor of this build that needs no model.
 #[must_use]
 pub fn registry() -> &'static [Predictor] {
     &[
@@ -180,10 +199,17 @@ pub fn registry() -> &'static [Predictor] {
     ]
 }
 
+/// Every predictor of this build that needs a model, see [`SegmentEncoder::set_model`].
+#[must_use]
+pub fn registry_with_models() -> &'static [Predictor] {
+    &[crate::llm::PREDICTOR]
+}
+
 /// Finds a predictor by id and version.
 #[must_use]
 pub fn find(id: &str, version: u32) -> Option<&'static Predictor> {
     registry()
         .iter()
+        .chain(registry_with_models())
         .find(|p| p.id == id && p.version == version)
 }

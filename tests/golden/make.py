@@ -7,6 +7,7 @@ that means to change bytes.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -20,6 +21,7 @@ FOLDER = Path(__file__).parent
 if __name__ == "__main__":
     sys.path.insert(0, str(FOLDER.parent))
 
+import synthetic  # noqa: E402
 from golden import bad, inputs  # noqa: E402
 from golden.parts import (  # noqa: E402
     CODED,
@@ -32,6 +34,7 @@ from golden.parts import (  # noqa: E402
     Chunk,
     Segment,
     coded_segment,
+    varint,
 )
 from llmzip import _native  # noqa: E402
 from llmzip.archive import write_archive  # noqa: E402
@@ -48,6 +51,7 @@ class Good:
     content: bytes
     base: str = ""  # another golden archive, whose content it is a change of
     other: str = ""  # another one, whose tensors it has copies of
+    model: bool = False  # whether it needs the tiny model
 
 
 CONTENTS = {
@@ -70,6 +74,7 @@ NOT_DESCRIBED: set[str] = set()
 
 CM = ("cm", 1, 1)
 TENSOR = ("tensor", 1, 3)
+LLM = ("llm", 1, 1)
 # The classes of cm in the order of their numbers, each with content and a stride.
 CLASSES = {
     "text": (inputs.text(2500), 0),
@@ -91,12 +96,13 @@ def written(
 
 def described() -> list[tuple[str, int, int]]:
     """Predictors of llmzip that FORMAT.md describes, in a fixed order."""
-    return sorted(p for p in set(_native.predictors()) if p[0] not in NOT_DESCRIBED)
+    known = {*_native.predictors(), *_native.model_predictors()}
+    return sorted(p for p in known if p[0] not in NOT_DESCRIBED)
 
 
 def ids() -> list[str]:
-    """The newest version of each is what llmzip writes."""
-    return sorted({id for id, _, _ in described()})
+    """The newest version of each is what llmzip writes; without those that need a model."""
+    return sorted({id for id, _, _ in {*described()} - {*_native.model_predictors()}})
 
 
 def cases() -> Iterator[Good]:
@@ -108,7 +114,60 @@ def cases() -> Iterator[Good]:
     yield from copies()
     yield from mixed_tensors()
     yield from changes()
+    yield from with_model()
     yield from by_hand()
+
+
+@functools.cache
+def pack() -> bytes:
+    """The tiny model."""
+    with tempfile.TemporaryDirectory() as folder:
+        return synthetic.pack(Path(folder) / "tiny.gguf")
+
+
+def with_model() -> Iterator[Good]:
+    """`llm`: what llmzip writes, and every level and class, with short windows too."""
+    text = (synthetic.TEXT + ", it says in 1865: \N{EURO SIGN} 7.\n").encode()
+    # What the mixer knows as little of as the tiny model does: only there it asks that.
+    unlike = bytes(32 + byte % 95 for byte in inputs.random(250))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.lzpack"
+        path.write_bytes(pack())
+        for level in (3, 6, 7, 8):
+            content = unlike + text * 8 + inputs.text(700)
+            data = written(content, level=level, model=str(path))
+            yield Good(
+                f"llm-{level}", f"text by a model at level {level}", data, content, model=True
+            )
+        content = unlike + text * 6
+        data = written(content, level=6, model=str(path), segment_size=500)
+        yield Good("llm-segments", "segments by a model", data, content, model=True)
+    for level, class_, stride, window, learns in (
+        *((3, 0, 0, 5, 1), (6, 1, 16, 0, 0), (5, 3, 4, 8, 1), (7, 0, 0, 4, 0)),
+    ):
+        settings = bytes([level, class_, stride, 0, window, learns])
+        # A block with the model and one without, what is stored and learnt, what comes again.
+        raws = [
+            (CODED, unlike + text * 3),
+            (CODED, inputs.random(60)),
+            (STORED, b"as it is"),
+            (CODED, inputs.records(900)),
+            (CONSTANT, b"=" * 700),
+            (CODED, text[::-1] + text + inputs.random(60)[:20]),
+        ]
+        segment = coded_segment(LLM, settings, raws, model=_native.Model(pack(), 1))
+        archive = Archive([LLM], [segment], level=level)
+        archive.records[5] = model_record()
+        intent = f"llm at level {level}, class {class_}, with a window of 2^{window}"
+        name = f"hand-llm-{level}-{class_}-{window}"
+        yield Good(name, intent, archive.build(), archive.content(), model=True)
+
+
+def model_record() -> bytes:
+    """Metadata record 5 that names the tiny model."""
+    name = b"tiny"
+    sha256 = hashlib.sha256(pack()).digest()
+    return bytes([1]) + sha256 + varint(len(pack())) + bytes([len(name)]) + name
 
 
 def routed() -> Iterator[Good]:
@@ -310,6 +369,8 @@ def by_hand() -> Iterator[Good]:
         (CODED, b"!"),
     ]
     for predictor in described():
+        if predictor == LLM:
+            continue
         id, version, _ = predictor
         settings = _native.settings(id, version, LEVEL, text)
         raws = [(STORED, raw) for _, raw in chunks] if id == "store" else chunks
@@ -361,6 +422,7 @@ def files() -> dict[str, bytes]:
             }
             | ({"base": case.base} if case.base else {})
             | ({"other": case.other} if case.other else {})
+            | ({"model": True} if case.model else {})
         )
         made[f"good/{case.name}.llmz"] = case.data
     for broken in bad.cases():

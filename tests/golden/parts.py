@@ -187,17 +187,21 @@ def coded_segment(
     index: int = 0,
     ahead: bytes = b"",
     base: bytes = b"",
+    model: _native.Model | None = None,
 ) -> Segment:
     """A segment of chunks coded by llmzip's predictor.
 
     `raws` gives each chunk's type and raw bytes. CODED asks the predictor, and becomes
     STORED_AFTER_CODING where the coded bytes are not shorter, as a writer must do. A predictor that
-    looks ahead sees `ahead` behind them, which is not coded. `base` is what they are a change of.
+    looks ahead sees `ahead` behind them, which is not coded. `base` is what they are a change of,
+    `model` what predicts.
     """
     whole = b"".join(raw for _, raw in raws) + ahead
     encoder = _native.Encoder(*predictor[:2], settings, len(whole))
     if base:
         encoder.set_base(base)
+    if model:
+        encoder.set_model(model)
     encoder.look_ahead(whole)
     chunks = []
     for wanted, raw in raws:

@@ -19,10 +19,12 @@ from llmzip.base import Bases
 from reference import container
 from reference.cm import CLASSES, LEVELS, Cm
 from reference.errors import CorruptError, ModelError
+from reference.llm import Llm
 from reference.predictors import PREDICTORS
 from reference.tensor import MIXED, Tensor
 
 FOLDER = Path(__file__).parent
+END_TOKEN = Llm.end_token
 MANIFEST = json.loads((FOLDER / "manifest.json").read_bytes())
 
 
@@ -43,6 +45,7 @@ def good(entries):
 def test_reference_has_every_predictor_that_is_described():
     assert sorted(PREDICTORS) == make.described()
     assert {id for id, _, _ in _native.predictors()} - make.NOT_DESCRIBED == set(make.ids())
+    assert set(_native.model_predictors()) <= set(PREDICTORS)
     assert {id for id, _, _ in _native.predictors()} >= make.NOT_DESCRIBED
 
 
@@ -52,10 +55,18 @@ def test_llmzip_makes_the_same_files_again():
     assert [name for name in made if made[name] != there[name]] == []
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The pack of the tiny model."""
+    path = tmp_path_factory.mktemp("model") / "tiny.lzpack"
+    path.write_bytes(make.pack())
+    return path
+
+
 @good(MANIFEST["good"])
-def test_llmzip_reads(entry):
+def test_llmzip_reads(entry, tiny):
     sink = io.BytesIO()
-    bases = Bases(str(FOLDER / "good"))
+    bases = Bases(str(FOLDER / "good"), model=str(tiny))
     summary = read_archive(io.BytesIO(load("good", entry)), sink, bases=bases)
     assert sha256(sink.getvalue()) == entry["content_sha256"]
     assert summary.raw_bytes == entry["content_bytes"]
@@ -67,11 +78,15 @@ def test_reference_reads(entry, mixed):
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Tensor, "plane", watching(Tensor.plane, seen))
+        ends = []
+        patch.setattr(Llm, "end_token", lambda llm: ends.append(llm.open) or END_TOKEN(llm))
         bases = [mixed] if "base" in entry else []
         archives = tied() if "other" in entry else None
-        content = reference.decode(load("good", entry), bases, archives)
+        packs = [make.pack()] if "model" in entry else []
+        content = reference.decode(load("good", entry), bases, archives, packs)
         assert sha256(content) == entry["content_sha256"]
     assert (MIXED in seen) == (entry["name"] in MIXING)
+    assert (len(ends) > 20) == ("model" in entry)
 
 
 def tied():

@@ -1,22 +1,26 @@
 """What the matrix runs over: every predictor of the build, and content of every kind.
 
-A predictor that is registered is here; there is no list to add it to.
+A predictor that is registered is here; there is no list to add it to. Those that need a model have
+the tiny one, in a store of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
 
+import synthetic
 from llmzip import _native, route
 from llmzip.container import PredictorRef
+from llmzip.models import loaded, store
 from llmzip.options import Options
 from llmzip.segments import encode
 from llmzip.writer import Assembler
 
-PREDICTORS = [PredictorRef(*entry) for entry in _native.predictors()]
+PREDICTORS = [PredictorRef(*entry) for entry in _native.predictors() + _native.model_predictors()]
+MODEL = "tiny"
 # Every predictor takes it, and the slow ones are quickest there.
 LEVEL = 3
 
@@ -50,6 +54,9 @@ def records(count: int) -> bytes:
     return b"".join(parts)
 
 
+UNLIKE = bytes(Random(6).choices(range(32, 127), k=400))
+"""As new to a mixer as to the tiny model, which therefore is asked about what begins so."""
+
 SAMPLES = {
     "empty": b"",
     "one-byte": b"\x00",
@@ -61,6 +68,7 @@ SAMPLES = {
     "ones": b"\xff" * 5000,
     "random": Random(3).randbytes(20_000),
     "text": text(20_000),
+    "unlike": UNLIKE + text(8000),
     "utf-8": ("žluťoučký kůň — 漢字かな交じり文 🙂 " * 300).encode(),
     "records": records(800),
     "all-bytes": bytes(range(256)) * 40,
@@ -81,6 +89,23 @@ def sample(request: pytest.FixtureRequest) -> bytes:
     return SAMPLES[request.param]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[loaded.Loaded]:
+    """The tiny model: in a store that this process and those it starts find, and in memory."""
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLMZIP_MODELS", str(folder))
+        store.add(synthetic.pack(folder / "tiny.gguf"), MODEL, "")
+        yield loaded.named(MODEL, 0)
+
+
+@pytest.fixture
+def options(predictor: PredictorRef) -> dict[str, str]:
+    """What `Options` take to have all segments coded by the predictor."""
+    needs = {"model": MODEL} if route.needs_model(predictor) else {}
+    return {"predictor": predictor.id} | needs
+
+
 Make = Callable[..., bytes]
 
 
@@ -88,12 +113,13 @@ def make_archive(
     data: bytes, ref: PredictorRef, level: int = LEVEL, segment_size: int = 1 << 24
 ) -> bytes:
     """An archive whose segments are all coded by `ref`, whatever its version."""
-    assembler = Assembler(Options(level=level))
+    model = loaded.named(MODEL, 0) if route.needs_model(ref) else None
+    assembler = Assembler(Options(level=level), (model.ref,) if model else ())
     cuts = [data[at : at + segment_size] for at in range(0, len(data), segment_size)]
     coded = []
     for seq, cut in enumerate(cuts):
         settings = _native.settings(ref.id, ref.version, level, cut[: 1 << 20])
-        coded.append(encode(cut, route.Choice(ref, settings), seq, 0))
+        coded.append(encode(cut, route.Choice(ref, settings), seq, 0, model=model))
     memory = max((segment.memory for segment in coded), default=0)
     parts = [assembler.header((ref,), max(map(len, cuts), default=0), memory)]
     parts += [assembler.segment(segment) for segment in coded]
@@ -110,6 +136,12 @@ def make() -> Make:
 def mixed() -> bytes:
     """Content with chunks of every type, if it is cut into 6,000 bytes."""
     return SAMPLES["mixed"]
+
+
+@pytest.fixture
+def unlike() -> bytes:
+    """`UNLIKE`."""
+    return UNLIKE
 
 
 @pytest.fixture

@@ -28,9 +28,9 @@ def decode(archive: bytes, threads: int = 1) -> bytes:
 
 
 @pytest.fixture
-def small(make, predictor, mixed):
+def small(make, predictor, mixed, unlike):
     """A small archive of three segments with chunks of every type, and its content."""
-    content = mixed[5700:6050] + bytes(80) + mixed[:300] + mixed[6100:6200]
+    content = unlike[:150] + mixed[5850:6050] + bytes(80) + mixed[:300] + mixed[6100:6200]
     return make(content, predictor, segment_size=350), content
 
 

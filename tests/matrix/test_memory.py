@@ -23,6 +23,12 @@ def space():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
 
+def new(make, settings, length):
+    coder = make(id, version, settings, length)
+    if model:
+        coder.set_model(model.native)
+    return coder
+
 def encode(coder):
     coder.write(raw)
     return coder.finish_chunk()
@@ -32,17 +38,22 @@ def decode(coder):
     coder.read(len(raw))
     coder.end_chunk()
 
-id, version, settings = json.loads(sys.argv[1])
+id, version, settings, model = json.loads(sys.argv[1])
+if model:
+    from llmzip.models.loaded import named
+    model = named(model, 2)
 raw = b"some text, and some text again; " * 30
 found = []
 for text in settings:
     for length in (len(raw), 1 << 24):
         known = bytes.fromhex(text)
-        payload = encode(_native.Encoder(id, version, known, length))
+        payload = encode(new(_native.Encoder, known, length))
         said = _native.memory(id, version, known, length)
+        if model:
+            said += model.native.memory(known)
         for make, use in ((_native.Encoder, encode), (_native.Decoder, decode)):
             before = space()
-            coder = make(id, version, known, length)
+            coder = new(make, known, length)
             use(coder)
             found.append((text, length, space() - before, said))
             del coder
@@ -63,15 +74,16 @@ def settings_of(predictor) -> set[bytes]:
 
 
 @pytest.mark.skipif(not STATM.exists(), reason="needs Linux's /proc")
-def test_memory_is_at_most_what_is_said(predictor):
+def test_memory_is_at_most_what_is_said(predictor, options):
     texts = sorted(settings.hex() for settings in settings_of(predictor))
     # Large pieces go back to the system as soon as they are freed, so that growth is what is held.
     environment = os.environ | {
         "MALLOC_MMAP_THRESHOLD_": "65536",
         "MALLOC_TRIM_THRESHOLD_": "65536",
     }
+    asked = [predictor.id, predictor.version, texts, options.get("model")]
     done = subprocess.run(
-        [sys.executable, "-P", "-c", PROGRAM, json.dumps([predictor.id, predictor.version, texts])],
+        [sys.executable, "-P", "-c", PROGRAM, json.dumps(asked)],
         env=environment,
         check=True,
         capture_output=True,

@@ -61,10 +61,10 @@ def test_noise_hardly_grows(make, predictor):
     assert len(make(noise, predictor)) <= len(noise) + 250
 
 
-def test_the_newest_version_is_the_one_forced_by_name(predictor, mixed):
+def test_the_newest_version_is_the_one_forced_by_name(predictor, options, mixed):
     newest = route.newest(predictor.id)
     assert newest is not None
-    archive = llmzip.compress(mixed, options=llmzip.Options(predictor=predictor.id, level=3))
+    archive = llmzip.compress(mixed, options=llmzip.Options(level=3, **options))
     written = llmzip.info(io.BytesIO(archive)).archives[0].predictors
     found = [(ref.id, ref.version, ref.coder) for ref in written]
     assert found == [(newest.id, newest.version, newest.coder)]

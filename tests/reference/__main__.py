@@ -1,8 +1,8 @@
 """`python -m reference FILE [OTHER]...`: writes the contents of an archive to standard output.
 
-An OTHER is a file that tensors of FILE may be changes of, an archive of one, or an archive that
-segments of FILE are copies of. Archives in the folder of FILE are looked at too, as far as FILE
-needs any.
+An OTHER is a file that tensors of FILE may be changes of, an archive of one, an archive that
+segments of FILE are copies of, or the pack of the model that FILE needs. Archives in the folder of
+FILE are looked at too, as far as FILE needs any.
 """
 
 import sys
@@ -10,6 +10,8 @@ from pathlib import Path
 
 from .container import MAGIC, content_hash, decode, needed
 from .errors import ArchiveError
+
+PACK_MAGIC = b"\x8bLZPACK\n"
 
 
 def main() -> int:
@@ -23,15 +25,18 @@ def main() -> int:
         beside = [near for near in sorted(path.parent.glob("*.llmz")) if near != path]
         bases: list[bytes] = []
         archives: dict[bytes, bytes] = {}
+        packs: list[bytes] = []
         for other in [*given, *(beside if wanted else [])]:
             data = other.read_bytes()
-            if not data.startswith(MAGIC):
+            if data.startswith(PACK_MAGIC):
+                packs.append(data)
+            elif not data.startswith(MAGIC):
                 bases.append(data)
             elif other in given or content_hash(data) in wanted:
                 content = decode(data, bases)
                 bases.append(content)
                 archives[content_hash(data)] = content
-        content = decode(archive, bases, archives)
+        content = decode(archive, bases, archives, packs)
     except (ArchiveError, OSError) as error:
         print(f"reference: {sys.argv[1]}: {error}", file=sys.stderr)
         return 1

@@ -16,6 +16,7 @@ from .errors import (
     UnsupportedError,
 )
 from .fields import Fields, crc16
+from .llm import Llm
 from .predictors import PREDICTORS, Predictor
 from .tensor import Tensor
 
@@ -26,7 +27,7 @@ TAIL_MAGIC = bytes.fromhex("5A4D4CF6")
 MAX_CHUNK_RAW = 1_048_576
 MAX_LABEL = 4096
 CANARY_BYTES = 64
-BASE, ARCHIVE = 3, 4  # kinds of models
+MODEL, EMBEDDED, BASE, ARCHIVE = 1, 2, 3, 4  # kinds of models
 
 STORED, CODED, CONSTANT, STORED_AFTER_CODING, COPIED = range(5)
 KEPT, COPY = 1, 2
@@ -34,7 +35,7 @@ KEPT, COPY = 1, 2
 
 @dataclass(frozen=True)
 class Model:
-    """What the archive needs; `sha256` is the content hash of an archive."""
+    """What the archive needs; `sha256` is the content hash of an archive of kind 4."""
 
     kind: int
     sha256: bytes
@@ -50,45 +51,56 @@ class Metadata:
     decoder_memory: int
     base: Model | None
     archives: list[Model]
+    model: Model | None
 
 
 @dataclass(frozen=True)
 class Others:
-    """Contents that segments may take theirs from.
+    """What segments may take from elsewhere.
 
-    bases: of files that tensors may be changes of. archives: of those that the metadata name, in
-    order. kept: of earlier segments, by their numbers.
+    model: the pack that predicts, empty where none is needed. bases: of files that tensors may be
+    changes of. archives: of those that the metadata name, in order. kept: of earlier segments, by
+    their numbers.
     """
 
+    model: bytes
     bases: Sequence[bytes]
     archives: Sequence[bytes]
     kept: dict[int, bytes]
 
 
 def decode(
-    data: bytes, bases: Sequence[bytes] = (), archives: Mapping[bytes, bytes] | None = None
+    data: bytes,
+    bases: Sequence[bytes] = (),
+    archives: Mapping[bytes, bytes] | None = None,
+    packs: Sequence[bytes] = (),
 ) -> bytes:
     """The contents of every archive in `data`, which is one archive or several in a row.
 
     bases: contents of files that tensors may be changes of; archives name them by their SHA-256.
     archives: contents of archives that segments may be copies of, by their content hashes.
+    packs: models that may be needed.
 
     Raises a child of ArchiveError, and gives nothing then.
     """
     file = Fields(data)
     content = bytearray()
     while True:
-        content += read_archive(file, bases, archives or {})
+        content += read_archive(file, bases, archives or {}, packs)
         if not file.left():
             return bytes(content)
 
 
 def read_archive(
-    file: Fields, bases: Sequence[bytes] = (), archives: Mapping[bytes, bytes] | None = None
+    file: Fields,
+    bases: Sequence[bytes] = (),
+    archives: Mapping[bytes, bytes] | None = None,
+    packs: Sequence[bytes] = (),
 ) -> bytes:
     start = file.at
     metadata = read_header(file)
-    others = Others(bases, contents(metadata.archives, archives or {}), {})
+    pack = pack_of(metadata.model, packs)
+    others = Others(pack, bases, contents(metadata.archives, archives or {}), {})
     content = bytearray()
     chunk_hashes = hashlib.sha256()
     seen: list[tuple[int, int]] = []  # length and raw length of each segment
@@ -205,23 +217,36 @@ def read_metadata(meta: Fields) -> Metadata:
             records[tag].utf8(records[tag].left())
     base = next((model for model in models if model.kind == BASE), None)
     archives = [model for model in models if model.kind == ARCHIVE]
-    if any(model.kind not in (BASE, ARCHIVE) for model in models):
-        raise ModelError("no predictor of this reader takes a model")
+    if any(model.kind == EMBEDDED for model in models):
+        raise UnsupportedError("no version has models in archives yet")
+    model = next((model for model in models if model.kind == MODEL), None)
     bounds = (max_segment_raw, max_chunk_raw, decoder_memory)
-    return Metadata(predictors, level, *bounds, base, archives)
+    return Metadata(predictors, level, *bounds, base, archives, model)
 
 
 def read_models(record: Fields) -> list[Model]:
     models: list[Model] = []
     while record.left():
         kind = record.u(1)
-        if kind not in (1, 2, BASE, ARCHIVE):
+        if kind not in (MODEL, EMBEDDED, BASE, ARCHIVE):
             raise UnsupportedError(f"a model of kind {kind}")
         models.append(Model(kind, record.take(32), record.varint()))
         record.utf8(record.u(1))
     if sum(model.kind == BASE for model in models) > 1:
         raise CorruptError("two files that tensors are changes of")
+    if sum(model.kind in (MODEL, EMBEDDED) for model in models) > 1:
+        raise CorruptError("two models")
     return models
+
+
+def pack_of(model: Model | None, packs: Sequence[bytes]) -> bytes:
+    """The model that the metadata name; nothing where they name none."""
+    if model is None:
+        return b""
+    for pack in packs:
+        if (hashlib.sha256(pack).digest(), len(pack)) == (model.sha256, model.length):
+            return pack
+    raise ModelError("the model is not here")
 
 
 def contents(models: Sequence[Model], archives: Mapping[bytes, bytes]) -> list[bytes]:
@@ -296,6 +321,10 @@ def read_segment(
         if needs_base and chunk.type in (CODED, STORED_AFTER_CODING):
             base = counterpart(metadata.base, others.bases, predictor.offset, raw_len)
             predictor.base = base
+        if isinstance(predictor, Llm):
+            if not others.model and chunk.type in (CODED, STORED_AFTER_CODING):
+                raise CorruptError(f"segment {number}: the metadata name no model")
+            predictor.model = others.model
         piece = chunk.decode(predictor)
         last = len(raw) + chunk.raw_len == raw_len
         if not checked and (predictor.seen >= CANARY_BYTES or last):

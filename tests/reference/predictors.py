@@ -8,7 +8,7 @@ A predictor is an object with
 - `seen`: how many bytes it was advanced over;
 - `canary()`: the hash of its first predictions so far.
 
-`cm` and `tensor` have modules of their own.
+`cm`, `tensor` and `llm` have modules of their own.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,7 @@ import zstandard
 
 from .cm import Cm
 from .errors import CorruptError, UnsupportedError
+from .llm import Llm
 from .tensor import Tensor
 
 
@@ -114,4 +115,5 @@ PREDICTORS: dict[tuple[str, int, int], Callable[[bytes, int], Predictor]] = {
     ("zstd", 1, 0): Zstd,
     ("cm", 1, 1): Cm,
     ("tensor", 1, 3): Tensor,
+    ("llm", 1, 1): Llm,
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import reference
-from golden import bad, inputs
+from golden import bad, inputs, make
 from golden.parts import CODED, CONSTANT, STORED, Archive, coded_segment
 from llmzip import _native
 from reference import errors
@@ -23,7 +23,7 @@ BAD = list(bad.cases())
 )
 def test_reads_chunks_that_llmzip_coded(predictor):
     # zstd has blocks of up to 128 KiB; the reference of cm is slow.
-    size = 200_000 if predictor[0] == "zstd" else 40_000
+    size = {"zstd": 200_000, "llm": 6_000}.get(predictor[0], 40_000)
     text = inputs.text(size)
     settings = _native.settings(*predictor[:2], 3, text)
     raws = [
@@ -34,11 +34,15 @@ def test_reads_chunks_that_llmzip_coded(predictor):
         (CODED, text[size // 4 :]),
         (CODED, b"!"),
     ]
-    segment = coded_segment(predictor, settings, raws)
+    model = _native.Model(make.pack(), 1) if predictor[0] == "llm" else None
+    segment = coded_segment(predictor, settings, raws, model=model)
     types = [chunk.type for chunk in segment.chunks]
     assert types[:5] == [1, 2, 3, 0, 1]
-    archive = Archive([predictor], [segment, coded_segment(predictor, settings, raws[:1])], level=3)
-    assert reference.decode(archive.build()) == archive.content()
+    other = coded_segment(predictor, settings, raws[:1], model=model)
+    archive = Archive([predictor], [segment, other], level=3)
+    if model:
+        archive.records[5] = make.model_record()
+    assert reference.decode(archive.build(), packs=[make.pack()]) == archive.content()
 
 
 def test_empty_and_concatenated():

@@ -62,6 +62,7 @@ class Pack:
         size = int.from_bytes(data[12:20], "little")
         header = json.loads(data[20 : 20 + size])
         self.config = header["config"]
+        self.tokenizer = header["tokenizer"]
         self.entries = header["tensors"]
         self.data = data
 

@@ -5,26 +5,31 @@ use super::model::Model;
 use super::plan::Plan;
 use crate::segment::PredictorError;
 
-/// One variant for each pair of counts of selectors and curves that plans have.
-pub enum AnyModel {
-    Lean(Box<Model<3, 1>>),
-    Rich(Box<Model<10, 3>>),
+/// One variant for each pair of counts of selectors and curves that plans have; a rich one is compiled
+/// for `RS` selectors and `RA` curves.
+pub enum Any<const LS: usize, const LA: usize, const RS: usize, const RA: usize> {
+    Lean(Box<Model<LS, LA>>),
+    Rich(Box<Model<RS, RA>>),
 }
 
-impl AnyModel {
-    /// A model without external inputs.
+/// A model without external inputs.
+pub type AnyModel = Any<3, 1, 10, 3>;
+/// A model with two external inputs that have selectors, and a curve of the first one's.
+pub type AnyJoined = Any<5, 2, 12, 4>;
+
+impl<const LS: usize, const LA: usize, const RS: usize, const RA: usize> Any<LS, LA, RS, RA> {
+    /// A model of a plan with these external inputs.
     ///
     /// # Errors
     /// As [`Model::new`].
     ///
     /// # Panics
     /// If no variant fits the plan; a test makes every plan.
-    pub fn new(plan: Plan, raw_len: u64) -> Result<Self, PredictorError> {
-        let none: &[External] = &[];
-        Ok(match (plan.selectors.len(), plan.curves.len()) {
-            (3, 1) => Self::Lean(Box::new(Model::new(plan, raw_len, none)?)),
-            (10, 3) => Self::Rich(Box::new(Model::new(plan, raw_len, none)?)),
-            counts => panic!("no model is compiled for {counts:?} selectors and curves"),
+    pub fn new(plan: Plan, raw_len: u64, externals: &[External]) -> Result<Self, PredictorError> {
+        Ok(if plan.curves.len() == LA {
+            Self::Lean(Box::new(Model::new(plan, raw_len, externals)?))
+        } else {
+            Self::Rich(Box::new(Model::new(plan, raw_len, externals)?))
         })
     }
 }
@@ -33,8 +38,8 @@ impl AnyModel {
 macro_rules! with_model {
     ($any:expr, $model:ident => $body:expr) => {
         match $any {
-            $crate::cm::any_model::AnyModel::Lean($model) => $body,
-            $crate::cm::any_model::AnyModel::Rich($model) => $body,
+            $crate::cm::any_model::Any::Lean($model) => $body,
+            $crate::cm::any_model::Any::Rich($model) => $body,
         }
     };
 }

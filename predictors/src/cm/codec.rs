@@ -50,12 +50,12 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
 /// Text that models of the high levels learn before a segment; its parts stand in primer.toml.
 const PRIMER: &[u8] = include_bytes!("../../tables/primer.txt");
 
-fn primer(plan: &Plan) -> &'static [u8] {
+pub(crate) fn primer(plan: &Plan) -> &'static [u8] {
     if plan.primer { PRIMER } else { &[] }
 }
 
 /// Settings are `level class stride:u16`.
-fn parse(settings: &[u8]) -> Result<(u8, Content), PredictorError> {
+pub(crate) fn parse(settings: &[u8]) -> Result<(u8, Content), PredictorError> {
     let &[level, class, low, high] = settings else {
         return Err(PredictorError::Unsupported("settings of cm"));
     };
@@ -108,7 +108,7 @@ impl State {
         let simd = simd::active().map_err(PredictorError::Setup)?;
         let plan = Plan::new(level, content);
         let primer = primer(&plan);
-        let mut model = AnyModel::new(plan, raw_len.saturating_add(primer.len() as u64))?;
+        let mut model = AnyModel::new(plan, raw_len.saturating_add(primer.len() as u64), &[])?;
         let canary = &mut Canary::none();
         with_model!(&mut model, model => simd::run(simd, Train { model, canary, data: primer }));
         Ok(Self {

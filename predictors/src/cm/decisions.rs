@@ -23,54 +23,67 @@ const RATES: [Rate; 2] = [
     },
 ];
 
-/// Mixes what external predictors say of one kind of yes-or-no decision with how often it was a yes.
-pub struct Decisions {
+/// Mixes what external predictors say of one kind of yes-or-no decision with how often it was a yes
+/// in each of several contexts; `S` of these also select weights.
+pub struct Decisions<const S: usize> {
     tables: &'static Tables,
     inputs: usize,
-    mixer: Mixer<2>,
-    counters: Vec<u32>,
+    mixer: Mixer<S>,
+    /// A table of counters for each kind of context, and the counters in use.
+    counters: Vec<Vec<u32>>,
+    chosen: Vec<usize>,
     apm: Apm,
-    context: usize,
 }
 
-impl Decisions {
-    /// For `inputs` external inputs and decisions in `contexts` contexts (at least one).
+impl<const S: usize> Decisions<S> {
+    /// For `inputs` external inputs; `contexts` holds the number of contexts of each kind (at least one
+    /// each, and `S` kinds), the first `S` of which select weights.
     ///
     /// # Errors
     /// [`PredictorError::Setup`] when there is not enough memory.
-    pub fn new(inputs: usize, contexts: usize) -> Result<Self, PredictorError> {
+    ///
+    /// # Panics
+    /// If `contexts` has fewer than `S` kinds.
+    pub fn new(inputs: usize, contexts: &[usize]) -> Result<Self, PredictorError> {
         let tables = Tables::get();
-        let mut initial = vec![0; padded(inputs + 2)];
+        let mut initial = vec![0; padded(inputs + contexts.len() + 1)];
         initial[..inputs].fill(ONE / inputs.max(1) as i32);
+        let selectors = std::array::from_fn(|kind| contexts[kind]);
         Ok(Self {
             tables,
             inputs,
-            mixer: Mixer::new(&initial, Vec::new(), [1, contexts], [1, 1], RATES),
-            counters: vec![counter::counter(1 << 21, 0); contexts],
-            apm: Apm::new(tables, contexts, 6)?,
-            context: 0,
+            mixer: Mixer::new(&initial, Vec::new(), selectors, [1, 1], RATES),
+            counters: contexts
+                .iter()
+                .map(|&count| vec![counter::counter(1 << 21, 0); count])
+                .collect(),
+            chosen: vec![0; contexts.len()],
+            apm: Apm::new(tables, contexts[0], 6)?,
         })
     }
 
     /// Probability of a yes in units of `2^-32`, at least 1. `stretches` are the inputs' stretched
-    /// probabilities in units of `2^-11` nats, `context` the decision's context.
+    /// probabilities in units of `2^-11` nats, `contexts` the decision's context of each kind.
     ///
     /// # Panics
-    /// If `context` is not below the number of contexts.
+    /// If a context is not below the number of contexts of its kind.
     #[inline]
-    pub fn predict<K: Kernels>(&mut self, stretches: &[i16], context: usize) -> u32 {
-        self.context = context;
+    pub fn predict<K: Kernels>(&mut self, stretches: &[i16], contexts: &[usize]) -> u32 {
+        self.chosen.copy_from_slice(contexts);
         for (input, &stretch) in self.mixer.inputs[..self.inputs].iter_mut().zip(stretches) {
             *input = i32::from(stretch).max(-32767);
         }
-        let own = counter::p12(self.counters[context]);
-        self.mixer.inputs[self.inputs] = self.tables.stretch(own);
-        self.mixer.inputs[self.inputs + 1] = 256;
-        self.mixer.select(0, 0);
-        self.mixer.select(1, context);
+        let own = &mut self.mixer.inputs[self.inputs..];
+        for ((input, counters), &context) in own.iter_mut().zip(&self.counters).zip(contexts) {
+            *input = self.tables.stretch(counter::p12(counters[context]));
+        }
+        own[contexts.len()] = 256;
+        for (kind, &context) in contexts[..S].iter().enumerate() {
+            self.mixer.select(kind, context);
+        }
         let stretch = self.mixer.mix::<K>(self.tables, [0, 0]);
         let plain = u64::from(self.tables.squash(stretch));
-        let refined = u64::from(self.apm.refine(stretch, context));
+        let refined = u64::from(self.apm.refine(stretch, contexts[0]));
         ((plain * 3 + refined) >> 2).max(1) as u32
     }
 
@@ -80,6 +93,8 @@ impl Decisions {
         let bit = u32::from(yes);
         self.mixer.update::<K>(bit);
         self.apm.update(bit);
-        counter::update(self.tables, &mut self.counters[self.context], bit, 255);
+        for (counters, &context) in self.counters.iter_mut().zip(&self.chosen) {
+            counter::update(self.tables, &mut counters[context], bit, 255);
+        }
     }
 }

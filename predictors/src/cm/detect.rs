@@ -52,7 +52,7 @@ pub(crate) fn detect(data: &[u8]) -> Content {
 }
 
 /// Few control characters, and mostly ASCII or well-formed UTF-8.
-fn is_text(data: &[u8]) -> bool {
+pub(crate) fn is_text(data: &[u8]) -> bool {
     let odd = data
         .iter()
         .filter(|&&b| b < 32 && !matches!(b, b'\t' | b'\n' | b'\r' | 12 | 27) || b == 127)

@@ -5,10 +5,10 @@
 //! curves of [`apm`] refine the result. [`plan`] says what each level uses, [`model`] puts it together.
 //! External predictors join in the mixer: see [`mixer::External`] and [`decisions`].
 
-mod any_model;
+pub(crate) mod any_model;
 mod apm;
 mod bilevel;
-mod codec;
+pub(crate) mod codec;
 mod context;
 pub(crate) mod counter;
 pub mod decisions;

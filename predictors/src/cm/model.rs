@@ -1,5 +1,7 @@
 //! The context mixer: predicts one bit at a time and learns from it.
 
+use std::ops::Range;
+
 use super::apm::Apm;
 use super::bilevel::Bilevel;
 use super::context::{hash16, nibble_hash};
@@ -7,7 +9,7 @@ use super::counter;
 use super::hash_table::HashTable;
 use super::history::{History, Mark};
 use super::match_model::MatchModel;
-use super::mixer::{External, Mixer, ONE, padded};
+use super::mixer::{External, Mixer, ONE, Rate, padded};
 use super::plan::Plan;
 use super::run_map::RunMap;
 use super::selector::{Curve, Selector};
@@ -37,10 +39,14 @@ pub struct Model<const S: usize, const A: usize> {
     runs: Option<RunMap>,
     bilevel: Option<Bilevel>,
     mixer: Mixer<S>,
+    /// The mixer that is not in use, of two: see [`Model::heed`].
+    other: Option<Box<Mixer<S>>>,
+    heeds: bool,
     /// Width of the first block of inputs: contexts, then all others.
     block: usize,
     selectors: [Selector; S],
-    /// Inputs and selector contexts from outside.
+    /// Where the external inputs begin; inputs and selector contexts from outside.
+    externals_at: usize,
     external: Vec<(i32, usize)>,
     curves: [(Curve, u32); A],
     apms: [Apm; A],
@@ -63,6 +69,32 @@ fn young_map(tables: &Tables) -> [u32; STATES] {
     })
 }
 
+/// The first weight of each of `width` inputs: `n` contexts, a bias, `matches`, maybe others, `pixels`,
+/// the external ones.
+fn first_weights(
+    n: usize,
+    matches: usize,
+    pixels: Range<usize>,
+    width: usize,
+    externals: &[External],
+) -> Vec<i32> {
+    let mut initial = vec![0; width];
+    // A good outside predictor starts in the lead: it loses if others start as its equals.
+    let parts = if externals.is_empty() { 8 } else { 64 };
+    let share = i64::from(ONE) * 21 / (parts * n as i64);
+    initial[..n].fill(share.min(i64::from(ONE)) as i32);
+    initial[n + 1..n + 1 + matches]
+        .iter_mut()
+        .step_by(2)
+        .for_each(|w| *w = ONE / 8);
+    let before = pixels.end;
+    initial[pixels].fill(ONE / 16);
+    for (weight, external) in initial[before..].iter_mut().zip(externals) {
+        *weight = external.weight.clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT);
+    }
+    initial
+}
+
 impl<const S: usize, const A: usize> Model<S, A> {
     /// A model for a segment of `raw_len` bytes with these inputs from outside; `S` counts the
     /// plan's selectors and those of `externals` that have one.
@@ -81,19 +113,8 @@ impl<const S: usize, const A: usize> Model<S, A> {
         let matches = 2 * plan.match_lengths.len();
         let before = n + 1 + matches + runs + pixels;
         let block = padded(before + externals.len());
-        let mut initial = vec![0; block + if plan.distance { padded(n) } else { 0 }];
-        // A good outside predictor starts in the lead: it loses if others start as its equals.
-        let parts = if externals.is_empty() { 8 } else { 64 };
-        let share = i64::from(ONE) * 21 / (parts * n as i64);
-        initial[..n].fill(share.min(i64::from(ONE)) as i32);
-        initial[n + 1..n + 1 + matches]
-            .iter_mut()
-            .step_by(2)
-            .for_each(|w| *w = ONE / 8);
-        initial[before - pixels..before].fill(ONE / 16);
-        for (weight, external) in initial[before..].iter_mut().zip(externals) {
-            *weight = external.weight.clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT);
-        }
+        let width = block + if plan.distance { padded(n) } else { 0 };
+        let initial = first_weights(n, matches, before - pixels..before, width, externals);
         let own = externals.iter().enumerate().filter(|(_, e)| e.selector > 0);
         let own = own.map(|(i, e)| Selector::External(i, e.selector));
         let selectors: Vec<Selector> = plan.selectors.iter().copied().chain(own).collect();
@@ -140,6 +161,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
             ),
             block,
             selectors,
+            externals_at: before,
             external: vec![(0, 0); externals.len()],
             curves,
             apms,
@@ -147,6 +169,8 @@ impl<const S: usize, const A: usize> Model<S, A> {
             partial: 1,
             bit_position: 0,
             guessed: None,
+            other: None,
+            heeds: true,
             plan,
         };
         model.look_ahead();
@@ -158,6 +182,57 @@ impl<const S: usize, const A: usize> Model<S, A> {
     /// `2^-11` nats, and the context of its own selector.
     pub fn set_external(&mut self, index: usize, stretch: i16, selector: usize) {
         self.external[index] = (i32::from(stretch).max(-32767), selector);
+        for (&(curve, _), base) in self.curves.iter().zip(&mut self.apm_bases) {
+            if let Curve::External(of, contexts) = curve
+                && of == index
+            {
+                *base = selector.min(contexts - 1) << 8;
+            }
+        }
+    }
+
+    /// The byte that the first match model expects next, between two bytes, and the class of its match
+    /// length: 0, where it expects none, to 15.
+    #[must_use]
+    pub fn expected(&self) -> (u8, usize) {
+        let matcher = &self.matchers[0];
+        let byte = matcher.expected();
+        (
+            byte.unwrap_or(0),
+            byte.map_or(0, |_| matcher.length_class()),
+        )
+    }
+
+    /// Adds a mixer for bytes without a prediction from outside, which learns at its own `rates` and is
+    /// used from now on.
+    pub fn add_plain_mixer(&mut self, rates: [Rate; 2]) {
+        let (n, matches) = (self.hashes.len(), 2 * self.matchers.len());
+        let before = self.externals_at;
+        let pixels = if self.bilevel.is_some() {
+            Bilevel::INPUTS
+        } else {
+            0
+        };
+        let width = self.mixer.inputs.len();
+        let initial = first_weights(n, matches, before - pixels..before, width, &[]);
+        let selectors = self.selectors.map(Selector::contexts);
+        let mixer = Mixer::new(&initial, Vec::new(), selectors, [256, 256], rates);
+        let joint = std::mem::replace(&mut self.mixer, mixer);
+        self.other = Some(Box::new(joint));
+        self.heeds = false;
+        self.select_for_byte();
+    }
+
+    /// Says, between two bytes, whether predictions from outside come from now on: a model with two
+    /// mixers changes over to the one for that.
+    pub fn heed(&mut self, externals: bool) {
+        if let Some(other) = &mut self.other
+            && externals != self.heeds
+        {
+            std::mem::swap(&mut self.mixer, other);
+            self.heeds = externals;
+            self.select_for_byte();
+        }
     }
 
     /// Goes on as if the last bit of the byte were `bit`, so that the memory the next byte needs is
@@ -199,6 +274,8 @@ impl<const S: usize, const A: usize> Model<S, A> {
                 Curve::Order0 => 0,
                 Curve::Order1 => (self.history.last8 & 0xff) as usize * 256,
                 Curve::Order2 => hash16(self.history.last8 & 0xffff),
+                // Follows the input, see `set_external`.
+                Curve::External(..) => continue,
             };
             apm.prefetch(*base ^ 1);
         }
@@ -215,6 +292,11 @@ impl<const S: usize, const A: usize> Model<S, A> {
         for matcher in &mut self.matchers {
             matcher.byte(&self.history.bytes);
         }
+        self.select_for_byte();
+    }
+
+    #[inline(always)]
+    fn select_for_byte(&mut self) {
         for table in 0..S {
             if self.selectors[table].keeps_for_a_byte() {
                 let context = self.selector_context(self.selectors[table], 0);

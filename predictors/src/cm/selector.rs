@@ -69,6 +69,8 @@ pub enum Curve {
     Order1,
     /// Hash of the last two bytes.
     Order2,
+    /// The n-th external input's own selector, with its number of contexts.
+    External(usize, usize),
 }
 
 impl Curve {
@@ -78,6 +80,7 @@ impl Curve {
         match self {
             Self::Order0 => 1 << 8,
             Self::Order1 | Self::Order2 => 1 << 16,
+            Self::External(_, contexts) => contexts << 8,
         }
     }
 }

@@ -127,13 +127,13 @@ impl Job for Decide {
 
     fn run<K: Kernels>(self) -> f64 {
         let mut random = noise(3);
-        let mut decisions = Decisions::new(1, 4).unwrap();
+        let mut decisions = Decisions::<2>::new(1, &[4, 1]).unwrap();
         let mut total = 0.0;
         for i in 0..40_000 {
             let context = i % 4;
             // Yes in one of 2, 4, 8 or 16; the external input knows nothing.
             let yes = random().is_multiple_of(2 << context);
-            total += cost(decisions.predict::<K>(&[0], context), yes);
+            total += cost(decisions.predict::<K>(&[0], &[context, 0]), yes);
             decisions.update::<K>(yes);
         }
         total / 40_000.0

@@ -1,0 +1,99 @@
+"""Language models that are ready to predict, each in memory once."""
+
+from __future__ import annotations
+
+import weakref
+from _thread import allocate_lock
+
+from llmzip import _native
+from llmzip.container import MODEL, ModelRef
+from llmzip.errors import CorruptError, ModelError, SetupError, UnsupportedError
+from llmzip.models import store
+from llmzip.workers import cores
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmzip.models.store import Model
+
+# What stands in an archive at most.
+_MOST_NAME = 64
+
+
+class Loaded:
+    """A model; `ref` is what an archive's metadata says of it, `native` what coders take."""
+
+    def __init__(self, model: Model, threads: int) -> None:
+        pack = store.read(model)
+        try:
+            self.native = _native.Model(pack, threads)
+        except _native.CorruptData as error:
+            raise CorruptError(f"{model.path}: {error}; import the model again") from None
+        except _native.UnsupportedData as error:
+            raise UnsupportedError(f"{model.path}: {error}: update llmzip") from None
+        except _native.SetupFailed as error:
+            raise SetupError(str(error)) from None
+        sha256 = bytes.fromhex(model.sha256)
+        self.ref = ModelRef(MODEL, sha256, len(pack), model.name[:_MOST_NAME])
+
+    def memory(self, settings: bytes) -> int:
+        """Bytes that a segment with these settings takes, the pack's among them."""
+        return self.ref.length + self.native.memory(settings)
+
+
+_lock = allocate_lock()
+_loaded: weakref.WeakValueDictionary[tuple[str, int], Loaded] = weakref.WeakValueDictionary()
+
+
+def load(model: Model, threads: int) -> Loaded:
+    """Reads and checks a model; the one that is in memory, if somebody has it.
+
+    threads: how many evaluate it at a time; 0 means one for each core.
+
+    Raises `CorruptError`, `UnsupportedError`, `SetupError`, OSError.
+    """
+    key = (model.sha256, threads or cores())
+    with _lock:
+        found = _loaded.get(key)
+        if found is None:
+            found = _loaded[key] = Loaded(model, key[1])
+        return found
+
+
+def named(wanted: str, threads: int) -> Loaded:
+    """The model `wanted`, as `store.find` takes it; `ModelError` where there is none."""
+    try:
+        return load(store.find(wanted), threads)
+    except ModelError as error:
+        raise ModelError(f"model {wanted}: {error}") from None
+
+
+def find(ref: ModelRef, given: str | None) -> Model:
+    """The model that an archive names: in the store, or what `given` names.
+
+    Raises `ModelError` where it is not there; the message says how to get it.
+    """
+    sha256 = ref.sha256.hex()
+    other = ""
+    if given is not None:
+        try:
+            model = store.find(given)
+        except ModelError as error:
+            raise ModelError(f"model {given}: {error}") from None
+        if model.sha256 == sha256:
+            return model
+        other = f"; {given} is another one, {model.sha256}"
+    for model in store.models():
+        if model.sha256 == sha256:
+            return model
+    raise ModelError(
+        f"the archive needs the model {ref.name or 'without a name'!r} (sha256 {sha256}, "
+        f"{ref.length:,} bytes){other}; {_remedy(ref.name)}"
+    )
+
+
+def _remedy(name: str) -> str:
+    from llmzip.models.pull import KNOWN
+
+    if name in KNOWN:
+        return f"llmzip models pull {name} gets it"
+    return "llmzip models import PATH takes it in, or name its pack with -m"

@@ -1,0 +1,329 @@
+//! `llm` as a registered predictor: encoder and decoder of its blocks.
+
+use std::sync::Arc;
+
+use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
+
+use super::ModelPack;
+use super::join::Bits;
+use super::state::{Known, Segment, Settings};
+use super::trial::Trial;
+use super::vocabulary::NO_TOKEN;
+use crate::cm;
+use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
+
+/// Bytes of a chunk that are coded with the model or without; tokens end where a block ends.
+pub const BLOCK: usize = 1 << 14;
+
+/// Probability that a block uses the model.
+const EVEN: u32 = 1 << 31;
+
+pub(crate) const PREDICTOR: Predictor = Predictor {
+    id: "llm",
+    version: 1,
+    coder: 1,
+    memory: |settings, raw_len| {
+        let settings = Settings::parse(settings)?;
+        let mixing = (cm::PREDICTOR.memory)(&settings.cm, raw_len)?;
+        // Selectors and curves of the joint mixer; the encoder's trial and what it has coded.
+        Ok(mixing.saturating_add(raw_len).saturating_add(80 << 20))
+    },
+    encoder: |settings, raw_len| {
+        Ok(Box::new(Encoder {
+            segment: Segment::parse(settings, raw_len)?,
+            coder: BitEncoder::new(),
+            trial: None,
+            gave_up: false,
+            block: Vec::new(),
+            coded: Vec::new(),
+            blocks: Vec::new(),
+            chunk: 0,
+            was_watched: true,
+        }))
+    },
+    decoder: |settings, raw_len| {
+        Ok(Box::new(Decoder {
+            segment: Segment::parse(settings, raw_len)?,
+            coder: BitDecoder::new(Vec::new()),
+            place: 0,
+        }))
+    },
+    settings: |level, sample| {
+        let mut settings = (cm::PREDICTOR.settings)(level, sample);
+        settings.push(if level < 7 { 11 } else { 0 });
+        settings.push(u8::from(level >= 6));
+        settings
+    },
+};
+
+impl Bits for BitEncoder {
+    #[inline(always)]
+    fn code(&mut self, bit: bool, p: u32) -> bool {
+        self.encode(bit, p);
+        bit
+    }
+}
+
+impl Bits for BitDecoder {
+    #[inline(always)]
+    fn code(&mut self, _: bool, p: u32) -> bool {
+        self.decode(p)
+    }
+}
+
+/// A block that was coded: its length, whether with the model, and whether its chunk ended with it.
+#[derive(Clone, Copy)]
+struct Done {
+    length: usize,
+    on: bool,
+    last: bool,
+}
+
+struct Encoder {
+    segment: Segment,
+    coder: BitEncoder,
+    trial: Option<Trial>,
+    /// Whether the model is used no more.
+    gave_up: bool,
+    /// Bytes of the block that is not coded yet.
+    block: Vec<u8>,
+    /// What was coded before, and its blocks, until the model is given up.
+    coded: Vec<u8>,
+    blocks: Vec<Done>,
+    /// Where in `blocks` the open chunk begins, and whether the canary was open there.
+    chunk: usize,
+    was_watched: bool,
+}
+
+impl Encoder {
+    fn code_block(&mut self) -> Result<(), PredictorError> {
+        let mut data = std::mem::take(&mut self.block);
+        if data.is_empty() {
+            return Ok(());
+        }
+        let cut = if self.gave_up || !self.trial()?.asks(&data) {
+            Cut::default()
+        } else {
+            cut(&**self.segment.pack()?, &data)?
+        };
+        self.segment.end_block()?;
+        let mut on = false;
+        if !cut.ranks.is_empty() {
+            let pack = Arc::clone(self.segment.pack()?);
+            let logits = self.segment.expect(&cut.tokens)?;
+            let trial = self.trial.as_mut().expect("was made");
+            on = trial.helps(pack.vocabulary(), &logits, &cut.ranks, &data);
+        }
+        self.coder.encode(on, EVEN);
+        self.segment.start_block(on)?;
+        self.segment.code(&mut self.coder, &mut data, &cut.starts)?;
+        if !self.gave_up {
+            self.coded.extend_from_slice(&data);
+            self.blocks.push(Done {
+                length: data.len(),
+                on,
+                last: false,
+            });
+        }
+        data.clear();
+        self.block = data;
+        Ok(())
+    }
+
+    fn trial(&mut self) -> Result<&mut Trial, PredictorError> {
+        if self.trial.is_none() {
+            let Segment {
+                settings, raw_len, ..
+            } = &self.segment;
+            self.trial = Some(Trial::new(&settings.cm, *raw_len)?);
+        }
+        Ok(self.trial.as_mut().expect("just made"))
+    }
+
+    /// Brings the state to where a decoder's is once it has learnt the last chunk without the model:
+    /// all of the segment is gone through again. The model is given up, so that this happens once.
+    fn begin_again(&mut self) -> Result<(), PredictorError> {
+        for block in &mut self.blocks[self.chunk..] {
+            block.on = false;
+        }
+        let mut segment = self.segment.anew();
+        segment.left = self.segment.left;
+        let mut coded = std::mem::take(&mut self.coded);
+        let mut rest = &mut coded[..];
+        for block in std::mem::take(&mut self.blocks) {
+            let data;
+            (data, rest) = rest.split_at_mut(block.length);
+            let mut starts = Vec::new();
+            segment.end_block()?;
+            if block.on {
+                let cut = cut(&**segment.pack()?, data)?;
+                segment.expect(&cut.tokens)?;
+                starts = cut.starts;
+            }
+            segment.start_block(block.on)?;
+            segment.code(&mut Known, data, &starts)?;
+            if block.last {
+                segment.end_block()?;
+            }
+        }
+        self.segment = segment;
+        self.gave_up = true;
+        self.trial = None;
+        Ok(())
+    }
+}
+
+/// A text cut into tokens: their numbers, their ranks, and for each byte whether a token starts there.
+#[derive(Default)]
+pub struct Cut {
+    pub tokens: Vec<u32>,
+    pub ranks: Vec<usize>,
+    pub starts: Vec<bool>,
+}
+
+/// # Errors
+/// [`PredictorError::Usage`] where the model's tokens do not spell the text.
+pub fn cut(pack: &dyn ModelPack, text: &[u8]) -> Result<Cut, PredictorError> {
+    let vocabulary = pack.vocabulary();
+    let foreign = |byte: u8| vocabulary.tokens()[vocabulary.byte(byte)] == NO_TOKEN;
+    let foreign: [bool; 256] = std::array::from_fn(|byte| foreign(byte as u8));
+    let (mut ranks, mut starts) = (Vec::new(), Vec::with_capacity(text.len()));
+    let mut tokens = Vec::new();
+    for part in text.split_inclusive(|&byte| foreign[usize::from(byte)]) {
+        let last = part.last().filter(|&&byte| foreign[usize::from(byte)]);
+        let known = &part[..part.len() - usize::from(last.is_some())];
+        tokens.clear();
+        pack.tokens_of(known, &mut tokens);
+        let end = starts.len() + known.len();
+        for &token in &tokens {
+            let rank = vocabulary
+                .rank(token)
+                .filter(|&rank| text[starts.len()..end].starts_with(vocabulary.spelling(rank)));
+            let rank = rank.ok_or(PredictorError::Usage("tokens do not spell the text"))?;
+            ranks.push(rank);
+            starts.push(true);
+            starts.resize(starts.len() - 1 + vocabulary.spelling(rank).len(), false);
+        }
+        if starts.len() != end {
+            return Err(PredictorError::Usage("tokens do not spell the text"));
+        }
+        if let Some(&byte) = last {
+            ranks.push(vocabulary.byte(byte));
+            starts.push(true);
+        }
+    }
+    let tokens = ranks
+        .iter()
+        .map(|&rank| vocabulary.tokens()[rank])
+        .collect();
+    Ok(Cut {
+        tokens,
+        ranks,
+        starts,
+    })
+}
+
+impl SegmentEncoder for Encoder {
+    fn set_model(&mut self, pack: Arc<dyn ModelPack>) -> Result<(), PredictorError> {
+        self.segment.set_pack(pack);
+        Ok(())
+    }
+
+    fn write(&mut self, mut data: &[u8]) -> Result<(), PredictorError> {
+        self.segment.pack()?;
+        self.segment.take(data.len())?;
+        while !data.is_empty() {
+            let some;
+            (some, data) = data.split_at(data.len().min(BLOCK - self.block.len()));
+            self.block.extend_from_slice(some);
+            if self.block.len() == BLOCK {
+                self.code_block()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish_chunk(&mut self) -> Result<Vec<u8>, PredictorError> {
+        self.code_block()?;
+        self.segment.end_block()?;
+        let coded = self.coder.finish();
+        if !self.gave_up {
+            let blocks = &mut self.blocks[self.chunk..];
+            let length: usize = blocks.iter().map(|block| block.length).sum();
+            // Nothing comes of the state after the last chunk but the canary.
+            let matters = self.segment.left > 0 || self.was_watched;
+            let stored = coded.len() >= length && matters;
+            let with_model = blocks.iter().any(|block| block.on);
+            if let Some(last) = blocks.last_mut() {
+                last.last = true;
+            }
+            if stored && with_model {
+                self.begin_again()?;
+            }
+            self.chunk = self.blocks.len();
+            self.was_watched = self.segment.is_watched();
+        }
+        Ok(coded)
+    }
+
+    fn coded_so_far(&self) -> u64 {
+        self.coder.bytes_ready() as u64
+    }
+
+    fn canary(&self) -> u32 {
+        self.segment.canary()
+    }
+}
+
+struct Decoder {
+    segment: Segment,
+    coder: BitDecoder,
+    /// Bytes of the open chunk so far.
+    place: usize,
+}
+
+impl SegmentDecoder for Decoder {
+    fn set_model(&mut self, pack: Arc<dyn ModelPack>) -> Result<(), PredictorError> {
+        self.segment.set_pack(pack);
+        Ok(())
+    }
+
+    fn begin_chunk(&mut self, payload: Vec<u8>) -> Result<(), PredictorError> {
+        self.coder = BitDecoder::new(payload);
+        self.place = 0;
+        Ok(())
+    }
+
+    fn read(&mut self, mut out: &mut [u8]) -> Result<(), PredictorError> {
+        self.segment.pack()?;
+        self.segment.take(out.len())?;
+        while !out.is_empty() {
+            if self.place.is_multiple_of(BLOCK) {
+                self.segment.end_block()?;
+                let on = self.coder.decode(EVEN);
+                self.segment.start_block(on)?;
+            }
+            let some;
+            let left = BLOCK - self.place % BLOCK;
+            (some, out) = out.split_at_mut(out.len().min(left));
+            self.place += some.len();
+            self.segment.code(&mut self.coder, some, &[])?;
+        }
+        Ok(())
+    }
+
+    fn end_chunk(&mut self) -> Result<(), PredictorError> {
+        self.segment.end_block()?;
+        Ok(self.coder.finish()?)
+    }
+
+    fn train(&mut self, data: &[u8]) -> Result<(), PredictorError> {
+        self.segment.pack()?;
+        self.segment.take(data.len())?;
+        self.segment.learn(data)
+    }
+
+    fn canary(&self) -> u32 {
+        self.segment.canary()
+    }
+}

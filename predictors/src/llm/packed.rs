@@ -1,0 +1,123 @@
+//! A model pack of the transformer as a [`ModelPack`].
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::context::BATCH;
+use super::{LanguageModel, ModelPack, Vocabulary};
+use crate::segment::PredictorError;
+use crate::simd;
+use crate::transformer::bpe::{Bpe, first_token};
+use crate::transformer::{Adapter, Model, Pack, Session, States};
+
+/// A transformer with its vocabulary, ready to be run.
+pub struct Packed {
+    model: Arc<Model>,
+    vocabulary: Vocabulary,
+    tokenizer: Bpe,
+    first_token: Option<u32>,
+}
+
+impl Packed {
+    /// Takes a pack up; `threads` evaluate rows at a time.
+    ///
+    /// # Errors
+    /// [`PredictorError::Corrupt`] where the pack is damaged, [`PredictorError::Unsupported`] where this
+    /// build does not know what it asks for, [`PredictorError::Setup`] for a wrong `LLMZIP_SIMD`.
+    pub fn new(pack: Pack, threads: usize) -> Result<Self, PredictorError> {
+        let pack = Arc::new(pack);
+        let level = simd::active().map_err(PredictorError::Setup)?;
+        let (ends, rest) = pack.plain("vocab.ends", "u32")?.as_chunks();
+        if !rest.is_empty() || ends.len() != pack.config().vocab {
+            return Err(PredictorError::Corrupt("the model's vocabulary is damaged"));
+        }
+        let ends: Vec<u32> = ends.iter().map(|&end| u32::from_le_bytes(end)).collect();
+        Ok(Self {
+            vocabulary: Vocabulary::new(pack.plain("vocab.bytes", "u8")?, &ends)?,
+            tokenizer: Bpe::of_pack(&pack)?,
+            first_token: first_token(&pack)?,
+            model: Arc::new(Model::new(pack, level, threads)?),
+        })
+    }
+}
+
+impl ModelPack for Packed {
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    fn context(&self) -> usize {
+        self.model.context()
+    }
+
+    fn first_token(&self) -> Option<u32> {
+        self.first_token
+    }
+
+    fn memory(&self, window: usize) -> u64 {
+        let config = self.model.config();
+        let positions = window.min(self.context()).next_multiple_of(64) as u64;
+        let values = (config.head_size + config.head_size.next_multiple_of(64)) as u64;
+        let heads = (config.layers * config.kv_heads) as u64;
+        let widest = (config.ffn + config.hidden) as u64;
+        let vocab = config.vocab as u64;
+        // What the adapter knows of each token; a batch's logits, and what is computed of it.
+        heads * positions * (2 * values + 8)
+            + 400 * vocab
+            + BATCH as u64 * (4 * vocab + 32 * widest)
+    }
+
+    fn tokens_of(&self, text: &[u8], tokens: &mut Vec<u32>) {
+        self.tokenizer.encode(text, tokens);
+    }
+
+    fn start(
+        self: Arc<Self>,
+        window: usize,
+        learns: bool,
+    ) -> Result<Box<dyn LanguageModel>, PredictorError> {
+        Ok(Box::new(Run {
+            session: Session::new(&self.model, window),
+            states: States::new(),
+            adapter: learns.then(|| Adapter::new(&self.model)),
+        }))
+    }
+}
+
+struct Run {
+    session: Session,
+    /// After the tokens fed last.
+    states: States,
+    adapter: Option<Adapter>,
+}
+
+impl LanguageModel for Run {
+    fn advance(&mut self, tokens: &[u32]) -> Result<(), PredictorError> {
+        self.states.clear();
+        self.session.advance_states(tokens, &mut self.states)
+    }
+
+    fn logits(&self, range: Range<usize>, logits: &mut Vec<i32>) -> Result<(), PredictorError> {
+        self.session.model().logits(&self.states, range, logits)
+    }
+
+    fn left(&self) -> usize {
+        self.adapter.as_ref().map_or(usize::MAX, Adapter::left)
+    }
+
+    fn adapt(&mut self, range: Range<usize>, logits: &mut [i32]) {
+        if let Some(adapter) = &mut self.adapter {
+            adapter.adapt(&self.states, range, logits);
+        }
+    }
+
+    fn learn(&mut self, logits: &[i32], token: Option<u32>) {
+        if let Some(adapter) = &mut self.adapter {
+            adapter.learn(logits, token);
+        }
+    }
+
+    fn reset(&mut self) {
+        self.session.reset();
+    }
+}

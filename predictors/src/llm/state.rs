@@ -1,0 +1,363 @@
+//! A segment's state, which encoder and decoder move in the same steps.
+
+use std::sync::Arc;
+
+use crc32fast::Hasher;
+
+use super::context::{BATCH, Context};
+use super::join::{Bits, EXTERNALS, Walk, joined, plain_byte};
+use super::{ModelPack, Vocabulary};
+use crate::cm;
+use crate::cm::any_model::{AnyJoined, with_model};
+use crate::cm::codec::primer;
+use crate::cm::model::Model;
+use crate::cm::plan::Plan;
+use crate::segment::{CANARY_BYTES, PredictorError};
+use crate::simd::{self, Job, Kernels, Level};
+
+/// Settings are those of `cm`, then log2 of the window in tokens, 0 for all that the model takes, then
+/// whether the model learns the segment.
+#[derive(Clone)]
+pub struct Settings {
+    pub cm: [u8; 4],
+    pub window: usize,
+    pub learns: bool,
+}
+
+impl Settings {
+    /// # Errors
+    /// [`PredictorError::Unsupported`] for settings that this version does not know.
+    pub fn parse(settings: &[u8]) -> Result<Self, PredictorError> {
+        let Ok([cm @ .., window, learns @ 0..=1]) = <[u8; 6]>::try_from(settings) else {
+            return Err(PredictorError::Unsupported("settings of llm"));
+        };
+        cm::codec::parse(&cm)?;
+        let window = match window {
+            0 => usize::MAX,
+            1..=24 => 1 << window,
+            _ => return Err(PredictorError::Unsupported("window of llm")),
+        };
+        Ok(Self {
+            cm,
+            window,
+            learns: learns == 1,
+        })
+    }
+}
+
+/// A segment, and what it is coded with once its model is there.
+pub struct Segment {
+    pub settings: Settings,
+    pub raw_len: u64,
+    /// Bytes that are still to come.
+    pub left: u64,
+    pack: Option<Arc<dyn ModelPack>>,
+    /// None before the first byte.
+    state: Option<State>,
+    /// Hash of the model's first prediction and of those of the first bytes, and how many bytes of
+    /// these are left.
+    canary: Hasher,
+    watched: usize,
+}
+
+struct State {
+    joined: AnyJoined,
+    simd: Level,
+    context: Context,
+    walk: Walk,
+    /// Whether the current block uses the model.
+    on: bool,
+    /// Whether the canary has the model's first prediction.
+    heard: bool,
+}
+
+impl Segment {
+    /// # Errors
+    /// As [`Settings::parse`].
+    pub fn parse(settings: &[u8], raw_len: u64) -> Result<Self, PredictorError> {
+        Ok(Self::new(Settings::parse(settings)?, raw_len))
+    }
+
+    fn new(settings: Settings, raw_len: u64) -> Self {
+        Self {
+            settings,
+            raw_len,
+            left: raw_len,
+            pack: None,
+            state: None,
+            canary: Hasher::new(),
+            watched: CANARY_BYTES,
+        }
+    }
+
+    /// The same segment before its first byte, with the same model.
+    pub fn anew(&self) -> Self {
+        Self {
+            pack: self.pack.clone(),
+            ..Self::new(self.settings.clone(), self.raw_len)
+        }
+    }
+
+    pub fn set_pack(&mut self, pack: Arc<dyn ModelPack>) {
+        self.pack = Some(pack);
+    }
+
+    /// # Errors
+    /// [`PredictorError::Usage`] where no model was given.
+    pub fn pack(&self) -> Result<&Arc<dyn ModelPack>, PredictorError> {
+        let none = PredictorError::Usage("the segment has no model");
+        self.pack.as_ref().ok_or(none)
+    }
+
+    /// Counts bytes that come.
+    ///
+    /// # Errors
+    /// [`PredictorError::Usage`] where the segment has fewer.
+    pub fn take(&mut self, bytes: usize) -> Result<(), PredictorError> {
+        let left = self.left.checked_sub(bytes as u64);
+        self.left = left.ok_or(PredictorError::Usage("more bytes than the segment has"))?;
+        Ok(())
+    }
+
+    pub fn canary(&self) -> u32 {
+        self.canary.clone().finalize()
+    }
+
+    /// Whether the canary covers what comes next.
+    pub fn is_watched(&self) -> bool {
+        self.watched > 0
+    }
+
+    /// The state, made where there is none, and the vocabulary.
+    fn state(&mut self) -> Result<(&mut State, &Vocabulary), PredictorError> {
+        let none = PredictorError::Usage("the segment has no model");
+        let pack = self.pack.as_ref().ok_or(none)?;
+        if self.state.is_none() {
+            self.state = Some(State::new(&self.settings, self.raw_len, pack)?);
+        }
+        Ok((self.state.as_mut().expect("just made"), pack.vocabulary()))
+    }
+
+    /// Ends a block, and an open token with it.
+    ///
+    /// # Errors
+    /// [`PredictorError::Corrupt`] where the token's bytes are none.
+    pub fn end_block(&mut self) -> Result<(), PredictorError> {
+        let (state, vocabulary) = self.state()?;
+        state.end_block(vocabulary)
+    }
+
+    /// Between two blocks: says which tokens the next one has, and returns what the model says of the
+    /// first of them, as many as it is asked about at a time.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn expect(&mut self, tokens: &[u32]) -> Result<Vec<i32>, PredictorError> {
+        let (state, _) = self.state()?;
+        state.context.expect(tokens);
+        state.context.outlook(BATCH)
+    }
+
+    /// Starts a block, with the model or without.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn start_block(&mut self, on: bool) -> Result<(), PredictorError> {
+        let mut canary = std::mem::take(&mut self.canary);
+        let (state, _) = self.state()?;
+        if !state.heard {
+            state.heard = true;
+            let first = state.context.outlook(1)?;
+            let bytes: Vec<u8> = first.iter().flat_map(|logit| logit.to_le_bytes()).collect();
+            canary.update(&bytes);
+        }
+        state.start_block(on);
+        self.canary = canary;
+        Ok(())
+    }
+
+    /// Codes bytes of one block; `starts` says for each whether a token starts there, for an encoder.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn code<B: Bits>(
+        &mut self,
+        bits: &mut B,
+        data: &mut [u8],
+        starts: &[bool],
+    ) -> Result<(), PredictorError> {
+        let (first, data) = data.split_at_mut(self.watched.min(data.len()));
+        self.watched -= first.len();
+        if !first.is_empty() {
+            let mut hash = std::mem::take(&mut self.canary);
+            let (state, vocabulary) = self.state()?;
+            state.code(vocabulary, &mut Watched(bits, &mut hash), first, starts)?;
+            self.canary = hash;
+        }
+        let starts = starts.get(first.len()..).unwrap_or_default();
+        let (state, vocabulary) = self.state()?;
+        state.code(vocabulary, bits, data, starts)
+    }
+
+    /// Learns bytes that are stored in the clear, as those of blocks without the model.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn learn(&mut self, data: &[u8]) -> Result<(), PredictorError> {
+        self.end_block()?;
+        self.start_block(false)?;
+        self.code(&mut Known, &mut data.to_vec(), &[])
+    }
+}
+
+impl State {
+    fn new(
+        settings: &Settings,
+        raw_len: u64,
+        pack: &Arc<dyn ModelPack>,
+    ) -> Result<Self, PredictorError> {
+        let (level, content) = cm::codec::parse(&settings.cm)?;
+        let simd = simd::active().map_err(PredictorError::Setup)?;
+        let plan = Plan::new(level, content);
+        let (primer, rates) = (primer(&plan), plan.rates);
+        let length = raw_len.saturating_add(primer.len() as u64);
+        let mut joined = AnyJoined::new(joined(plan), length, &EXTERNALS)?;
+        with_model!(&mut joined, model => {
+            model.add_plain_mixer(rates);
+            simd::run(simd, Learn { model, data: primer });
+        });
+        Ok(Self {
+            joined,
+            simd,
+            context: Context::new(pack, settings.window, settings.learns)?,
+            walk: Walk::new(pack.vocabulary())?,
+            on: false,
+            heard: false,
+        })
+    }
+
+    fn code<B: Bits>(
+        &mut self,
+        vocabulary: &Vocabulary,
+        bits: &mut B,
+        data: &mut [u8],
+        starts: &[bool],
+    ) -> Result<(), PredictorError> {
+        let Self {
+            joined,
+            simd,
+            context,
+            walk,
+            on,
+            heard: _,
+        } = self;
+        let on = *on;
+        with_model!(joined, model => simd::run(*simd, Code {
+            model, walk, context, vocabulary, on, bits, data, starts,
+        }))
+    }
+
+    /// Ends the open token with its block.
+    fn end_block(&mut self, vocabulary: &Vocabulary) -> Result<(), PredictorError> {
+        if self.walk.is_open() {
+            let token = self.walk.close(vocabulary);
+            let token = token.ok_or(PredictorError::Corrupt("a token goes on past its block"))?;
+            self.context.push(token);
+        }
+        Ok(())
+    }
+
+    /// Starts a block, with the model or without.
+    fn start_block(&mut self, on: bool) {
+        self.on = on;
+        with_model!(&mut self.joined, model => model.heed(on));
+        if !on {
+            self.context.clear();
+        }
+    }
+}
+
+/// Bits that are known already.
+pub struct Known;
+
+impl Bits for Known {
+    #[inline(always)]
+    fn code(&mut self, bit: bool, _: u32) -> bool {
+        bit
+    }
+}
+
+/// Bits whose predictions the canary covers.
+struct Watched<'a, B>(&'a mut B, &'a mut Hasher);
+
+impl<B: Bits> Bits for Watched<'_, B> {
+    #[inline(always)]
+    fn code(&mut self, bit: bool, p: u32) -> bool {
+        self.1.update(&p.to_le_bytes());
+        self.0.code(bit, p)
+    }
+}
+
+/// Learns bytes without the model.
+struct Learn<'a, const S: usize, const A: usize> {
+    model: &'a mut Model<S, A>,
+    data: &'a [u8],
+}
+
+impl<const S: usize, const A: usize> Job for Learn<'_, S, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<K: Kernels>(self) {
+        for &byte in self.data {
+            plain_byte::<K, S, A>(self.model, byte, &mut Known);
+        }
+    }
+}
+
+/// Codes bytes of one block: those of `data`, or into it.
+struct Code<'a, B, const S: usize, const A: usize> {
+    model: &'a mut Model<S, A>,
+    walk: &'a mut Walk,
+    context: &'a mut Context,
+    vocabulary: &'a Vocabulary,
+    on: bool,
+    bits: &'a mut B,
+    data: &'a mut [u8],
+    starts: &'a [bool],
+}
+
+impl<B: Bits, const S: usize, const A: usize> Job for Code<'_, B, S, A> {
+    type Output = Result<(), PredictorError>;
+
+    #[inline(always)]
+    fn run<K: Kernels>(self) -> Self::Output {
+        let Self {
+            model,
+            walk,
+            context,
+            vocabulary,
+            on,
+            bits,
+            data,
+            starts,
+        } = self;
+        if !on {
+            for byte in data {
+                *byte = plain_byte::<K, S, A>(model, *byte, bits);
+            }
+            return Ok(());
+        }
+        for (at, byte) in data.iter_mut().enumerate() {
+            let starts = starts.get(at).copied().unwrap_or(false);
+            if let Some(token) = walk.end::<K, S, A>(vocabulary, model, starts, bits) {
+                context.push(token);
+            }
+            if !walk.is_open() {
+                walk.open(vocabulary, context.predict()?);
+            }
+            *byte = walk.byte::<K, S, A>(vocabulary, model, *byte, bits);
+        }
+        Ok(())
+    }
+}
