@@ -22,7 +22,7 @@ _LITTLE = 32
 # their own, each of which costs about so many, would add more than one part in so many.
 _TINY = 1024
 _SHARED = 256 << 10
-# Where there are many, longer ones are tiny too.
+# Where there are many, longer ones are tiny too: no more than what is never looked for again.
 _MANY = 64
 _TINY_OF_MANY = 4096
 _COST = 100

@@ -99,7 +99,8 @@ pub fn tensor_with_matches<'py>(py: Python<'py>, settings: &[u8]) -> PyResult<Bo
 }
 
 /// Settings of predictor `tensor` as `settings`, but that elements are numbers of values; None where `data`,
-/// the whole segment, has too many values.
+/// the whole segment, has too many values or not one whole element, and where `settings` are those of a
+/// change or of a kind that has no values.
 #[pyfunction]
 pub fn tensor_with_values<'py>(
     py: Python<'py>,

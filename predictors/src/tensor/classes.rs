@@ -20,7 +20,7 @@ pub struct Columns {
     /// For an encoder; empty otherwise.
     tiles: Vec<Tile>,
     /// For every [`TILE`] columns, a bit for each class that one of them has.
-    // For the AVX-512 kernel alone.
+    // For the kernels of x86-64 alone.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     present: Vec<u16>,
 }

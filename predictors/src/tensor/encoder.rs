@@ -21,6 +21,8 @@ pub struct Encoder {
     /// In the segment.
     at: usize,
     matches: Vec<Match>,
+    /// The segment that the matches are of.
+    matched: Vec<u8>,
     values: Option<Values>,
     chunk: Vec<u8>,
     model: Option<Model>,
@@ -60,6 +62,8 @@ const TINY: usize = 4096;
 /// Bytes of a sample that are kept at most.
 const MOST_KEPT: usize = 4 << 20;
 
+const CHANGED: PredictorError =
+    PredictorError::Usage("content changed after the encoder had looked at it");
 const TOO_MUCH: PredictorError = PredictorError::Usage("more bytes than the segment has");
 
 impl Encoder {
@@ -70,6 +74,7 @@ impl Encoder {
             position: 0,
             at: 0,
             matches: Vec::new(),
+            matched: Vec::new(),
             values: None,
             chunk: Vec::new(),
             model: None,
@@ -107,6 +112,7 @@ impl SegmentEncoder for Encoder {
         let not_copied;
         if settings.matches {
             self.matches = matches::find(segment, kind.unit);
+            self.matched = segment.to_vec();
             not_copied = matches::literals(segment, 0, self.matches.iter().copied());
             segment = &not_copied;
         }
@@ -117,7 +123,7 @@ impl SegmentEncoder for Encoder {
                 // The first chunk will say so.
                 return;
             };
-            numbers = values.numbers(segment);
+            numbers = values.numbers(segment).unwrap_or_default();
             segment = &numbers;
         }
         let whole = segment.len() / kind.unit * kind.unit;
@@ -220,6 +226,13 @@ impl Encoder {
         let not_copied;
         let here: Vec<Match> = matches::within(&self.matches, self.at, whole.len()).collect();
         if settings.matches {
+            let same = |found: &Match| {
+                let (from, to) = (found.at, found.at + found.len);
+                self.matched.get(from..to) == whole.get(from - self.at..to - self.at)
+            };
+            if !here.iter().all(same) {
+                return Err(CHANGED);
+            }
             not_copied = matches::literals(whole, self.at, here.iter().copied());
             chunk = &not_copied;
         }
@@ -241,7 +254,7 @@ impl Encoder {
         let mut unit = (self.position + head.len() as u64) / settings.kind.unit as u64;
         let numbers;
         if let Some(values) = &self.values {
-            numbers = values.numbers(units);
+            numbers = values.numbers(units).ok_or(CHANGED)?;
             units = &numbers;
         }
         let (mut changes, mut given) = (Vec::new(), Vec::new());

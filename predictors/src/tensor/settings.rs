@@ -206,7 +206,8 @@ pub fn with_matches(settings: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The same settings, but that elements are numbers of values; `None` where `data`, the whole segment, has
-/// too many different ones, and for settings of a change, or of no tensor, or of elements of a byte.
+/// too many different ones, or not one whole, and for settings of a change, of no tensor, or of a kind
+/// that has no values.
 #[must_use]
 pub fn with_values(settings: &[u8], data: &[u8]) -> Option<Vec<u8>> {
     let known = Settings::parse(settings).ok()?;

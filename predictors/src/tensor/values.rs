@@ -85,14 +85,15 @@ impl Values {
         (!values.is_empty()).then_some(Self { unit, values })
     }
 
-    /// The number of the value of each element of `units`, all of which have one of these.
-    pub fn numbers(&self, units: &[u8]) -> Vec<u8> {
+    /// The number of the value of each element of `units`; `None` where one has another value.
+    pub fn numbers(&self, units: &[u8]) -> Option<Vec<u8>> {
         let mut known = Known::default();
         for (number, &value) in self.values.iter().enumerate() {
             known.put(value, number);
         }
-        let number = |unit| (known.numbers[known.place(value(unit))].wrapping_sub(1)) as u8;
-        units.chunks_exact(self.unit).map(number).collect()
+        let number = |unit| known.numbers[known.place(value(unit))].checked_sub(1);
+        let numbers = units.chunks_exact(self.unit).map(number);
+        numbers.map(|number| Some(number? as u8)).collect()
     }
 
     /// The elements with the values of these numbers, to `out`.
@@ -168,7 +169,7 @@ mod tests {
                     .flat_map(|i| element(i % count)[..unit].to_vec())
                     .collect();
                 let values = Values::of(&data, unit).unwrap();
-                let numbers = values.numbers(&data);
+                let numbers = values.numbers(&data).unwrap();
                 let mut out = vec![9; data.len()];
                 values.expand(&numbers, &mut out).unwrap();
                 assert!(out == data && numbers.len() == 3 * count);
@@ -178,6 +179,7 @@ mod tests {
                 assert_eq!(Values::read(kind(unit), &mut rest).unwrap(), values);
                 assert!(rest.is_empty());
                 assert!(Values::read(kind(unit), &mut &written[..written.len() - 1]).is_err());
+                assert!(values.numbers(&[0xee; 8]).is_none());
                 if values.values.len() < MOST {
                     let none = values.values.len() as u8;
                     assert!(values.expand(&[0, none], &mut [0; 16]).is_err());

@@ -99,6 +99,15 @@ def test_a_flipped_bit_is_refused_or_harmless(name):
     assert refused > len(payload)
 
 
+@pytest.mark.parametrize("name", ["tensor, matches", "tensor, values"])
+def test_content_that_changed_is_not_coded(name):
+    encoder = _native.Encoder("tensor", 1, NAMES[name], len(RAW))
+    encoder.look_ahead(RAW)
+    encoder.write(RAW[:50_000] + b"\xee\xee" + RAW[50_002:])
+    with pytest.raises(ValueError, match="content changed"):
+        encoder.finish_chunk()
+
+
 def test_tensor_refuses_a_chunk_of_another_length():
     settings, payload = coded("tensor")
     for length in (0, len(RAW) - 1, len(RAW) + 1):
