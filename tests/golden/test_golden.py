@@ -190,7 +190,7 @@ def test_the_set_holds_every_chunk_type_of_every_predictor_and_every_plan_of_cm(
     monkeypatch.setitem(PREDICTORS, make.CM, cm)
     for entry in MANIFEST["good"]:
         if entry["name"].startswith(("hand-", "cm-")):
-            reference.decode(load("good", entry))
+            reference.decode(load("good", entry), packs=[make.pack()])
     monkeypatch.undo()
     for plan in itertools.product(LEVELS, CLASSES):
         assert {(plan, CODED), (plan, STORED_AFTER_CODING)} <= seen
