@@ -5,6 +5,10 @@ from __future__ import annotations
 from llmzip.errors import UsageError
 from llmzip.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmzip.models.loaded import Loaded
+
 DEFAULT_LEVEL = 6
 
 # FORMAT.md, metadata tag 8.
@@ -17,6 +21,16 @@ def check_model(level: int, predictor: str | None) -> None:
         raise UsageError(f"a model takes long and level {level} is for speed: use level 3 or more")
     if predictor not in (None, "llm", "tensor"):
         raise UsageError(f"predictor {predictor} takes no model: leave out one of the two")
+
+
+def load_model(name: str | None, threads: int = 0) -> Loaded | None:
+    """The language model that options name, if they do; `ModelError` where it is missing."""
+    if name is None:
+        return None
+    # Few need it, and it takes a while.
+    from llmzip.models.loaded import named
+
+    return named(name, threads)
 
 
 class Options(Record):

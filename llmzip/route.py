@@ -198,7 +198,7 @@ def as_change(
 
 
 def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
-    """The choice for a tensor's `data`: `own`, or that for other content where it repeats itself.
+    """The choice for a tensor's `data`: `own`, unless it repeats itself or has few values.
 
     A sample tells, which most tensors pass at the first look.
     """
@@ -208,29 +208,38 @@ def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
     sample = data[at : at + _LOOK]
     floats = own.settings[1] in _FLOATS
     few = _native.tensor_with_values(own.settings, data)
-    if few:
-        numbered = Choice(own.predictor, few)
-        if _sampled(numbered, sample, None) < _sampled(own, sample, None):
-            own = numbered
-    if len(data) > _LOOK and _repeats_far(own, data):
-        sample = data[:_LONG_LOOK]
-    elif floats and not few and not _native.may_repeat(own.settings, sample[: _LOOK // 2]):
+    far = len(data) > _LOOK and _repeats_far(own, data)
+    if (
+        floats
+        and not few
+        and not far
+        and not _native.may_repeat(own.settings, sample[: _LOOK // 2])
+    ):
         return own
+    best = _least((own, Choice(own.predictor, few)) if few else (own,), sample)
+    if far:
+        sample = data[:_LONG_LOOK]
     zstd = _named("zstd")
     quick, thorough = Choice(zstd, bytes([_QUICK])), _with_settings(zstd, level, b"")
     found = _sampled(quick, sample, None)
     if 10 * found > (_REPEATS if floats else 10) * len(sample):
-        return own
-    if found >= _sampled(own, sample, None):
-        return own
+        return best
+    if found >= _sampled(best, sample, None):
+        return best
     if level >= 7:
         return choose(bytes(data), level, None)
-    if len(sample) < _LONG_LOOK:
+    if not far:
         # What is to be told apart now is closer.
         sample = data[: _LONG_LOOK // 4]
-    fields = bytes([*own.settings[:2], 0, *own.settings[3:]])
-    matching = Choice(own.predictor, _native.tensor_with_matches(fields))
-    return min((matching, thorough, quick), key=lambda choice: _sampled(choice, sample, None))
+    matching = Choice(own.predictor, _native.tensor_with_matches(own.settings))
+    return _least((best, matching, thorough, quick), sample)
+
+
+def _least(choices: tuple[Choice, ...], sample: bytes | memoryview) -> Choice:
+    """The choice that makes least of a sample, the first of equals."""
+    if len(choices) == 1:
+        return choices[0]
+    return min(choices, key=lambda choice: _sampled(choice, sample, None))
 
 
 def _repeats_far(own: Choice, data: bytes | memoryview) -> bool:

@@ -24,7 +24,7 @@ from llmzip.errors import (
     VerifyError,
 )
 from llmzip.limits import Limits
-from llmzip.options import DEFAULT_LEVEL, check_model
+from llmzip.options import DEFAULT_LEVEL, check_model, load_model
 from llmzip.record import Record
 from llmzip.streams import read_exactly
 from llmzip.walk import ANY_BOUNDS, Chunk, SegmentStart, pull, walk_alone
@@ -112,7 +112,7 @@ def encode_segment(data: bytes | bytearray | memoryview, settings: SegmentSettin
     content = bytes(data)
     if not content:
         raise UsageError("a segment has at least one byte of content")
-    model = _model(settings)
+    model = load_model(settings.model)
     choice = route.choose(content, settings.level, settings.predictor, model)
     if choice.predictor not in settings.predictors:
         raise UsageError(f"predictor {choice.predictor.id!r} is not among the settings' predictors")
@@ -121,14 +121,6 @@ def encode_segment(data: bytes | bytearray | memoryview, settings: SegmentSettin
     if settings.verify:
         verify(encoded, content, settings.predictors, sources=_Alone(model))
     return bytes(encoded.data)
-
-
-def _model(settings: SegmentSettings) -> Loaded | None:
-    if settings.model is None:
-        return None
-    from llmzip.models.loaded import named
-
-    return named(settings.model, 0)
 
 
 class _Alone(Record):
@@ -160,7 +152,7 @@ def decode_segment(
     """
     limits = limits or Limits()
     content = bytearray()
-    sources = _Alone(_model(settings))
+    sources = _Alone(load_model(settings.model))
     for chunk in decode(bytes(coded), settings.predictors, limits, settings.seq, sources=sources):
         content += chunk
     return bytes(content)

@@ -17,7 +17,7 @@ from llmzip.container import (
     PredictorRef,
 )
 from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
-from llmzip.options import Options
+from llmzip.options import Options, load_model
 from llmzip.pieces import Piece, counterpart, cut
 from llmzip.record import Record
 from llmzip.report import Notice, Report, Summary, Tally
@@ -132,14 +132,6 @@ class _Given(Record):
         return self.given
 
 
-def _model(options: Options) -> Loaded | None:
-    if options.model is None:
-        return None
-    from llmzip.models.loaded import named
-
-    return named(options.model, options.threads)
-
-
 class _AllOrNothing:
     """Around steps of an archive that cannot be completed after an exception.
 
@@ -189,7 +181,7 @@ class ArchiveEncoder:
         if self._planned:
             longest = max(piece.length for piece in self._plan)
             self._size = max(longest, self._size if self._plan[-1].length < 0 else 1)
-        self._model = _model(options)
+        self._model = load_model(options.model, options.threads)
         self._others = any(not piece.kind and not piece.small for piece in self._plan)
         self._table = route.candidates(
             options.level,

@@ -9,7 +9,7 @@ from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.commands.transfer import sizes, transfer
 from llmzip.fileio import SUFFIX, Source
-from llmzip.options import DEFAULT_LEVEL, Options
+from llmzip.options import DEFAULT_LEVEL, Options, load_model
 from llmzip.output import Output
 from llmzip.progress import Meter
 from llmzip.report import Summary
@@ -41,12 +41,8 @@ def run(job: Job, report: Report) -> None:
         model=job.model,
         adapt=job.adapt,
     )
-    model = None
-    if options.model is not None:
-        from llmzip.models.loaded import named
-
-        # Held here, so that it is read once for all files.
-        model = named(options.model, options.threads)
+    # Held here, so that it is read once for all files.
+    model = load_model(options.model, options.threads)
 
     folders = _Folders(job.base) if job.recursive and not job.standalone else None
 

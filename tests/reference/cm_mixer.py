@@ -138,10 +138,14 @@ def train(inputs: np.ndarray, weights: np.ndarray, vector: int, err: int) -> Non
 
 @compiled
 def mix_inputs(past: Past, models: np.ndarray, s: Mixer) -> int:
-    """8.9: both layers; the result is `st`. `models` are the match models."""
+    """8.9: both layers; the result is `st`. `models` are the match models.
+
+    Where a selector is below 0, what it chooses is there already.
+    """
     v = past.values[0]
     for i in range(len(s.selectors)):
-        s.chosen[i] = s.first_vectors[i] + selector(past, models, s.selectors[i])
+        if s.selectors[i] >= 0:
+            s.chosen[i] = s.first_vectors[i] + selector(past, models, s.selectors[i])
         s.estimates[i] = mixed(s.inputs, s.weights, s.chosen[i])
     s.last_chosen[0] = v.partial
     s.last_chosen[1] = 256 + min(v.hits, 15) * 16 + models[0].len16

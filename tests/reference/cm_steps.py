@@ -70,10 +70,9 @@ def start_byte(s: State) -> None:
 
 
 @compiled
-def predict(s: State) -> int:
-    """8.5 to 8.10: the probability of a one."""
+def gather_inputs(s: State, inputs: np.ndarray) -> None:
+    """8.5 to 8.9: what is known of the next bit, as the mixer's inputs."""
     v = s.past.values[0]
-    inputs = s.mixer.inputs
     n = len(s.contexts.hashes)
     inputs[0] = BIAS
     at = 1
@@ -85,8 +84,14 @@ def predict(s: State) -> int:
     pixel_inputs(s.past, s.pixels, inputs[at:])
     at += 2 * len(s.pixels.places)
     context_inputs(v, s.contexts, inputs[at : at + n], inputs[at + n :])
+
+
+@compiled
+def predict(s: State) -> int:
+    """8.5 to 8.10: the probability of a one."""
+    gather_inputs(s, s.mixer.inputs)
     st = mix_inputs(s.past, s.matches.models, s.mixer)
-    return final_probability(v.partial, s.curves, st)
+    return final_probability(s.past.values[0].partial, s.curves, st)
 
 
 @compiled

@@ -15,7 +15,15 @@ from .cm_mixer import new_curves
 from .cm_plans import plan_of
 from .cm_steps import CANARY_BYTES, start_byte
 from .errors import CorruptError, UnsupportedError
-from .llm_steps import Ends, expected, joined_curves, joined_mixer, joined_predict, joined_update
+from .llm_steps import (
+    Ends,
+    expected,
+    joined_curves,
+    joined_mixer,
+    joined_predict,
+    joined_update,
+    learn,
+)
 from .llm_vocabulary import NO_TOKEN, Vocabulary, class_of, stretch
 from .transformer import Adapter, Model, Pack
 
@@ -51,8 +59,7 @@ class Llm:
         state = state._replace(past=state.past._replace(history=room), curves=new_curves(plan))
         self.states = [state._replace(mixer=joined_mixer(plan, on)) for on in (False, True)]
         start_byte(state)
-        for byte in primer:
-            self.plain_byte(known_bits(byte))
+        learn(self.states[0], np.array(list(primer), dtype=np.int64))
         pack = Pack(self.model)
         self.vocabulary = Vocabulary(pack)
         self.ends = Ends()

@@ -3,8 +3,7 @@
 import numpy as np
 
 from .cm_basics import SQUASH, STRETCH, compiled, updated
-from .cm_contexts import context_inputs
-from .cm_matches import length_class, match_inputs, run_inputs
+from .cm_matches import length_class
 from .cm_mixer import (
     FIRST_POINTS,
     ONE,
@@ -12,14 +11,13 @@ from .cm_mixer import (
     error,
     final_probability,
     initial_weights,
+    mix_inputs,
     mixed,
     new_mixer,
-    selector,
     train,
 )
-from .cm_pixels import pixel_inputs
 from .cm_plans import Plan
-from .cm_steps import BIAS, State, update
+from .cm_steps import State, gather_inputs, update
 
 RATES = np.array([[200, 2000, 6], [60, 500, 7]])
 EXTERNAL_VECTORS = (256, 320)
@@ -45,7 +43,7 @@ def joined_mixer(plan: Plan, with_model: bool) -> Mixer:
     count = len(sizes)
     return plain._replace(
         rates=RATES if with_model else plain.rates,
-        # Those of external inputs are not looked up.
+        # What external inputs choose comes with them.
         selectors=np.append(plain.selectors, [-1, -1]),
         first_vectors=np.array([sum(sizes[:i]) for i in range(count)]),
         inputs=np.zeros(len(weights), dtype=np.int64),
@@ -69,39 +67,18 @@ def expected(s: State) -> tuple[int, int]:
 @compiled
 def joined_predict(s: State, external: np.ndarray, chosen: np.ndarray) -> int:
     """11.4: the probability of a one, with external inputs and their selectors."""
-    v = s.past.values[0]
     mixer = s.mixer
-    inputs = mixer.inputs[: len(mixer.inputs) - 2]
-    n = len(s.contexts.hashes)
-    inputs[0] = BIAS
-    at = 1
-    for model in range(len(s.matches.models)):
-        match_inputs(v, s.matches, model, inputs[at : at + 2])
-        at += 2
-    run_inputs(v, s.runs, inputs[at:])
-    at += len(s.runs.runs)
-    pixel_inputs(s.past, s.pixels, inputs[at:])
-    at += 2 * len(s.pixels.places)
-    context_inputs(v, s.contexts, inputs[at : at + n], inputs[at + n :])
-    count = len(mixer.selectors)
+    end = len(mixer.inputs) - 2
+    gather_inputs(s, mixer.inputs[:end])
+    first = len(mixer.selectors) - 2
     for i in range(2):
-        mixer.inputs[len(inputs) + i] = external[i]
-        mixer.chosen[count - 2 + i] = mixer.first_vectors[count - 2 + i] + chosen[i]
-    for i in range(count):
-        if i < count - 2:
-            which = selector(s.past, s.matches.models, mixer.selectors[i])
-            mixer.chosen[i] = mixer.first_vectors[i] + which
-        mixer.estimates[i] = mixed(mixer.inputs, mixer.weights, mixer.chosen[i])
-    mixer.last_chosen[0] = v.partial
-    mixer.last_chosen[1] = 256 + min(v.hits, 15) * 16 + s.matches.models[0].len16
-    for i in range(2):
-        vector = mixer.last_chosen[i]
-        mixer.last_estimates[i] = mixed(mixer.estimates, mixer.last_weights, vector)
-    st = (mixer.last_estimates[0] + mixer.last_estimates[1]) >> 1
+        mixer.inputs[end + i] = external[i]
+        mixer.chosen[first + i] = mixer.first_vectors[first + i] + chosen[i]
+    st = mix_inputs(s.past, s.matches.models, mixer)
     for k in range(len(s.curves.sets)):
         if s.curves.sets[k, 0] == EXTERNAL_SET:
             s.curves.bases[k] = 256 * chosen[0]
-    return final_probability(v.partial, s.curves, st)
+    return final_probability(s.past.values[0].partial, s.curves, st)
 
 
 @compiled
@@ -111,6 +88,17 @@ def joined_update(s: State, bit: int) -> None:
     s.mixer.inputs[end - 2] >>= 2
     s.mixer.inputs[end - 1] >>= 1
     update(s, bit)
+
+
+@compiled
+def learn(s: State, data: np.ndarray) -> None:
+    """11.6: learns bytes that are known, without the model."""
+    external, chosen = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
+    for byte in data:
+        for pos in range(8):
+            chosen[:] = pos
+            joined_predict(s, external, chosen)
+            joined_update(s, byte >> (7 - pos) & 1)
 
 
 class Ends:

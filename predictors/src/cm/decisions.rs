@@ -10,7 +10,8 @@ use super::tables::Tables;
 use crate::segment::PredictorError;
 use crate::simd::Kernels;
 
-const RATES: [Rate; 2] = [
+/// Rates at which mixers learn beside a good predictor.
+pub(crate) const RATES: [Rate; 2] = [
     Rate {
         floor: 200,
         extra: 2000,

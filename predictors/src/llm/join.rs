@@ -2,8 +2,8 @@
 
 use super::mass::{Masses, stretch};
 use super::vocabulary::{Node, Vocabulary};
-use crate::cm::decisions::Decisions;
-use crate::cm::mixer::{External, ONE, Rate};
+use crate::cm::decisions::{Decisions, RATES};
+use crate::cm::mixer::{External, ONE};
 use crate::cm::model::Model;
 use crate::cm::plan::Plan;
 use crate::cm::selector::Curve;
@@ -33,20 +33,6 @@ pub const EXTERNALS: [External; 2] = [
         weight: 0,
         rate_shift: 1,
         selector: SECOND,
-    },
-];
-
-/// Rates at which the mixer learns beside a good predictor.
-pub const RATES: [Rate; 2] = [
-    Rate {
-        floor: 200,
-        extra: 2000,
-        shift: 6,
-    },
-    Rate {
-        floor: 60,
-        extra: 500,
-        shift: 7,
     },
 ];
 

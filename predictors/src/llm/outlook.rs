@@ -8,6 +8,7 @@ use super::codec::{BLOCK, cut};
 use super::context::{BATCH, Context};
 use super::state::Settings;
 use super::trial::Trial;
+use crate::cm::detect::is_text;
 use crate::segment::PredictorError;
 
 /// Stretches of a segment that are looked at, and blocks of each, the last of which is tried.
@@ -45,12 +46,12 @@ pub fn helps(
     let blocks: Vec<&[u8]> = segment.chunks(BLOCK).collect();
     if blocks.len() < STRETCHES * BLOCKS {
         // Coding it soon tells.
-        return Ok(blocks.iter().any(|block| Trial::is_text(block)));
+        return Ok(blocks.iter().any(|block| is_text(block)));
     }
     for number in 0..STRETCHES {
         let from = number * (blocks.len() - BLOCKS) / (STRETCHES - 1);
         let (last, before) = blocks[from..from + BLOCKS].split_last().expect("not empty");
-        if Trial::is_text(last) && sample_helps(pack, &settings, before, last)? {
+        if is_text(last) && sample_helps(pack, &settings, before, last)? {
             return Ok(true);
         }
     }

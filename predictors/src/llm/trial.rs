@@ -55,11 +55,6 @@ impl Trial {
         true
     }
 
-    /// Whether a block looks like text.
-    pub fn is_text(block: &[u8]) -> bool {
-        is_text(block)
-    }
-
     /// Lets the mixer learn bytes; returns what they take it, in units of `2^-16` bits.
     pub fn learn(&mut self, data: &[u8]) -> u64 {
         let model = &mut *self.model;

@@ -119,11 +119,11 @@ impl SegmentEncoder for Encoder {
         let numbers;
         if settings.values {
             self.values = Values::of(segment, settings.kind.unit);
-            let Some(values) = &self.values else {
+            let Some(found) = self.values.as_ref().and_then(|v| v.numbers(segment)) else {
                 // The first chunk will say so.
                 return;
             };
-            numbers = values.numbers(segment).unwrap_or_default();
+            numbers = found;
             segment = &numbers;
         }
         let whole = segment.len() / kind.unit * kind.unit;

@@ -3,7 +3,8 @@
 use std::arch::x86_64::*;
 
 use super::super::classes::{CLASSES, Columns, TILE};
-use super::{Lengths, Pair, by_tiles};
+use super::tiles::{Tiles, by_tiles};
+use super::{Lengths, Pair};
 use crate::simd::Level;
 
 /// Whether this machine has the instructions, some of which [`Level::Avx512`] does without.
@@ -19,30 +20,34 @@ pub fn ungroup_rows(
     symbols: &mut [u8],
 ) -> usize {
     assert!(detected());
-    by_tiles(columns, next, grouped, symbols, |rows, next, symbols| {
-        // Safety: the features were detected; `by_tiles` sees to the rest.
-        unsafe {
-            match rows {
-                8.. => tiles::<8>(columns, next, grouped, symbols),
-                4..8 => tiles::<4>(columns, next, grouped, symbols),
-                2..4 => tiles::<2>(columns, next, grouped, symbols),
-                _ => tiles::<1>(columns, next, grouped, symbols),
-            }
-        }
-    })
+    // Safety: the features were detected.
+    unsafe { by_tiles::<Expand>(columns, next, grouped, symbols) }
 }
 
-/// Whole tiles of the first `ROWS` rows of `symbols`; returns `ROWS`.
-///
-/// # Safety
-/// There are as many rows, and for each class 64 bytes can be read from each of its symbols on.
+/// By expansion of 64 symbols at a time.
+struct Expand;
+
+impl Tiles for Expand {
+    #[inline(always)]
+    unsafe fn fill<const ROWS: usize>(
+        columns: &Columns,
+        next: &mut [usize; CLASSES],
+        grouped: &[u8],
+        symbols: &mut [u8],
+    ) {
+        // Safety: by the caller.
+        unsafe { expand::<ROWS>(columns, next, grouped, symbols) }
+    }
+}
+
+/// See [`Tiles::fill`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi2,bmi1,bmi2,popcnt")]
-unsafe fn tiles<const ROWS: usize>(
+unsafe fn expand<const ROWS: usize>(
     columns: &Columns,
     next: &mut [usize; CLASSES],
     grouped: &[u8],
     symbols: &mut [u8],
-) -> usize {
+) {
     let width = columns.classes().len();
     assert!(symbols.len() >= ROWS * width);
     let tiles = columns.classes().as_chunks::<TILE>().0;
@@ -73,7 +78,6 @@ unsafe fn tiles<const ROWS: usize>(
             unsafe { _mm512_storeu_si512(symbols.as_mut_ptr().cast(), *row) };
         }
     }
-    ROWS
 }
 
 /// See [`super::nearest`].

@@ -12,10 +12,11 @@ mod neon;
 pub mod scalar;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
+mod tiles;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
 mod ungroup_avx2;
 
-#[cfg(target_arch = "x86_64")]
-use super::classes::TILE;
 use super::classes::{CLASSES, Columns};
 use llmzip_coders::simd::Level;
 
@@ -58,40 +59,6 @@ pub fn ungroup_rows(
         }
     }
     *next = std::array::from_fn(|class| start[class] + rows * columns.members()[class]);
-}
-
-/// Fills the columns of whole tiles, which `next` moves on by in one row; how many they are. `tiles` fills
-/// them in the first rows of what it is given, as many as it wants of those that it is told are there,
-/// and returns how many; it may read [`TILE`] bytes of `grouped` from wherever a symbol is taken.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn by_tiles(
-    columns: &Columns,
-    next: &mut [usize; CLASSES],
-    grouped: &[u8],
-    symbols: &mut [u8],
-    tiles: impl Fn(usize, &mut [usize; CLASSES], &mut [u8]) -> usize,
-) -> usize {
-    let width = columns.classes().len();
-    let rows = symbols.len() / width;
-    let end = |(next, members): (&usize, &usize)| next + rows * members + TILE;
-    if next.iter().zip(columns.members()).map(end).max() > Some(grouped.len()) {
-        return 0;
-    }
-    let mut row = 0;
-    let mut here = *next;
-    while row < rows {
-        let mut now = here;
-        let done = tiles(rows - row, &mut now, &mut symbols[row * width..]);
-        if row == 0 {
-            *next = now;
-        }
-        row += done;
-        for (here, members) in here.iter_mut().zip(columns.members()) {
-            *here += done * members;
-        }
-    }
-    width / TILE * TILE
 }
 
 /// A set of bytes: for the lower four bits, which of the upper ones it has.

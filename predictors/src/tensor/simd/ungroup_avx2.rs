@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::classes::{CLASSES, Columns, TILE};
-use super::by_tiles;
+use super::tiles::{Tiles, by_tiles};
 use crate::simd::Level;
 
 /// By a mask of eight columns, which of consecutive symbols each of them takes; one that takes none becomes
@@ -34,29 +34,34 @@ pub fn ungroup_rows(
     symbols: &mut [u8],
 ) -> usize {
     assert!(Level::Avx2.detected());
-    by_tiles(columns, next, grouped, symbols, |rows, next, symbols| {
-        // Safety: the features were detected; `by_tiles` sees to the rest.
-        unsafe {
-            match rows {
-                8.. => tiles::<8>(columns, next, grouped, symbols),
-                2..8 => tiles::<2>(columns, next, grouped, symbols),
-                _ => tiles::<1>(columns, next, grouped, symbols),
-            }
-        }
-    })
+    // Safety: the features were detected.
+    unsafe { by_tiles::<Shuffle>(columns, next, grouped, symbols) }
 }
 
-/// Whole tiles of the first `ROWS` rows of `symbols`; returns `ROWS`.
-///
-/// # Safety
-/// There are as many rows, and for each class [`TILE`] bytes can be read from each of its symbols on.
+/// By shuffles of 16 symbols at a time.
+struct Shuffle;
+
+impl Tiles for Shuffle {
+    #[inline(always)]
+    unsafe fn fill<const ROWS: usize>(
+        columns: &Columns,
+        next: &mut [usize; CLASSES],
+        grouped: &[u8],
+        symbols: &mut [u8],
+    ) {
+        // Safety: by the caller.
+        unsafe { shuffle::<ROWS>(columns, next, grouped, symbols) }
+    }
+}
+
+/// See [`Tiles::fill`].
 #[target_feature(enable = "avx2,popcnt")]
-unsafe fn tiles<const ROWS: usize>(
+unsafe fn shuffle<const ROWS: usize>(
     columns: &Columns,
     next: &mut [usize; CLASSES],
     grouped: &[u8],
     symbols: &mut [u8],
-) -> usize {
+) {
     let width = columns.classes().len();
     assert!(symbols.len() >= ROWS * width);
     let tiles = columns.classes().as_chunks::<TILE>().0;
@@ -95,7 +100,6 @@ unsafe fn tiles<const ROWS: usize>(
             }
         }
     }
-    ROWS
 }
 
 /// Which of consecutive symbols each of the 16 columns in `mask` takes.

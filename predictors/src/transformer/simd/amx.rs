@@ -91,11 +91,11 @@ impl Shapes {
 #[derive(Clone, Copy)]
 struct Sums([[[i32; TILE]; TILE]; 2]);
 
-/// Sums of a group's products: of the activations from `x` on, `stride` bytes a row, with 16 rows of
-/// the panel that `weights` is in.
+/// Sums of a group's products: of the activations that [`load`] took, with 16 rows of the panel that
+/// `weights` is in.
 ///
 /// # Safety
-/// Shapes must be loaded; a group's bytes must be where the pointers say.
+/// Shapes and activations must be loaded; a group's weights must be where the pointer says.
 #[inline(always)]
 unsafe fn multiply(weights: *const u8, out: &mut Sums) {
     // Safety: by the caller.
@@ -118,10 +118,10 @@ unsafe fn multiply(weights: *const u8, out: &mut Sums) {
     }
 }
 
-/// Loads a group's activations, `stride` bytes a row.
+/// Loads a group's activations, `stride` bytes a row, to tiles that nothing but [`multiply`] uses.
 ///
 /// # Safety
-/// As [`multiply`].
+/// Shapes must be loaded; a group's activations must be where the pointer says, in each of their rows.
 #[inline(always)]
 unsafe fn load(x: *const i16, stride: usize) {
     // Safety: by the caller.
