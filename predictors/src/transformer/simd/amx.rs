@@ -5,7 +5,7 @@ use std::arch::asm;
 use std::arch::x86_64::*;
 use std::sync::OnceLock;
 
-use super::avx512::{self, finish, scale_up, scales_at};
+use super::avx512::{self, fetch_ahead, finish, scale_up, scales_at};
 use super::{Kernels, entered};
 use crate::transformer::pack::{GROUP, PANEL, Panel};
 
@@ -187,10 +187,8 @@ fn products(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PANEL]]) {
                     .weights
                     .as_ptr()
                     .add(group * GROUP * PANEL + lane * 4 * TILE);
-                for k in 0..TILE {
-                    // Of the next group; hints may name any address.
-                    let ahead = at.wrapping_add(GROUP * PANEL + k * 4 * PANEL);
-                    _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                for k in lane * 4..(lane + 1) * 4 {
+                    fetch_ahead(panel.weights.as_ptr().add((group * TILE + k) * 4 * PANEL));
                 }
                 for row in lane * 4..(lane + 1) * 4 {
                     let ahead = x.as_ptr().wrapping_add(row * inputs + (group + 1) * GROUP);

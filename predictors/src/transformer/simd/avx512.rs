@@ -74,8 +74,26 @@ unsafe fn add_words<const P: usize>(
     }
 }
 
-/// Quads that weights are fetched ahead of their use.
-const AHEAD: usize = 6;
+/// Bytes that weights are fetched ahead of their use, and in which pages take turns.
+const AHEAD: usize = 1 << 15;
+
+/// Fetches four cache lines of the weights [`AHEAD`] of these, of which each is in another page: memory
+/// gives more in the same time where several pages are open. All lines have had their turn when
+/// `AHEAD` bytes were read in order.
+#[inline(always)]
+pub(super) fn fetch_ahead(weights: *const u8) {
+    const PAGE: usize = 1 << 12;
+    const PAGES: usize = AHEAD / PAGE;
+    let place = weights.addr() % AHEAD / 256;
+    let start = weights.wrapping_sub(weights.addr() % AHEAD);
+    let first =
+        start.wrapping_add(AHEAD + place / (PAGES / 4) * 64 + place % (PAGES / 4) * 4 * PAGE);
+    for i in 0..4 {
+        // Safety: a hint may name any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(i * PAGE).cast()) };
+    }
+}
+
 /// Rows that the products take at a time.
 const AT_ONCE: usize = 3;
 
@@ -178,11 +196,7 @@ fn products_of<const P: usize>(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PAN
                 from_fn(|p| x.as_ptr().add(p * inputs + group * GROUP).cast());
             let weights = panel.weights.as_ptr().add(group * GROUP * PANEL);
             for k in 0..GROUP / 4 {
-                for i in 0..LANES {
-                    // A hint, which may name any address.
-                    let ahead = weights.wrapping_add((k + AHEAD) * 4 * PANEL + i * 64);
-                    _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
-                }
+                fetch_ahead(weights.add(k * 4 * PANEL));
                 let w: [_; LANES] =
                     from_fn(|i| _mm512_loadu_si512(weights.add(k * 4 * PANEL + i * 64).cast()));
                 for p in 0..P {
