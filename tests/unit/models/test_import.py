@@ -32,7 +32,7 @@ def test_importer_1_makes_the_pack_that_it_always_made(pack):
     assert hashlib.sha256(pack).hexdigest() == PACK
 
 
-@pytest.mark.parametrize("kind", ["f16", "bf16", "q8_0", "q4_0", "q4_1"])
+@pytest.mark.parametrize("kind", ["f16", "bf16", "q8_0"])
 def test_the_same_weights_give_the_same_pack_from_every_element_type(pack, tmp_path, kind):
     assert imported(tmp_path, synthetic.gguf(kind)) == pack
 

@@ -7,6 +7,7 @@
 use std::arch::x86_64::*;
 use std::array::from_fn;
 
+use super::nibbles_avx512::nibbles;
 use crate::transformer::cache::BLOCK;
 use crate::transformer::pack::GROUP;
 
@@ -16,7 +17,7 @@ super::kernels!(
 );
 
 /// Vectors of 16 sums in a panel.
-const LANES: usize = PANEL / 16;
+pub(super) const LANES: usize = PANEL / 16;
 
 type Sums<const P: usize> = [[__m512i; LANES]; P];
 
@@ -95,7 +96,7 @@ pub(super) fn fetch_ahead(weights: *const u8) {
 }
 
 /// Rows that the products take at a time.
-const AT_ONCE: usize = 3;
+pub(super) const AT_ONCE: usize = 3;
 
 /// Makes of every group of values, 2^15 larger, all low bytes and then all high bytes.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
@@ -123,7 +124,7 @@ pub(super) fn arrange(x: &mut [i16]) {
 /// Four bytes must follow `from`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn quad(from: *const u8) -> __m512i {
+pub(super) unsafe fn quad(from: *const u8) -> __m512i {
     // Safety: by the caller.
     _mm512_set1_epi32(unsafe { from.cast::<i32>().read_unaligned() })
 }
