@@ -12,7 +12,6 @@ from llmzip.tensors.kinds import KINDS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
     from typing import Any
 
     from numpy import float32, uint8
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Nibbles(Record):
-    """Rows of weights of four bits: `bits * step + base`, with a step and a base for each 32 of a row.
+    """Rows of weights of four bits: `bits * step + base`, with both for each 32 of a row.
 
     bits: uint8 from 0 to 15, as the weights are shaped. steps, bases: floats, a 32nd of it.
     """

@@ -27,7 +27,8 @@ HEAD = "lm_head.weight"
 class Checkpoint(Record):
     """config: the model's shape; its `vocab` is that of the weights.
 
-    tensors: float32 arrays, or nibbles, by the names that `pack.build` takes, each read when it is asked for.
+    tensors: float32 arrays, or nibbles, by the names that `pack.build` takes, each read when it is
+    asked for.
     """
 
     config: Config

@@ -278,8 +278,9 @@ def build(
     Args:
         config: the model's shape.
         tensors: weights under Hugging Face's names without "model.", matrices as rows of outputs
-            (floats, or nibbles, which stay such), `q_proj` and `k_proj` in Hugging Face's order of rotary pairs. Without `lm_head.weight`
-            the head is the embedding. Attention's biases are optional.
+            (floats, or nibbles, which stay such), `q_proj` and `k_proj` in Hugging Face's order of
+            rotary pairs. Without `lm_head.weight` the head is the embedding. Attention's biases
+            are optional.
         tokenizer: goes into the header and the vocabulary's tensors.
         progress: called with each tensor's name before it is converted.
 

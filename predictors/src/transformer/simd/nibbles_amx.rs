@@ -24,19 +24,18 @@ struct Wide([MaybeUninit<u8>; 2 * TILE * INPUTS]);
 #[repr(C, align(64))]
 struct Sums([[[i32; TILE]; TILE]; 4]);
 
-/// Widens the weights of 16 rows of so many runs.
+/// Widens the weights of 16 rows of a group, of which the runs are given.
 ///
 /// # Safety
-/// The runs must be where the pointer says.
+/// The runs must be where the pointer says; `wide` has room for two tiles.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn widen(runs: *const u8, count: usize, lane: usize, wide: &mut Wide) {
-    assert!(count * RUN <= INPUTS);
+unsafe fn widen(runs: *const u8, lane: usize, wide: *mut u8) {
     let first = _mm512_set1_epi16(15);
     let low_bytes = _mm512_set1_epi16(255);
     let low_words = _mm512_set1_epi32(65_535);
-    for number in 0..count {
-        // Safety: by the caller, and the run has room.
+    for number in 0..GROUP / RUN {
+        // Safety: by the caller.
         unsafe {
             let run = runs.add(number * RUN_BYTES);
             fetch_ahead(run.add(lane * 4 * PANEL));
@@ -51,9 +50,7 @@ unsafe fn widen(runs: *const u8, count: usize, lane: usize, wide: &mut Wide) {
             let step = _mm512_or_si512(low, _mm512_slli_epi32::<16>(low));
             let base = _mm512_or_si512(high, _mm512_slli_epi32::<16>(high));
             let line = |w| _mm512_add_epi16(_mm512_mullo_epi16(w, step), base);
-            let group = number * RUN / GROUP;
-            let to = group * 2 * TILE * GROUP + number * RUN % GROUP * TILE;
-            let to: *mut u8 = wide.0.as_mut_ptr().add(to).cast();
+            let to = wide.add(number * RUN * TILE);
             for pair in 0..RUN / 8 {
                 let w = _mm512_loadu_si512(run.add(pair * 4 * PANEL + lane * 64).cast());
                 let even = _mm512_and_si512(w, first);
@@ -102,106 +99,29 @@ unsafe fn store(sums: &mut Sums) {
     }
 }
 
-/// Sums of products of rows of activations, `stride` bytes each, with widened weights of so many groups.
+/// Adds products of a group of activations, in rows of `stride` bytes, with its widened weights to tiles.
 ///
 /// # Safety
-/// Shapes must be loaded; the activations must be where the pointer says.
+/// Shapes must be loaded; the activations must be where the pointer says, and weights too.
 #[inline(always)]
-unsafe fn multiply(x: *const i16, stride: usize, groups: usize, wide: &Wide, sums: &mut Sums) {
-    // Safety: by the caller; `Wide` has the groups.
+unsafe fn multiply(x: *const i16, stride: usize, wide: *const u8) {
+    // Safety: by the caller.
     unsafe {
         asm!(
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            options(nostack, nomem)
+            "tileloadd tmm4, [{x} + {stride}]",
+            "tileloadd tmm6, [{w} + {line}]",
+            "tileloadd tmm7, [{w} + {line} + 1024]",
+            "tileloadd tmm5, [{x} + {stride} + 64]",
+            "tdpbuud tmm0, tmm4, tmm6",
+            "tdpbusd tmm1, tmm4, tmm7",
+            "tdpbuud tmm2, tmm5, tmm6",
+            "tdpbusd tmm3, tmm5, tmm7",
+            x = in(reg) x,
+            stride = in(reg) stride,
+            w = in(reg) wide,
+            line = in(reg) 4 * TILE,
+            options(nostack, readonly),
         );
-        for group in 0..groups {
-            asm!(
-                "tileloadd tmm4, [{x} + {stride}]",
-                "tileloadd tmm6, [{w} + {line}]",
-                "tileloadd tmm7, [{w} + {line} + 1024]",
-                "tileloadd tmm5, [{x} + {stride} + 64]",
-                "tdpbuud tmm0, tmm4, tmm6",
-                "tdpbusd tmm1, tmm4, tmm7",
-                "tdpbuud tmm2, tmm5, tmm6",
-                "tdpbusd tmm3, tmm5, tmm7",
-                x = in(reg) x.add(group * GROUP),
-                stride = in(reg) stride,
-                w = in(reg) wide.0.as_ptr().add(group * 2 * TILE * GROUP),
-                line = in(reg) 4 * TILE,
-                options(nostack, readonly),
-            );
-        }
-        store(sums);
-    }
-}
-
-/// Rows of activations of which a tile has low and high bytes.
-const FEW: usize = TILE / 2;
-
-/// Low and high bytes of a few rows of activations, `[group][row][low, high][GROUP]`.
-#[repr(C, align(64))]
-struct Both([MaybeUninit<i16>; FEW * INPUTS]);
-
-/// Brings so many groups of a few rows of activations, `inputs` each, into the order of [`Both`].
-#[inline]
-fn gather(x: &[i16], inputs: usize, rows: usize, groups: usize, both: &mut Both) {
-    for group in 0..groups {
-        for row in 0..rows {
-            let to = &mut both.0[(group * rows + row) * GROUP..][..GROUP];
-            to.write_copy_of_slice(&x[row * inputs + group * GROUP..][..GROUP]);
-        }
-    }
-}
-
-/// As [`multiply`] of a few rows of activations, whose low bytes are in the even rows of what `sums` has
-/// first and second, and the high ones in the odd ones. Groups of even and of odd number are apart.
-///
-/// # Safety
-/// Shapes for twice the rows must be loaded, and the groups be gathered.
-#[inline(always)]
-unsafe fn multiply_few(both: &Both, rows: usize, groups: usize, wide: &Wide, sums: &mut Sums) {
-    // Safety: by the caller; `Wide` has the groups.
-    unsafe {
-        asm!(
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            options(nostack, nomem)
-        );
-        for group in 0..groups {
-            let x = both.0.as_ptr().add(group * rows * GROUP);
-            let w = wide.0.as_ptr().add(group * 2 * TILE * GROUP);
-            if group % 2 == 0 {
-                asm!(
-                    "tileloadd tmm4, [{x} + {line}]",
-                    "tileloadd tmm6, [{w} + {line}]",
-                    "tileloadd tmm7, [{w} + {line} + 1024]",
-                    "tdpbuud tmm0, tmm4, tmm6",
-                    "tdpbusd tmm1, tmm4, tmm7",
-                    x = in(reg) x,
-                    w = in(reg) w,
-                    line = in(reg) 4 * TILE,
-                    options(nostack, readonly),
-                );
-            } else {
-                asm!(
-                    "tileloadd tmm5, [{x} + {line}]",
-                    "tileloadd tmm6, [{w} + {line}]",
-                    "tileloadd tmm7, [{w} + {line} + 1024]",
-                    "tdpbuud tmm2, tmm5, tmm6",
-                    "tdpbusd tmm3, tmm5, tmm7",
-                    x = in(reg) x,
-                    w = in(reg) w,
-                    line = in(reg) 4 * TILE,
-                    options(nostack, readonly),
-                );
-            }
-        }
-        store(sums);
     }
 }
 
@@ -242,49 +162,50 @@ pub(super) fn nibbles(panel: Nibbles<'_>, x: &[i16], out: &mut [[i64; PANEL]]) {
         }
     }
     let mut wide = Wide([const { MaybeUninit::uninit() }; 2 * TILE * INPUTS]);
-    let mut both = Both([const { MaybeUninit::uninit() }; FEW * INPUTS]);
     let mut sums = Sums([[[0; TILE]; TILE]; 4]);
-    let few = out.len() <= FEW;
     let mut shaped = 0;
     for first in (0..inputs).step_by(INPUTS) {
-        let count = INPUTS.min(inputs - first);
-        let groups = count / GROUP;
-        if few {
-            gather(&x[first..], inputs, out.len(), groups, &mut both);
-        }
+        let groups = INPUTS.min(inputs - first) / GROUP;
         for lane in 0..LANES {
-            let columns = lane * TILE..(lane + 1) * TILE;
-            // Safety: the runs lie within the panel, and activations within `x`; AMX was detected before
-            // this function was given away.
-            unsafe {
-                let runs = panel.runs.as_ptr().add(first / RUN * RUN_BYTES);
-                widen(runs, count / RUN, lane, &mut wide);
-                for (number, out) in out.chunks_mut(TILE).enumerate() {
-                    let rows = if few { 2 * out.len() } else { out.len() };
-                    if shaped != rows {
-                        shaped = rows;
-                        Shapes::new(shaped).load();
+            for (number, out) in out.chunks_mut(TILE).enumerate() {
+                if shaped != out.len() {
+                    shaped = out.len();
+                    // Safety: AMX was detected before this function was given away.
+                    unsafe { Shapes::new(shaped).load() };
+                }
+                // Safety: as above; groups lie within the panel, the activations, and `wide`.
+                unsafe {
+                    let x = x.as_ptr().add(number * TILE * inputs + first);
+                    let wide: *mut u8 = wide.0.as_mut_ptr().cast();
+                    let wide = |group: usize| wide.add(group * 2 * TILE * GROUP);
+                    let widen = |group: usize| {
+                        let run = (first + group * GROUP) / RUN;
+                        let runs = panel.runs.as_ptr().add(run * RUN_BYTES);
+                        widen(runs, lane, wide(group));
+                    };
+                    if number == 0 {
+                        widen(0);
                     }
-                    if few {
-                        multiply_few(&both, out.len(), groups, &wide, &mut sums);
-                        let [a, b, c, d] = &sums.0;
-                        for (row, out) in out.iter_mut().enumerate() {
-                            let (low, high) = (2 * row, 2 * row + 1);
-                            let out = &mut out[columns.clone()];
-                            add(out, [&a[low], &b[low], &a[high], &b[high]]);
-                            add(out, [&c[low], &d[low], &c[high], &d[high]]);
+                    asm!(
+                        "tilezero tmm0",
+                        "tilezero tmm1",
+                        "tilezero tmm2",
+                        "tilezero tmm3",
+                        options(nostack, nomem)
+                    );
+                    for group in 0..groups {
+                        // Ahead by one, so that vectors and tiles work at the same time.
+                        if number == 0 && group + 1 < groups {
+                            widen(group + 1);
                         }
-                    } else {
-                        let x = x.as_ptr().add(number * TILE * inputs + first);
-                        multiply(x, 2 * inputs, groups, &wide, &mut sums);
-                        let [a, b, c, d] = &sums.0;
-                        for (row, out) in out.iter_mut().enumerate() {
-                            add(
-                                &mut out[columns.clone()],
-                                [&a[row], &b[row], &c[row], &d[row]],
-                            );
-                        }
+                        multiply(x.add(group * GROUP), 2 * inputs, wide(group));
                     }
+                    store(&mut sums);
+                }
+                let [a, b, c, d] = &sums.0;
+                for (row, out) in out.iter_mut().enumerate() {
+                    let out = &mut out[lane * TILE..][..TILE];
+                    add(out, [&a[row], &b[row], &c[row], &d[row]]);
                 }
             }
         }
