@@ -10,6 +10,7 @@ use llmzip_predictors::xxh3::{Hasher, xxh3_128};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::buffer::{Bytes, BytesMut, Made, apart};
@@ -234,11 +235,11 @@ pub struct Model(Arc<dyn ModelPack>);
 
 #[pymethods]
 impl Model {
-    /// `threads` evaluate at a time what one segment asks for.
+    /// `threads` evaluate at a time what one segment asks for. `pack` stays in use where it is: it is
+    /// `bytes`, which never change, and not a mapped file, which could.
     #[new]
-    fn new(py: Python<'_>, pack: Bytes, threads: usize) -> PyResult<Self> {
-        let bytes = pack.as_slice();
-        let made = py.detach(|| Packed::new(Pack::parse(Arc::new(bytes.to_vec()))?, threads));
+    fn new(py: Python<'_>, pack: PyBackedBytes, threads: usize) -> PyResult<Self> {
+        let made = py.detach(|| Packed::new(Pack::parse(Arc::new(pack))?, threads));
         Ok(Self(Arc::new(made.map_err(raise)?)))
     }
 
