@@ -117,7 +117,7 @@ def rows_repeat(settings: bytes, data: ReadableBuffer) -> bool:
     """Whether its rows come again, however far away, as far as a look at each tells."""
 
 class Model:
-    """A language model from the bytes of a model pack, which it keeps; segments and threads may share it.
+    """A language model from the bytes of a model pack, which it keeps; segments may share it.
 
     `threads` evaluate at a time what one segment asks for.
     """

@@ -74,6 +74,10 @@ FLAGS = (
         *(str, "NAME"),
     ),
     Flag(
+        *("embed_model", "", ("embed-model",)),
+        "With -m: put the model into the archive, which then opens without; it is large.",
+    ),
+    Flag(
         *("adapt", "", ("no-adapt",)),
         "With -m: do not let the model learn the content on its way.",
         False,
@@ -116,10 +120,10 @@ _ALL = frozenset(flag.field for flag in FLAGS) - {"name"}
 _WRITING = _ALL - {"mode", "version", "quick"}
 _FIELDS = {
     "compress": _WRITING,
-    "decompress": _WRITING - {"level", "predictor", "verify", "standalone", "adapt"},
+    "decompress": _WRITING - {"level", "predictor", "verify", "standalone", "adapt", "embed_model"},
     "test": _ALL
     - {"mode", "version", "stdout", "output", "output_dir", "keep", "remove"}
-    - {"level", "predictor", "verify", "standalone", "adapt"},
+    - {"level", "predictor", "verify", "standalone", "adapt", "embed_model"},
     "list": frozenset({"recursive", "force", "quiet", "verbose", "progress", "as_json", "help"}),
     "cat": frozenset(
         {"output", "force", "threads", "memory", "base", "model"}

@@ -30,6 +30,7 @@ class Job(Record):
     base: str | None = None
     model: str | None = None
     adapt: bool = True
+    embed_model: bool = False
     standalone: bool = False
     verify: bool = True
     threads: int = 0
