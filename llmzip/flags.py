@@ -26,6 +26,12 @@ def _size(text: str) -> int:
     return int(digits) << _UNITS[unit]
 
 
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise UsageError(f"{text!r} is not a number")
+    return int(text)
+
+
 def _threads(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) > MOST_THREADS:
         raise UsageError(f"{text!r} is not a number of threads; write 0 (all) to {MOST_THREADS:,}")
@@ -108,6 +114,11 @@ FLAGS = (
     ),
     Flag("quick", "", ("quick",), "With test: check coded bytes only, decode nothing."),
     Flag("name", "", ("name",), "With models import and pull: call it NAME.", str, "NAME"),
+    Flag(
+        *("importer", "", ("importer",)),
+        "With models import and pull: make the pack as version N of the importer does.",
+        *(_number, "N"),
+    ),
     Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
     Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
     Flag("progress", "", ("no-progress",), "Show no progress bar.", False),
@@ -116,7 +127,7 @@ FLAGS = (
     Flag("version", "V", ("version",), "Show the version."),
 )
 
-_ALL = frozenset(flag.field for flag in FLAGS) - {"name"}
+_ALL = frozenset(flag.field for flag in FLAGS) - {"name", "importer"}
 _WRITING = _ALL - {"mode", "version", "quick"}
 _FIELDS = {
     "compress": _WRITING,
@@ -130,7 +141,7 @@ _FIELDS = {
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
-    "models": frozenset({"name", "force", "quiet", "verbose", "as_json", "help"}),
+    "models": frozenset({"name", "importer", "force", "quiet", "verbose", "as_json", "help"}),
     "recover": frozenset(
         {"stdout", "output", "force", "threads", "memory", "base", "model"}
         | {"quiet", "verbose", "progress", "as_json", "help"}

@@ -37,6 +37,7 @@ class Job(Record):
     memory: int | None = None
     quick: bool = False
     name: str | None = None
+    importer: int | None = None
     quiet: int = 0
     verbose: int = 0
     progress: bool = True

@@ -32,9 +32,7 @@ def import_model(
     Raises `UnsupportedError` for what llmzip does not evaluate, `CorruptError` for damaged files,
     `MissingPackageError` without numpy, `UsageError` for another kind of file, and OSError.
     """
-    if importer not in VERSIONS:
-        known = ", ".join(map(str, VERSIONS))
-        raise UsageError(f"there is no importer {importer}; versions are: {known}")
+    require(importer)
     _need_numpy()
     if os.path.isdir(path):
         from llmzip.models import huggingface
@@ -53,6 +51,13 @@ def import_model(
             return _build(gguf.read(source, size), importer, progress)
     except OSError as error:
         raise named(error, path) from None
+
+
+def require(importer: int) -> None:
+    """Raises `UsageError` unless there is an importer of that version."""
+    if importer not in VERSIONS:
+        known = ", ".join(map(str, VERSIONS))
+        raise UsageError(f"there is no importer {importer}; versions are: {known}")
 
 
 def _build(checkpoint: Checkpoint, importer: int, progress: Callable[[str], None] | None) -> bytes:
