@@ -130,6 +130,15 @@ class Model:
     def memory(self, settings: bytes) -> int:
         """Bytes that a segment with these settings takes for the model, besides the pack."""
 
+    def tokens(self, text: ReadableBuffer) -> list[int]:
+        """The tokens that an encoder cuts a text into, which spell it."""
+
+    def costs(self, tokens: list[int], window: int) -> list[float]:
+        """Nats that each token costs by the model alone, for reports.
+
+        Every `window` tokens the model begins with nothing; the first of them costs nothing.
+        """
+
     def helps(self, settings: bytes, segment: ReadableBuffer) -> bool:
         """Whether the model is worth its time on a segment with these settings, as samples tell."""
 

@@ -254,6 +254,22 @@ impl Model {
         llm::memory(&*self.0, settings).map_err(raise)
     }
 
+    /// The tokens that an encoder cuts a text into, which spell it.
+    fn tokens(&self, py: Python<'_>, text: Bytes) -> Vec<u32> {
+        let text = text.as_slice();
+        py.detach(|| {
+            let mut tokens = Vec::new();
+            self.0.tokens_of(text, &mut tokens);
+            tokens
+        })
+    }
+
+    /// Nats that each token costs by the model alone, which begins with nothing every `window` tokens.
+    fn costs(&self, py: Python<'_>, tokens: Vec<u32>, window: usize) -> PyResult<Vec<f64>> {
+        py.detach(|| llm::costs(&self.0, &tokens, window))
+            .map_err(raise)
+    }
+
     /// Whether the model is worth its time on a segment with these settings, as samples tell.
     fn helps(&self, py: Python<'_>, settings: &[u8], segment: Bytes) -> PyResult<bool> {
         let segment = segment.as_slice();
