@@ -40,6 +40,7 @@ class Options(Record):
     predictor: id of the predictor for every segment; None chooses by content.
     model: a language model that may predict text, which a reader needs too: the name of one in the
         store, the path of a pack, or the start of a sha256. From level 3 on.
+    embed_model: whether the archive brings the model, so that it opens without; needs `model`.
     adapt: whether the model learns the content on its way, which it does from level 6 on.
     threads: segments coded at a time; 0 means one for each core.
     verify: decode every segment after coding it and compare.
@@ -58,12 +59,15 @@ class Options(Record):
     memory: int | None = None
     model: str | None = None
     adapt: bool = True
+    embed_model: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.level <= 9:
             raise UsageError(f"level {self.level}: levels go from 1 to 9")
         if self.model is not None:
             check_model(self.level, self.predictor)
+        elif self.embed_model:
+            raise UsageError("no model is named that could go into the archive: name one with -m")
         if self.threads < 0:
             raise UsageError(f"{self.threads} threads: use 0 for all cores, or a positive number")
         if self.segment_size is not None and self.segment_size < 1:

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from llmzip import _native, route
-from llmzip.container import EMBEDDED, KEPT, Header
+from llmzip.container import KEPT, Header
 from llmzip.directory import content_size
-from llmzip.errors import CorruptError, LimitError, LlmzError, UnsupportedError, UsageError
+from llmzip.errors import CorruptError, LimitError, LlmzError, UsageError
 from llmzip.limits import Limits
 from llmzip.report import Notice, Report, Summary, Tally
 from llmzip.segments import (
@@ -26,6 +26,7 @@ from llmzip.walk import (
     ArchiveStart,
     Chunk,
     Event,
+    ModelPart,
     SegmentEnd,
     SegmentStart,
     pull,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from llmzip.base import Bases
     from llmzip.container import SegmentHeader
+    from llmzip.models.embedded import Collector
     from llmzip.sources import Sources
     from llmzip.streams import Readable
 
@@ -52,11 +54,6 @@ def check_header(header: Header) -> None:
     """Raises unless this build has what the archive says that it needs."""
     for ref in header.metadata.predictors:
         route.require(ref)
-    for model in header.metadata.models:
-        if model.kind == EMBEDDED:
-            raise UnsupportedError(
-                "the archive brings its model: install a version that reads such"
-            )
 
 
 class Guard:
@@ -83,6 +80,7 @@ class Guard:
         self._again: BinaryIO | None = None
         self._header: Header | None = None
         self._sources: Sources | None = None
+        self._collector: Collector | None = None
         self._kept: dict[int, SegmentStart] = {}
         self._kept_content: dict[int, list[bytes]] = {}
         self._kept_bytes = 0
@@ -95,12 +93,26 @@ class Guard:
         check_header(event.header)
         self.close()
         self._header = event.header
+        if event.header.metadata.brings:
+            from llmzip.models.embedded import Collector
+
+            self._collector = Collector(event.header.metadata.brings, self._limits)
         if event.header.metadata.models:
             self.tally.need(event.header.metadata.models)
             # Said before anything is decoded.
             self._find(event.header).needs.find_all()
         self._hash = _native.Sha256()
         self._start = event.offset
+
+    def model_part(self, event: ModelPart) -> None:
+        """To be called with every part of the model that an archive brings."""
+        if self._collector is not None:
+            self._collector.take(event)
+
+    def _bring(self) -> bytes:
+        if self._collector is None:
+            raise CorruptError("the archive brings no model")
+        return self._collector.pack()
 
     @property
     def sources(self) -> Sources | None:
@@ -112,6 +124,7 @@ class Guard:
         if self._sources is not None:
             self._sources.needs.close()
             self._sources = None
+        self._collector = None
         self._kept.clear()
         self._kept_content.clear()
         self._kept_bytes = 0
@@ -119,7 +132,7 @@ class Guard:
     def _find(self, header: Header) -> Sources:
         from llmzip.sources import Needs, Sources
 
-        needs = Needs(header, self._limits, self._bases, self._threads)
+        needs = Needs(header, self._limits, self._bases, self._threads, self._bring)
         self._sources = Sources(needs, self._own)
         return self._sources
 
@@ -227,6 +240,8 @@ class EventDecoder:
             self._segment = None
         elif isinstance(event, ArchiveStart):
             self._guard.header(event)
+        elif isinstance(event, ModelPart):
+            self._guard.model_part(event)
         elif isinstance(event, ArchiveEnd):
             self._guard.end(event)
         return b""
@@ -335,6 +350,8 @@ class _Parallel:
     def _admit(self, event: Event | None) -> int:
         if isinstance(event, ArchiveStart):
             self._guard.header(event)
+        elif isinstance(event, ModelPart):
+            self._guard.model_part(event)
         return self._guard.segment(event) if isinstance(event, SegmentStart) else 0
 
     def _take(self, event: Event, memory: int) -> None:

@@ -13,7 +13,7 @@ from llmzip.options import DEFAULT_LEVEL, Options, load_model
 from llmzip.output import Output
 from llmzip.progress import Meter
 from llmzip.report import Summary
-from llmzip.text import about, memory
+from llmzip.text import about, memory, quantity
 from llmzip.writer import planned, write_archive
 
 TYPE_CHECKING = False
@@ -40,6 +40,7 @@ def run(job: Job, report: Report) -> None:
         memory=job.memory,
         model=job.model,
         adapt=job.adapt,
+        embed_model=job.embed_model,
     )
     # Held here, so that it is read once for all files.
     model = load_model(options.model, options.threads)
@@ -158,10 +159,13 @@ def _announce_model(source: Source, options: Options, model: Loaded, report: Rep
     from llmzip.estimate import with_model
 
     expected = with_model(source.stream, source.size, options, model)
+    later = "decompressing needs the model too"
+    if options.embed_model:
+        later = f"the archive brings the model ({quantity(model.ref.length)})"
     report.say(
         source.name,
         f"with model {model.ref.name} up to {about(expected.seconds)} and "
-        f"{memory(expected.memory)} of memory; decompressing needs the model too",
+        f"{memory(expected.memory)} of memory; {later}",
     )
 
 

@@ -98,7 +98,10 @@ fn main() {
     let vocab = model.config().vocab;
     if args.len() > 6 {
         let parts: Vec<_> = tokens.chunks_exact(count).take(number(6)).collect();
-        let mut sessions: Vec<_> = parts.iter().map(|_| Session::new(&model, window)).collect();
+        let mut sessions: Vec<_> = parts
+            .iter()
+            .map(|_| Session::new(&model, window).unwrap())
+            .collect();
         for place in 0..count {
             let now: Vec<u32> = parts.iter().map(|part| part[place]).collect();
             let mut together: Vec<_> = sessions.iter_mut().collect();
@@ -114,7 +117,7 @@ fn main() {
         }
     } else {
         let tokens = &tokens[..count];
-        let mut session = Session::new(&model, window);
+        let mut session = Session::new(&model, window).unwrap();
         for (place, now) in tokens.chunks(block).enumerate() {
             states.clear();
             total.timed(|| session.advance_states(now, &mut states).unwrap());

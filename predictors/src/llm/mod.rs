@@ -7,6 +7,7 @@
 
 mod codec;
 mod context;
+mod costs;
 mod join;
 pub mod mass;
 mod outlook;
@@ -22,6 +23,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::segment::PredictorError;
+pub use costs::costs;
 pub use outlook::{helps, memory, seconds};
 pub use packed::Packed;
 pub use vocabulary::Vocabulary;

@@ -23,7 +23,8 @@ pub const LONGEST: usize = 1 << 15;
 
 /// What the header says of a tensor, and where it lies.
 type Entry<'a> = (&'a Map<String, Value>, Range<usize>);
-type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+/// The bytes of a pack, wherever they are kept.
+pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// The model's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

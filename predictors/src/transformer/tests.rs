@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::cache::Cache;
 use super::pack::{GROUP, MAGIC, PANEL, RUN};
 use super::simd::Level;
 use super::{Adapter, Model, Pack, Session, States};
@@ -178,7 +179,7 @@ fn tokens(count: usize) -> Vec<u32> {
 }
 
 fn logits(model: &Arc<Model>, window: usize, tokens: &[u32], block: usize) -> Vec<i32> {
-    let mut session = Session::new(model, window);
+    let mut session = Session::new(model, window).unwrap();
     let mut out = Vec::new();
     for tokens in tokens.chunks(block) {
         session.advance(tokens, &mut out).unwrap();
@@ -244,7 +245,7 @@ fn sessions_together_are_as_each_alone() {
             .iter()
             .map(|s| logits(&model, 64, s, 70))
             .collect();
-        let mut sessions: Vec<_> = (0..5).map(|_| Session::new(&model, 64)).collect();
+        let mut sessions: Vec<_> = (0..5).map(|_| Session::new(&model, 64).unwrap()).collect();
         // They are not at the same position.
         for (i, session) in sessions.iter_mut().enumerate() {
             session
@@ -265,10 +266,19 @@ fn sessions_together_are_as_each_alone() {
 }
 
 #[test]
+fn a_cache_that_no_machine_has_memory_for_is_an_error() {
+    let mut config = *model(tiny(false), Level::Scalar, 1).config();
+    // Beyond what addresses reach, so that no system promises it.
+    config.head_size = 1 << 48;
+    let error = Cache::new(&config, 64).unwrap_err();
+    assert!(matches!(error, PredictorError::Setup(_)));
+}
+
+#[test]
 fn a_reset_session_is_a_new_one() {
     let model = model(tiny(false), Level::Scalar, 1);
     let tokens = tokens(40);
-    let mut session = Session::new(&model, 64);
+    let mut session = Session::new(&model, 64).unwrap();
     session.advance(&tokens[20..], &mut Vec::new()).unwrap();
     session.reset();
     let mut out = Vec::new();
@@ -279,7 +289,7 @@ fn a_reset_session_is_a_new_one() {
 #[test]
 fn a_token_that_the_vocabulary_lacks_is_an_error_and_is_not_fed() {
     let model = model(tiny(false), Level::Scalar, 1);
-    let mut session = Session::new(&model, 64);
+    let mut session = Session::new(&model, 64).unwrap();
     let mut out = Vec::new();
     let error = session.advance(&[1, VOCAB as u32], &mut out);
     assert!(matches!(error, Err(PredictorError::Usage(_))));
@@ -293,6 +303,7 @@ fn logits_come_a_piece_at_a_time() {
     let tokens = tokens(30);
     let mut states = States::new();
     Session::new(&model, 64)
+        .unwrap()
         .advance_states(&tokens, &mut states)
         .unwrap();
     let mut out = Vec::new();
@@ -307,9 +318,10 @@ fn logits_come_a_piece_at_a_time() {
 fn adapted(model: &Arc<Model>, tokens: &[u32], some: usize) -> Vec<i32> {
     let mut states = States::new();
     Session::new(model, 64)
+        .unwrap()
         .advance_states(tokens, &mut states)
         .unwrap();
-    let mut adapter = Adapter::new(model);
+    let mut adapter = Adapter::new(model).unwrap();
     let (mut all, mut from) = (Vec::new(), 0);
     while from < tokens.len() {
         let range = from..tokens.len().min(from + some.min(adapter.left()));
