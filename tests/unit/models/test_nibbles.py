@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,10 @@ from llmzip.models import pack
 from llmzip.models.arrays import Nibbles, floats, weights
 from llmzip.models.importing import import_model
 from reference.transformer import Matrix, Pack
+
+
+# Of the tiny model in four bits: a change of this is a new version of the importer.
+PACK = "7a2e1dab24ae7cf4847bac334da2e06c21a24cc62c0947dae4a510815e680e80"
 
 
 def random(rows: int, inputs: int) -> Nibbles:
@@ -69,6 +75,7 @@ def imported(tmp_path, kind: str) -> bytes:
 def test_a_file_of_four_bits_makes_a_pack_of_four_bits(tmp_path):
     found, floats = (Pack(imported(tmp_path, kind)) for kind in ("q4_1", "f16"))
     assert imported(tmp_path, "q4_0") == imported(tmp_path, "q4_1")
+    assert hashlib.sha256(found.data).hexdigest() == PACK
     kinds = {name: entry["kind"] for name, entry in found.entries.items()}
     assert {kinds[name] for name in kinds if name.endswith("_proj.weight")} == {"q4"}
     assert len(found.data) < 0.8 * len(floats.data)
