@@ -14,7 +14,6 @@ from llmzip.models.arrays import Nibbles, floats, weights
 from llmzip.models.importing import import_model
 from reference.transformer import Matrix, Pack
 
-
 # Of the tiny model in four bits: a change of this is a new version of the importer.
 PACK = "7a2e1dab24ae7cf4847bac334da2e06c21a24cc62c0947dae4a510815e680e80"
 
