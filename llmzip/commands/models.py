@@ -142,7 +142,7 @@ def _show(job: Job, report: Report, model: Model) -> None:
         return
     config = header["config"]
     weights = header["tensors"].values()
-    count = sum(_count(tensor) for tensor in weights if tensor.get("kind") == "q8")
+    count = sum(_count(tensor) for tensor in weights if tensor.get("kind") in ("q8", "q4"))
     lines = [
         ("name", model.name or "-"),
         ("sha256", model.sha256),

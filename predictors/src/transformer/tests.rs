@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::cache::Cache;
-use super::pack::{GROUP, MAGIC, PANEL};
+use super::pack::{GROUP, MAGIC, PANEL, RUN};
 use super::simd::Level;
 use super::{Adapter, Model, Pack, Session, States};
 use crate::segment::PredictorError;
@@ -54,6 +54,21 @@ impl Builder {
         self.add(name, "q8", 25, &bytes);
     }
 
+    /// Weights of four bits, which reach about `2^-3`.
+    fn nibbles(&mut self, random: &mut Random, name: &str, rows: usize, inputs: usize) {
+        let mut bytes = Vec::new();
+        for _ in 0..rows.div_ceil(PANEL) * inputs / RUN {
+            bytes.extend((0..PANEL * RUN / 16).flat_map(|_| random.next().to_le_bytes()));
+            for _ in 0..PANEL {
+                let step = (random.next() % 4001) as i16 - 2000;
+                let base = (random.next() % 2001) as i16 - 1000 - 7 * step;
+                bytes.extend(step.to_le_bytes());
+                bytes.extend(base.to_le_bytes());
+            }
+        }
+        self.add(name, "q4", 17, &bytes);
+    }
+
     fn words(&mut self, random: &mut Random, name: &str, kind: &str, exponent: i32, count: usize) {
         let words = (0..count).flat_map(|_| ((random.next() % (1 << 20)) as i32).to_le_bytes());
         self.add(name, kind, exponent, &words.collect::<Vec<u8>>());
@@ -63,14 +78,16 @@ impl Builder {
 const VOCAB: usize = 100;
 const CONTEXT: usize = 150;
 
-/// A pack of two layers whose group of three heads shares keys.
+/// A pack of two layers whose groups of three heads share keys. Weights of the second layer and of the
+/// embedding, which is also the head, have four bits.
 fn tiny(biases: bool) -> Vec<u8> {
     let (hidden, heads, kv_heads, size, ffn) = (64, 12, 4, 16, 128);
     let mut random = Random(7);
     let mut b = Builder::default();
-    b.matrix(&mut random, "embed_tokens.weight", VOCAB, hidden);
+    b.nibbles(&mut random, "embed_tokens.weight", VOCAB, hidden);
     for layer in 0..2 {
         let name = |part: &str| format!("layers.{layer}.{part}");
+        let matrix = [Builder::matrix, Builder::nibbles][layer];
         b.words(
             &mut random,
             &name("input_layernorm.weight"),
@@ -91,20 +108,39 @@ fn tiny(biases: bool) -> Vec<u8> {
             ("v", kv_heads * size),
         ] {
             let part = name(&format!("self_attn.{part}_proj"));
-            b.matrix(&mut random, &format!("{part}.weight"), rows, hidden);
+            matrix(&mut b, &mut random, &format!("{part}.weight"), rows, hidden);
             if biases {
                 b.words(&mut random, &format!("{part}.bias"), "bias", 16, rows);
             }
         }
-        b.matrix(
+        matrix(
+            &mut b,
             &mut random,
             &name("self_attn.o_proj.weight"),
             hidden,
             heads * size,
         );
-        b.matrix(&mut random, &name("mlp.gate_proj.weight"), ffn, hidden);
-        b.matrix(&mut random, &name("mlp.up_proj.weight"), ffn, hidden);
-        b.matrix(&mut random, &name("mlp.down_proj.weight"), hidden, ffn);
+        matrix(
+            &mut b,
+            &mut random,
+            &name("mlp.gate_proj.weight"),
+            ffn,
+            hidden,
+        );
+        matrix(
+            &mut b,
+            &mut random,
+            &name("mlp.up_proj.weight"),
+            ffn,
+            hidden,
+        );
+        matrix(
+            &mut b,
+            &mut random,
+            &name("mlp.down_proj.weight"),
+            hidden,
+            ffn,
+        );
     }
     b.words(&mut random, "norm.weight", "gain", 19, hidden);
     let frequencies: Vec<u8> = (0..size / 2)
@@ -349,7 +385,7 @@ fn a_reference_adapts_the_same() {
     let model = model(tiny(true), Level::Scalar, 1);
     assert_eq!(
         hash(&adapted(&model, &tokens(600), 256)),
-        0x6320_2236_d1a6_d14b
+        0xdf93_1491_655b_7c08
     );
 }
 
@@ -380,6 +416,10 @@ fn damaged_packs_are_refused() {
     let mut newer = pack.clone();
     newer[8] = 2;
     assert!(matches!(open(newer), Some(PredictorError::Unsupported(_))));
+    // Weights that do not fit 16 bits: the embedding comes first, a step behind a run's four bits.
+    let mut wide = pack.clone();
+    wide[START + PANEL * RUN / 2..][..2].copy_from_slice(&20_000_i16.to_le_bytes());
+    assert!(matches!(open(wide), Some(PredictorError::Corrupt(_))));
     let end = 20 + u64::from_le_bytes(pack[12..20].try_into().unwrap()) as usize;
     let header = std::str::from_utf8(&pack[20..end]).unwrap();
     for (from, to) in [
@@ -391,6 +431,9 @@ fn damaged_packs_are_refused() {
         ("\"head_size\":16", "\"head_size\":32"),
         ("\"vocab\":100", "\"vocab\":1000"),
         ("\"kind\":\"gain\"", "\"kind\":\"bias\""),
+        ("\"kind\":\"q4\"", "\"kind\":\"q8\""),
+        ("\"kind\":\"q8\"", "\"kind\":\"q4\""),
+        ("\"kind\":\"q8\"", "\"kind\":\"q2\""),
         ("\"offset\":", "\"offset\":9"),
         ("\"exponent\":25", "\"exponent\":99999999"),
         ("norm.weight", "norms.weight"),
@@ -409,5 +452,5 @@ fn a_reference_gives_the_same_logits() {
     // tests/reference/test_transformer.py has the same hash.
     let model = model(tiny(true), Level::Scalar, 1);
     let all = logits(&model, 64, &tokens(150), 150);
-    assert_eq!(hash(&all), 0x3fa4_451b_0f98_76ec);
+    assert_eq!(hash(&all), 0x7765_983a_a4c1_c0d7);
 }
