@@ -256,17 +256,17 @@ def text(asked: argparse.Namespace) -> None:
     data = asked.sdist.read_bytes()
     if hashlib.sha256(data).hexdigest() != wanted["sha256"]:
         raise SystemExit(f"{asked.sdist} is not {wanted['sdist']}: its sha256 is another")
-    made = documents(data, tuple(wanted["suffixes"]))[: wanted["bytes"]]
+    made = documents(data, wanted["folder"], tuple(wanted["suffixes"]))[: wanted["bytes"]]
     if hashlib.sha256(made).hexdigest() != wanted["text_sha256"]:
         raise SystemExit("the text is not the one that was measured")
     asked.output.write_bytes(made)
 
 
-def documents(sdist: bytes, suffixes: tuple[str, ...]) -> bytes:
-    """All files of a .tar.gz with these suffixes, in the order of their names, joined."""
+def documents(sdist: bytes, folder: str, suffixes: tuple[str, ...]) -> bytes:
+    """All files of a .tar.gz below a folder with these suffixes, by their names, joined."""
     with tarfile.open(fileobj=io.BytesIO(sdist)) as archive:
         members = sorted((m for m in archive if m.isfile()), key=lambda member: member.name)
-        chosen = [member for member in members if member.name.endswith(suffixes)]
+        chosen = [m for m in members if m.name.startswith(folder) and m.name.endswith(suffixes)]
         return b"".join(file.read() for member in chosen if (file := archive.extractfile(member)))
 
 

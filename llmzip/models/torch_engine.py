@@ -15,7 +15,7 @@ from llmzip import _native
 from llmzip.errors import MissingPackageError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -119,6 +119,18 @@ def _nibbles(data: memoryview, panels: int, inputs: int) -> NDArray[Any]:
     wide *= steps
     wide += bases
     return wide
+
+
+def weights_of(entry: Mapping[str, Any], data: memoryview) -> NDArray[Any]:
+    """A matrix of a pack as integers in doubles: what its header says of it, and its bytes.
+
+    A weight is one of these times `2**-exponent`.
+    """
+    import numpy as np
+
+    rows, inputs = entry["shape"]
+    read = _nibbles if entry["kind"] == "q4" else _bytes
+    return np.ascontiguousarray(read(data, -(-rows // PANEL), inputs)[:rows])
 
 
 class _Matrix:
@@ -226,11 +238,7 @@ class TorchModel:
         return _torch().tensor(np.frombuffer(data, kind).astype(np.int64), device=self._device)
 
     def _matrix(self, name: str) -> _Matrix:
-        import numpy as np
-
-        rows, inputs = self._entries[name]["shape"]
-        read = _nibbles if self._entries[name]["kind"] == "q4" else _bytes
-        weights = np.ascontiguousarray(read(self._bytes(name), -(-rows // PANEL), inputs)[:rows])
+        weights = weights_of(self._entries[name], self._bytes(name))
         tensor = _torch().from_numpy(weights).to(self._device)
         return _Matrix(tensor, self._entries[name]["exponent"])
 

@@ -11,8 +11,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from llmzip.errors import MissingPackageError
+from llmzip.models.arrays import Nibbles
 from llmzip.models.checkpoint import HEAD
-from llmzip.models.pack import GROUP, LOG2_E, PANEL
+from llmzip.models.pack import LOG2_E
+from llmzip.models.torch_engine import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -138,22 +140,11 @@ def of_pack(pack: bytes) -> FloatModel:
     header = json.loads(bytes(data[20 : 20 + size]))
     config, entries = header["config"], header["tensors"]
 
-    def matrix(entry: Mapping[str, Any], data: memoryview) -> Floats:
-        rows, inputs = entry["shape"]
-        panels = -(-rows // PANEL)
-        count = panels * PANEL * inputs
-        weights = np.frombuffer(data[:count], np.int8).reshape(panels, inputs // 4, PANEL, 4)
-        scales = np.frombuffer(data[count:], "<u2").reshape(panels, inputs // GROUP, PANEL)
-        wide = weights.transpose(0, 2, 1, 3).reshape(-1, inputs)[:rows].astype(np.float64)
-        wide *= scales.transpose(0, 2, 1).reshape(-1, inputs // GROUP)[:rows].repeat(GROUP, axis=1)
-        values: Floats = np.ldexp(wide, -entry["exponent"]).astype(np.float32)
-        return values
-
     tensors = {}
     for name, entry in entries.items():
         own = data[entry["offset"] : entry["offset"] + entry["length"]]
-        if entry["kind"] == "q8":
-            found = matrix(entry, own)
+        if entry["kind"] in ("q8", "q4"):
+            found = np.ldexp(weights_of(entry, own), -entry["exponent"]).astype(np.float32)
         elif entry["kind"] in ("gain", "bias"):
             exponent = entry.get("exponent", 16)
             found = np.ldexp(np.frombuffer(own, "<i4").astype(float), -exponent).astype(np.float32)
@@ -182,7 +173,10 @@ def of_source(path: str) -> FloatModel:
         half = config.head_size // 2
         factors = config.rope_factors or (1.0,) * half
         turns = [config.rope_theta ** (-i / half) / factor for i, factor in enumerate(factors)]
-        tensors = {name: found.tensors[name] for name in found.tensors}
+        tensors = {}
+        for name in found.tensors:
+            values = found.tensors[name]
+            tensors[name] = values.floats() if isinstance(values, Nibbles) else values
         shape = {name: getattr(config, name) for name in sizes}
         return FloatModel(shape, config.norm_eps, turns, tensors)
 

@@ -50,8 +50,13 @@ def test_sizes_are_measured_once(
 def test_documents_are_joined_in_the_order_of_their_names(llm: ModuleType) -> None:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz") as archive:
-        for name, content in (("p/b.md", b"two"), ("p/c.py", b"no"), ("p/a.rst", b"one")):
+        for name, content in (
+            ("p/b.md", b"two"),
+            ("p/c.py", b"no"),
+            ("p/a.rst", b"one"),
+            ("q.md", b"no"),
+        ):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    assert llm.documents(made.getvalue(), (".md", ".rst")) == b"onetwo"
+    assert llm.documents(made.getvalue(), "p/", (".md", ".rst")) == b"onetwo"

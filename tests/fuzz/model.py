@@ -34,6 +34,7 @@ from llmzip import _native
 from llmzip.archive import write_archive
 from llmzip.errors import LlmzError
 from llmzip.models import loaded, packfile
+from llmzip.models.importing import import_model
 from llmzip.options import Options
 
 TEXT = (synthetic.TEXT + " in 1865: \N{EURO SIGN} 7, and\tnoise \x00\x7f.\n").encode() * 5
@@ -43,10 +44,12 @@ SETTINGS = _native.settings("llm", 1, 3, TEXT)
 MEMORY = 64 << 20
 
 
-def tiny() -> bytes:
-    """The tiny model's pack."""
-    with tempfile.TemporaryDirectory() as folder:
-        return synthetic.pack(Path(folder) / "tiny.gguf")
+def tiny(kind: str) -> bytes:
+    """The tiny model's pack out of a GGUF file with matrices of this kind."""
+    with tempfile.NamedTemporaryFile(suffix=".gguf") as file:
+        file.write(synthetic.gguf(kind))
+        file.flush()
+        return import_model(file.name)
 
 
 def lied(rng: random.Random, pack: bytes) -> bytes:
@@ -180,14 +183,14 @@ def main() -> int:
         used = int(statm.read().split()[0]) * resource.getpagesize()
     limit = used + container.HEADROOM
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    pack = tiny()
-    model = _native.Model(pack, 1)
-    archives = honest(pack)
-    for base in archives:
+    packs = [tiny(kind) for kind in ("f32", "q4_1")]
+    models = [_native.Model(pack, 1) for pack in packs]
+    archives = [honest(pack) for pack in packs]
+    for base in (base for some in archives for base in some):
         if container.check(base.data, base.content, base.segments) != "harmless":
             print("an honest archive is refused", file=sys.stderr)
             return 1
-    if try_pack(pack) != "usable":
+    if any(try_pack(pack) != "usable" for pack in packs):
         print("an honest pack is refused", file=sys.stderr)
         return 1
     end = time.monotonic() + asked.seconds if asked.seconds is not None else float("inf")
@@ -195,7 +198,9 @@ def main() -> int:
     number = 0
     while (asked.runs is None or number < asked.runs) and time.monotonic() < end:
         try:
-            _, outcome = one_case(random.Random(f"{asked.seed}:{number}"), pack, model, archives)
+            which = number % len(packs)
+            rng = random.Random(f"{asked.seed}:{number}")
+            _, outcome = one_case(rng, packs[which], models[which], archives[which])
         except Wrong as error:
             asked.artifacts.mkdir(parents=True, exist_ok=True)
             left = asked.artifacts / f"{asked.seed}-{number}"

@@ -8,6 +8,7 @@ import pytest
 import synthetic
 from llmzip import _native
 from llmzip.models import torch_float
+from llmzip.models.importing import import_model
 from llmzip.models.pack import build
 from reference.test_transformer import RULES, SHAPE, Words, floats, weights
 
@@ -26,8 +27,10 @@ def test_a_pack_in_floats_is_near_what_it_was_made_of():
     assert error(found, floats(weights(), tokens)) < 0.02
 
 
-def test_the_engine_is_near_its_pack_in_floats(tmp_path):
-    pack = synthetic.pack(tmp_path / "tiny.gguf")
+@pytest.mark.parametrize("kind", ["f32", "q4_1"])
+def test_the_engine_is_near_its_pack_in_floats(tmp_path, kind):
+    (tmp_path / "tiny.gguf").write_bytes(synthetic.gguf(kind))
+    pack = import_model(str(tmp_path / "tiny.gguf"))
     model = _native.Model(pack, 1)
     tokens = model.tokens((synthetic.TEXT + " and other models.").encode() * 4)
     for window in (50, 256):
@@ -42,10 +45,10 @@ def test_a_source_in_floats_is_near_its_pack_in_floats(tmp_path):
     pack = synthetic.pack(tmp_path / "tiny.gguf")
     tokens = list(range(40, 120))
     expected = torch_float.of_pack(pack).logits(tokens).numpy()
-    (tmp_path / "q8.gguf").write_bytes(synthetic.gguf("q8_0"))
-    found = [
-        torch_float.of_source(str(path)).logits(tokens).numpy()
-        for path in (tmp_path / "q8.gguf", synthetic.folder(tmp_path / "folder"))
-    ]
-    assert np.array_equal(*found)
+    paths = [synthetic.folder(tmp_path / "folder")]
+    for kind in ("q8_0", "q4_1"):
+        paths.append(tmp_path / kind)
+        paths[-1].write_bytes(synthetic.gguf(kind))
+    found = [torch_float.of_source(str(path)).logits(tokens).numpy() for path in paths]
+    assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
     assert 0 < error(found[0], expected) < 0.02
