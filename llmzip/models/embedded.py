@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from llmzip.container import Header, ModelRef, PredictorRef
     from llmzip.limits import Limits
 
-# Bytes of a part. A pack's weights are near to noise: zstd leaves 93 %, `tensor` 92 %.
+# Bytes of a part. Weights are near to noise: zstd leaves 94 % of a pack of four-bit matrices, 93 %
+# of one of bytes, and `tensor` no less that matters.
 _PART = 4 << 20
 _LEVEL = 3
 _IN_IT = "the model that the archive brings"

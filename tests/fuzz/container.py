@@ -385,13 +385,13 @@ def one_case(number: int, seed: int, honest: list[Honest]) -> tuple[str, bytes, 
     return "lie: " + ", ".join(told or ["none"]), archive.pack(_native.xxh3_128), content, None
 
 
-def parse() -> argparse.Namespace:
-    """The command line's options."""
+def parse(artifacts: Path = HERE / "artifacts" / "container") -> argparse.Namespace:
+    """The command line's options; `artifacts` is where inputs are left that failed."""
     parser = argparse.ArgumentParser(description="fuzzes the readers of archives")
     parser.add_argument("--runs", type=int, help="cases [no limit]")
     parser.add_argument("--seconds", type=float, help="time [no limit]")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--artifacts", type=Path, default=HERE / "artifacts" / "container")
+    parser.add_argument("--artifacts", type=Path, default=artifacts)
     return parser.parse_args()
 
 

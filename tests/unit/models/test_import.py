@@ -15,12 +15,14 @@ from llmzip.models.importing import VERSIONS, import_model
 from llmzip.models.packfile import read_header
 
 # Every version of the importer makes its packs for ever: a change of this is a new version. Of the
-# tiny model; of one without tokens for two bytes; of one with weights that scales do not divide.
+# tiny model; of one without tokens for two bytes; of one with weights that scales do not divide;
+# of the tiny model in four bits.
 PACKS = {
     1: (
         "ad5444de4f0b93e1ecb8eab538a46ec39595dd04598883d4c7f231e920e4fc8a",
         "4f54f8a44fc1d854b388f569ea13c124c08e06f3cd9c93340957d920b9944a41",
         "e7a61c123955096010744b26166655aaa6ef1020f55220a8282f646cd13aad72",
+        "7a2e1dab24ae7cf4847bac334da2e06c21a24cc62c0947dae4a510815e680e80",
     ),
 }
 
@@ -45,6 +47,7 @@ def test_every_importer_makes_the_packs_that_it_always_made(tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(synthetic, "encoded", thirds)
         made.append(synthetic.gguf(llama__rope__freq_base=5e5, llama__context_length=4096))
+    made.append(synthetic.gguf("q4_1"))
     packs = []
     for content in made:
         (tmp_path / "model.gguf").write_bytes(content)
