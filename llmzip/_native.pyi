@@ -133,8 +133,13 @@ class Model:
     def helps(self, settings: bytes, segment: ReadableBuffer) -> bool:
         """Whether the model is worth its time on a segment with these settings, as samples tell."""
 
-    def seconds(self, settings: bytes, sample: ReadableBuffer, length: int) -> tuple[float, float]:
-        """Seconds that `length` bytes like those of `sample` take about to code, and to decode."""
+    def seconds(
+        self, settings: bytes, sample: ReadableBuffer, length: int, segments: int
+    ) -> tuple[float, float]:
+        """Seconds that `length` bytes like those of `sample` take about to code, and to decode.
+
+        segments: of which all but the first are decoded together.
+        """
 
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
@@ -161,6 +166,12 @@ class Encoder:
         number: that of the predictor among the archive's. kept: whether later segments may be
         copies of it. Returns header and chunks, and what these add to the content hash.
         `look_ahead` is not to be called before.
+        """
+
+    def after(self, raw_len: int) -> Encoder:
+        """An encoder of a segment that starts from the state after this one, which codes no more.
+
+        For predictor `llm` between two chunks, where its settings make room for `raw_len` bytes.
         """
 
     @property
@@ -203,6 +214,12 @@ class Decoder:
 
     def train(self, data: ReadableBuffer) -> None:
         """Advances over the bytes of a chunk of type 3, in any pieces."""
+
+    def after(self, raw_len: int) -> Decoder:
+        """As the encoder's. Used in several threads, such decoders ask the model together.
+
+        `CorruptData` where the settings make no room for `raw_len` bytes.
+        """
 
     @property
     def canary(self) -> int:

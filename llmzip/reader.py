@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from llmzip import _native, route
-from llmzip.container import EMBEDDED, KEPT, Header
+from llmzip.container import EMBEDDED, KEPT, MODEL, Header
 from llmzip.directory import content_size
 from llmzip.errors import CorruptError, LimitError, LlmzError, UnsupportedError, UsageError
 from llmzip.limits import Limits
+from llmzip.options import MOST_SEGMENTS
+from llmzip.preamble import Preamble
 from llmzip.report import Notice, Report, Summary, Tally
 from llmzip.segments import (
     SegmentDecoder,
@@ -65,6 +68,8 @@ class Guard:
     source: where archives are read from, beginning at its byte `begin`: segments that are copied
         are read there again, or kept in memory where that cannot be.
     threads: how many evaluate a language model; 0 means one for each core.
+
+    preamble: the state after the archive's segment 0. first_memory: bytes that this takes.
     """
 
     def __init__(
@@ -88,6 +93,8 @@ class Guard:
         self._kept_bytes = 0
         self._hash = _native.Sha256()
         self._start = 0
+        self.preamble: Preamble | None = None
+        self.first_memory = 0
         self.tally = Tally()
 
     def header(self, event: ArchiveStart) -> None:
@@ -101,6 +108,7 @@ class Guard:
             self._find(event.header).needs.find_all()
         self._hash = _native.Sha256()
         self._start = event.offset
+        self.preamble = None
 
     @property
     def sources(self) -> Sources | None:
@@ -168,7 +176,11 @@ class Guard:
 
     def segment(self, event: SegmentStart) -> int:
         """To be called before a segment is decoded; returns the bytes of memory it takes."""
-        memory = decoding_memory(event, self._sources)
+        if event.header.seq == 0:
+            self.preamble = Preamble(event)
+        memory = decoding_memory(event, self._sources, self.preamble)
+        if event.header.seq == 0:
+            self.first_memory = memory
         check_memory(memory, self._limits)
         name = "copy" if event.header.is_copy else event.predictor.id
         self.tally.segment(event.header.raw_len, name)
@@ -221,7 +233,8 @@ class EventDecoder:
         if isinstance(event, SegmentStart):
             self._guard.segment(event)
             self._start = event
-            self._segment = SegmentDecoder(event, self._tick, self._guard.sources)
+            guard = self._guard
+            self._segment = SegmentDecoder(event, self._tick, guard.sources, guard.preamble)
         elif isinstance(event, SegmentEnd) and self._segment:
             self._segment.finish()
             self._segment = None
@@ -261,10 +274,16 @@ class _Task:
     """
 
     def __init__(
-        self, start: SegmentStart, memory: int, held: int, sources: Sources | None
+        self,
+        start: SegmentStart,
+        memory: int,
+        held: int,
+        sources: Sources | None,
+        preamble: Preamble | None,
     ) -> None:
         self.start = start
         self.sources = sources
+        self.preamble = preamble
         self.memory = memory
         self.held = held
         self.coded: deque[Chunk] = deque()
@@ -367,7 +386,8 @@ class _Parallel:
         held = max(
             min((self._allowed - memory) // 2, event.header.raw_len, _MOST_HELD), _LEAST_HELD
         )
-        task = _Task(event, memory + 2 * held, held, self._guard.sources)
+        guard = self._guard
+        task = _Task(event, memory + 2 * held, held, guard.sources, guard.preamble)
         alone = route.needs_model(event.predictor) and not event.header.is_copy
         if task.memory * self._threads > self._allowed and self._notice and not alone:
             fitting = max(self._allowed // task.memory, 1)
@@ -378,6 +398,9 @@ class _Parallel:
             self._notice = None
         if event.header.is_copy and self._guard.keeps:
             self._wait(lambda: not self._tasks)
+        first = guard.preamble
+        if event.header.is_after and first:
+            self._wait(lambda: first.reached or not self._tasks)
         self._wait(lambda: self._fits(task))
         self._tasks.append(task)
         with self._changed:
@@ -393,11 +416,21 @@ class _Parallel:
     def _fits(self, task: _Task) -> bool:
         if not self._tasks:
             return True
+        if task.start.header.is_after:
+            return self._fits_beside(task)
         # A model keeps all threads busy with one segment.
         if any(route.needs_model(other.start.predictor) for other in (*self._tasks, task)):
             return False
         in_use = sum(other.memory for other in self._tasks)
         return len(self._tasks) < self._threads and in_use + task.memory <= self._allowed
+
+    def _fits_beside(self, task: _Task) -> bool:
+        """Whether a segment fits that asks its model together with those under way."""
+        if not all(other.start.header.is_after for other in self._tasks):
+            return False
+        shared = self._guard.first_memory
+        own = sum(other.memory - shared for other in (*self._tasks, task))
+        return len(self._tasks) < MOST_SEGMENTS and shared + own <= self._allowed
 
     def _wait(self, ready: Callable[[], bool]) -> None:
         while not ready():
@@ -449,7 +482,7 @@ class _Parallel:
 
     def _work(self, task: _Task) -> None:
         try:
-            decoder = SegmentDecoder(task.start, self._tick, task.sources)
+            decoder = SegmentDecoder(task.start, self._tick, task.sources, task.preamble)
             while (chunk := self._next(task)) is not None:
                 result = decoder.decode(chunk)
                 with self._changed:
@@ -512,7 +545,9 @@ def read_archive(
     guard = Guard(limits, bases, source, begin, threads)
     events = pull(source, walk_file())
     try:
-        if threads == 1:
+        first = next(events, None)
+        events = chain(() if first is None else (first,), events)
+        if threads == 1 and not _may_go_together(first):
             decoder = EventDecoder(guard, meter.tick("decompress"))
             for event in events:
                 raw = decoder.decode(event)
@@ -525,6 +560,12 @@ def read_archive(
         guard.close()
     meter.report(last=True)
     return guard.tally.summary()
+
+
+def _may_go_together(first: Event | None) -> bool:
+    """Whether segments may have to be decoded together, which is several times as fast."""
+    models = first.header.metadata.models if isinstance(first, ArchiveStart) else ()
+    return any(model.kind == MODEL for model in models)
 
 
 def check_coded(source: BinaryIO) -> Summary:

@@ -40,6 +40,7 @@ def run(job: Job, report: Report) -> None:
         memory=job.memory,
         model=job.model,
         adapt=job.adapt,
+        segments=job.segments,
     )
     # Held here, so that it is read once for all files.
     model = load_model(options.model, options.threads)

@@ -260,16 +260,18 @@ impl Model {
             .map_err(raise)
     }
 
-    /// Seconds that `length` bytes like those of `sample` take about to code, and to decode.
+    /// Seconds that `length` bytes like those of `sample` take about to code, and to decode where all of
+    /// `segments` but the first are decoded together.
     fn seconds(
         &self,
         py: Python<'_>,
         settings: &[u8],
         sample: Bytes,
         length: u64,
+        segments: u64,
     ) -> PyResult<(f64, f64)> {
         let sample = sample.as_slice();
-        py.detach(|| llm::seconds(&self.0, settings, sample, length))
+        py.detach(|| llm::seconds(&self.0, settings, sample, length, segments))
             .map_err(raise)
     }
 }
@@ -340,6 +342,11 @@ impl Encoder {
             .map_err(raise)?;
         let digests = PyBytes::new(py, &coded.digests);
         Ok((Made(coded), digests))
+    }
+
+    /// An encoder of a segment that starts from the state after this one, which codes no more.
+    fn after(&mut self, raw_len: u64) -> PyResult<Self> {
+        self.0.after(raw_len).map(Self).map_err(raise)
     }
 
     /// Coded bytes of the open chunk so far, for progress.
@@ -431,6 +438,11 @@ impl Decoder {
             checked(hasher.finish(out), check)
         });
         Ok(PyBytes::new(py, &hash.map_err(raise)?))
+    }
+
+    /// As `Encoder.after`; decoders that are used in several threads ask their model together.
+    fn after(&mut self, raw_len: u64) -> PyResult<Self> {
+        self.0.after(raw_len).map(Self).map_err(raise)
     }
 
     /// Advances the predictor over bytes stored in the clear (chunk type 3).

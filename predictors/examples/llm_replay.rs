@@ -47,6 +47,10 @@ impl LanguageModel for Run {
         Ok(())
     }
 
+    fn fork(&self) -> Result<Box<dyn LanguageModel>, PredictorError> {
+        Ok(Box::new(Self(Arc::clone(&self.0), self.1, self.2)))
+    }
+
     fn reset(&mut self) {
         self.1 = 0;
     }

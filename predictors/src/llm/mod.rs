@@ -8,6 +8,7 @@
 mod codec;
 mod context;
 mod join;
+mod lockstep;
 pub mod mass;
 mod outlook;
 mod packed;
@@ -57,6 +58,12 @@ pub trait LanguageModel: Send + Sync {
 
     /// Learns what came where it had predicted these adapted logits; `None` for what is no token.
     fn learn(&mut self, _logits: &[i32], _token: Option<u32>) {}
+
+    /// A copy that goes on by itself. Copies that run in several threads may be evaluated together.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    fn fork(&self) -> Result<Box<dyn LanguageModel>, PredictorError>;
 
     /// Forgets what was fed, but not what was learnt.
     fn reset(&mut self);

@@ -86,7 +86,7 @@ fn sample_helps(
 }
 
 /// Seconds that coding and decoding `length` bytes like those of `sample` with these settings take about,
-/// told from what some tokens take here and now.
+/// told from what some tokens take here and now. Of `segments` all but the first are decoded together.
 ///
 /// # Errors
 /// [`PredictorError::Unsupported`] for settings that this version does not know,
@@ -96,6 +96,7 @@ pub fn seconds(
     settings: &[u8],
     sample: &[u8],
     length: u64,
+    segments: u64,
 ) -> Result<(f64, f64), PredictorError> {
     let window = Settings::parse(settings)?.window.min(pack.context()) as f64;
     let cut = cut(&**pack, &sample[..sample.len().min(BLOCK)])?;
@@ -104,7 +105,7 @@ pub fn seconds(
         tokens => cut.starts.len() as f64 / tokens as f64,
     };
     let tokens = length as f64 / bytes;
-    let mut run = Arc::clone(pack).start((FAR + 2) * BATCH, false)?;
+    let mut run = Arc::clone(pack).start((FAR + 3) * BATCH, false)?;
     let fed = vec![pack.first_token().unwrap_or(0); BATCH];
     let mut logits = Vec::new();
     let mut timed = |tokens: &[u32]| {
@@ -120,6 +121,12 @@ pub fn seconds(
     let mut alone = 0.0;
     for token in fed.chunks(1).take(ALONE) {
         alone += timed(token)? / ALONE as f64;
+    }
+    // Tokens of several places of the text take about as long as the same number that follow each other.
+    let others = segments.clamp(1, BATCH as u64) as usize - 1;
+    if others > 0 {
+        let together = timed(&fed[..others])?;
+        alone = (alone + together * others as f64) / (others + 1) as f64;
     }
     if tokens < LONG {
         return Ok((near * tokens, alone * tokens));

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::context::BATCH;
+use super::lockstep::{Lockstep, Member};
 use super::{LanguageModel, ModelPack, Vocabulary};
 use crate::segment::PredictorError;
 use crate::simd;
@@ -77,28 +78,55 @@ impl ModelPack for Packed {
         learns: bool,
     ) -> Result<Box<dyn LanguageModel>, PredictorError> {
         Ok(Box::new(Run {
-            session: Session::new(&self.model, window),
+            session: Some(Session::new(&self.model, window)),
             states: States::new(),
             adapter: learns.then(|| Adapter::new(&self.model)),
+            forks: Arc::new(Lockstep::new(&self.model)),
+            member: None,
+            made: Vec::new(),
+            model: Arc::clone(&self.model),
         }))
     }
 }
 
 struct Run {
-    session: Session,
+    model: Arc<Model>,
+    /// There but while it is with the others.
+    session: Option<Session>,
     /// After the tokens fed last.
     states: States,
     adapter: Option<Adapter>,
+    /// Where forks of this one meet.
+    forks: Arc<Lockstep>,
+    /// Its own place beside other forks, if it is one.
+    member: Option<Member>,
+    /// Logits after the token fed last, where they were made together with those of others.
+    made: Vec<i32>,
 }
+
+/// Why there is a session.
+const BROKEN: PredictorError = PredictorError::Usage("the model was broken off before");
 
 impl LanguageModel for Run {
     fn advance(&mut self, tokens: &[u32]) -> Result<(), PredictorError> {
         self.states.clear();
-        self.session.advance_states(tokens, &mut self.states)
+        self.made.clear();
+        if let (Some(member), &[token]) = (&self.member, tokens) {
+            let done = member.evaluate(self.session.take().ok_or(BROKEN)?, token)?;
+            (self.session, self.states, self.made) = (Some(done.session), done.state, done.logits);
+            return Ok(());
+        }
+        let session = self.session.as_mut().ok_or(BROKEN)?;
+        session.advance_states(tokens, &mut self.states)
     }
 
     fn logits(&self, range: Range<usize>, logits: &mut Vec<i32>) -> Result<(), PredictorError> {
-        self.session.model().logits(&self.states, range, logits)
+        if self.made.is_empty() {
+            return self.model.logits(&self.states, range, logits);
+        }
+        let vocab = self.model.config().vocab;
+        logits.extend_from_slice(&self.made[range.start * vocab..range.end * vocab]);
+        Ok(())
     }
 
     fn left(&self) -> usize {
@@ -117,7 +145,24 @@ impl LanguageModel for Run {
         }
     }
 
+    fn fork(&self) -> Result<Box<dyn LanguageModel>, PredictorError> {
+        Ok(Box::new(Self {
+            model: Arc::clone(&self.model),
+            session: Some(self.session.clone().ok_or(BROKEN)?),
+            states: States::new(),
+            adapter: self.adapter.clone(),
+            forks: Arc::new(Lockstep::new(&self.model)),
+            member: Some(Lockstep::join(&self.forks)),
+            made: Vec::new(),
+        }))
+    }
+
     fn reset(&mut self) {
-        self.session.reset();
+        if let Some(session) = &mut self.session {
+            session.reset();
+        }
+        if let Some(member) = &self.member {
+            member.pause();
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::states::States;
 use crate::segment::PredictorError;
 
 /// Evaluates a sequence of tokens, some at a time.
+#[derive(Clone)]
 pub struct Session {
     model: Arc<Model>,
     cache: Cache,
