@@ -130,15 +130,21 @@ class Model:
     def memory(self, settings: bytes) -> int:
         """Bytes that a segment with these settings takes for the model, besides the pack."""
 
+    def memory_after(self, settings: bytes, first: int) -> int:
+        """Bytes that decoding a segment takes which goes on from one of `first` bytes.
+
+        Besides the pack; the segment has no more bytes than `settings` say.
+        """
+
     def helps(self, settings: bytes, segment: ReadableBuffer) -> bool:
         """Whether the model is worth its time on a segment with these settings, as samples tell."""
 
     def seconds(
-        self, settings: bytes, sample: ReadableBuffer, length: int, segments: int
+        self, settings: bytes, sample: ReadableBuffer, length: int, segments: int, first: int
     ) -> tuple[float, float]:
         """Seconds that `length` bytes like those of `sample` take about to code, and to decode.
 
-        segments: of which all but the first are decoded together.
+        segments: of which all but the first, of `first` bytes, are decoded together.
         """
 
 class Encoder:

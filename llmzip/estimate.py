@@ -78,17 +78,17 @@ def with_model(source: BinaryIO, size: int, options: Options, model: Loaded) -> 
     most = options.segment_size or route.segment_size(level)
     largest = min(most, max(size, 1))
     memory = route.most_memory(predictors, level, largest, model) + 2 * largest
-    segments = 1
+    segments, start = 1, size
     if 0 < size <= most:
         choice = route.Choice(predictors[-1], settings)
         segments = group.count(size, options.segments, choice, model)
     if segments > 1:
-        share = -(-size // segments)
-        first, each = group.memory(route.followed(choice, share), share, model)
+        start, longest = group.shares(size, segments)
+        first, each, needs = group.memory(route.followed(choice, longest), start, model)
         allowed = options.memory or machine_memory()
-        beside = group.together(allowed, first, each, segments - 1) if options.verify else 1
-        memory = first + beside * each + 2 * size
-    coding, decoding = model.native.seconds(settings, sample, size, segments)
+        beside = group.together(allowed, first, each, segments - 1) if options.verify else 0
+        memory = max(needs, first + beside * each) + 2 * size
+    coding, decoding = model.native.seconds(settings, sample, size, segments, start)
     return Estimate(coding + (decoding if options.verify else 0.0), memory, segments)
 
 

@@ -36,8 +36,9 @@ def _threads(text: str) -> int:
 def _segments(text: str) -> int:
     if text == "auto":
         return 0
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MOST_SEGMENTS:
-        raise UsageError(f"{text!r} is not a number of segments; write auto or 1 to {MOST_SEGMENTS}")
+    known = text.isascii() and text.isdigit() and len(text) < 4
+    if not known or not 1 <= int(text) <= MOST_SEGMENTS:
+        raise UsageError(f"{text!r} is no number of segments; write auto or 1 to {MOST_SEGMENTS}")
     return int(text)
 
 

@@ -63,8 +63,7 @@ class Preamble:
     def own_memory(self, model: Loaded) -> int:
         """Bytes of memory that a segment which starts from the state takes, besides the pack."""
         header = self.start.header
-        choice = route.Choice(self.start.predictor, header.settings)
-        return route.memory(choice, header.raw_len) + model.native.memory(header.settings)
+        return model.native.memory_after(header.settings, header.raw_len)
 
 
 class EncoderPreamble:

@@ -157,13 +157,17 @@ def _announce_model(source: Source, options: Options, model: Loaded, report: Rep
     if source.size is None:
         return
     from llmzip.estimate import with_model
+    from llmzip.group import cost
 
     expected = with_model(source.stream, source.size, options, model)
-    report.say(
-        source.name,
-        f"with model {model.ref.name} up to {about(expected.seconds)} and "
-        f"{memory(expected.memory)} of memory; decompressing needs the model too",
-    )
+    line = f"with model {model.ref.name} up to {about(expected.seconds)} and "
+    line += f"{memory(expected.memory)} of memory; decompressing needs the model too"
+    if expected.segments > 1:
+        line += (
+            f"; {expected.segments} segments, decoded together, take about "
+            f"{100 * cost(expected.segments):.1f} % more bytes than one (an estimate; --segments 1)"
+        )
+    report.say(source.name, line)
 
 
 def _seconds(size: int, pieces: tuple[Piece, ...], level: int, options: Options) -> Estimate | None:

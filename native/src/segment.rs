@@ -253,6 +253,11 @@ impl Model {
         llm::memory(&*self.0, settings).map_err(raise)
     }
 
+    /// Bytes of memory that decoding a segment takes which goes on from one of `first` bytes.
+    fn memory_after(&self, settings: &[u8], first: u64) -> PyResult<u64> {
+        llm::memory_after(&*self.0, settings, first).map_err(raise)
+    }
+
     /// Whether the model is worth its time on a segment with these settings, as samples tell.
     fn helps(&self, py: Python<'_>, settings: &[u8], segment: Bytes) -> PyResult<bool> {
         let segment = segment.as_slice();
@@ -261,7 +266,7 @@ impl Model {
     }
 
     /// Seconds that `length` bytes like those of `sample` take about to code, and to decode where all of
-    /// `segments` but the first are decoded together.
+    /// `segments` but the first, of `first` bytes, are decoded together.
     fn seconds(
         &self,
         py: Python<'_>,
@@ -269,9 +274,10 @@ impl Model {
         sample: Bytes,
         length: u64,
         segments: u64,
+        first: u64,
     ) -> PyResult<(f64, f64)> {
         let sample = sample.as_slice();
-        py.detach(|| llm::seconds(&self.0, settings, sample, length, segments))
+        py.detach(|| llm::seconds(&self.0, settings, sample, length, segments, first))
             .map_err(raise)
     }
 }

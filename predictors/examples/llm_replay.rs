@@ -69,7 +69,7 @@ impl ModelPack for Replay {
         None
     }
 
-    fn memory(&self, _: usize) -> u64 {
+    fn memory(&self, _: usize, _: usize) -> u64 {
         0
     }
 

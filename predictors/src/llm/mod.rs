@@ -23,7 +23,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::segment::PredictorError;
-pub use outlook::{helps, memory, seconds};
+pub use outlook::{helps, memory, memory_after, seconds};
 pub use packed::Packed;
 pub use vocabulary::Vocabulary;
 
@@ -79,8 +79,9 @@ pub trait ModelPack: Send + Sync {
     /// The token that text begins with, if the model has one.
     fn first_token(&self) -> Option<u32>;
 
-    /// Bytes of memory that a run with a window of so many tokens takes, besides the pack.
-    fn memory(&self, window: usize) -> u64;
+    /// Bytes of memory that a run with a window of so many tokens takes, besides the pack, where at most
+    /// `together` tokens are fed at a time.
+    fn memory(&self, window: usize, together: usize) -> u64;
 
     /// Cuts text into tokens, which spell it, and appends them to `tokens`. Only the archive's size
     /// depends on where they end.

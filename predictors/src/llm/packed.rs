@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::context::BATCH;
 use super::lockstep::{Lockstep, Member};
 use super::{LanguageModel, ModelPack, Vocabulary};
 use crate::segment::PredictorError;
@@ -55,7 +54,7 @@ impl ModelPack for Packed {
         self.first_token
     }
 
-    fn memory(&self, window: usize) -> u64 {
+    fn memory(&self, window: usize, together: usize) -> u64 {
         let config = self.model.config();
         let positions = window.min(self.context()).next_multiple_of(64) as u64;
         let values = (config.head_size + config.head_size.next_multiple_of(64)) as u64;
@@ -65,7 +64,7 @@ impl ModelPack for Packed {
         // What the adapter knows of each token; a batch's logits, and what is computed of it.
         heads * positions * (2 * values + 8)
             + 400 * vocab
-            + BATCH as u64 * (4 * vocab + 32 * widest)
+            + together as u64 * (4 * vocab + 32 * widest)
     }
 
     fn tokens_of(&self, text: &[u8], tokens: &mut Vec<u32>) {

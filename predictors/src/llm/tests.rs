@@ -103,7 +103,7 @@ impl ModelPack for Pairs {
         Some(256)
     }
 
-    fn memory(&self, _: usize) -> u64 {
+    fn memory(&self, _: usize, _: usize) -> u64 {
         0
     }
 
@@ -191,7 +191,7 @@ impl ModelPack for Told {
         None
     }
 
-    fn memory(&self, _: usize) -> u64 {
+    fn memory(&self, _: usize, _: usize) -> u64 {
         0
     }
 
