@@ -159,11 +159,15 @@ def decode_segment(
     return bytes(content)
 
 
+# Some tokens of a language model.
+_LEAST_PIECE = 64
+
+
 class _Pace:
     """Cuts work into pieces that take a moment each, so that progress and ctrl-C stay alive."""
 
-    def __init__(self) -> None:
-        self._size = 4096
+    def __init__(self, *, slow: bool = False) -> None:
+        self._size = _LEAST_PIECE if slow else 4096
 
     def pieces(self, length: int) -> Iterator[tuple[int, int]]:
         at = 0
@@ -175,7 +179,7 @@ class _Pace:
             if spent < 0.02:
                 self._size = min(self._size * 2, container.MAX_CHUNK)
             elif spent > 0.1:
-                self._size = max(self._size // 2, 64)
+                self._size = max(self._size // 2, _LEAST_PIECE)
             at = end
 
 
@@ -312,7 +316,7 @@ class SegmentDecoder:
         self._sources = sources
         self._original: Readable | None = None
         self._tick = tick
-        self._pace = _Pace()
+        self._pace = _Pace(slow=route.needs_model(start.predictor))
         self._native: _native.Decoder | None = None
         self._seen = 0
         self._left = start.header.raw_len
