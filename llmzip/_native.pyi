@@ -25,7 +25,7 @@ class SetupFailed(Exception):
 def prefer_huge_pages(data: ReadableBuffer) -> None:
     """Asks the system for huge pages where `data` lies, which has not been written to yet."""
 
-def check_pack(pack: ReadableBuffer) -> None:
+def check_pack(pack: bytes) -> None:
     """Raises `CorruptData` or `UnsupportedData` unless a model pack is whole."""
 
 def squash_table() -> bytes:
@@ -117,12 +117,12 @@ def rows_repeat(settings: bytes, data: ReadableBuffer) -> bool:
     """Whether its rows come again, however far away, as far as a look at each tells."""
 
 class Model:
-    """A language model from the bytes of a model pack; segments and threads may share it.
+    """A language model from the bytes of a model pack, which it keeps; segments may share it.
 
     `threads` evaluate at a time what one segment asks for.
     """
 
-    def __new__(cls, pack: ReadableBuffer, threads: int) -> Model: ...
+    def __new__(cls, pack: bytes, threads: int) -> Model: ...
     @property
     def context(self) -> int:
         """Most tokens that the model can look back on."""
@@ -134,6 +134,15 @@ class Model:
         """Bytes that decoding a segment takes which goes on from one of `first` bytes.
 
         Besides the pack; the segment has no more bytes than `settings` say.
+        """
+
+    def tokens(self, text: ReadableBuffer) -> list[int]:
+        """The tokens that an encoder cuts a text into, which spell it."""
+
+    def costs(self, tokens: list[int], window: int) -> list[float]:
+        """Nats that each token costs by the model alone, for reports.
+
+        Every `window` tokens the model begins with nothing; the first of them costs nothing.
         """
 
     def helps(self, settings: bytes, segment: ReadableBuffer) -> bool:

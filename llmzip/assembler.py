@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmzip import _native, container, route
 from llmzip.container import (
+    EMBEDDED,
     MODEL,
     Bounds,
     Footer,
@@ -40,13 +41,18 @@ class Assembler:
         bounds = Bounds(largest, min(largest, container.MAX_CHUNK), memory)
         options = self._options
         needed = any(map(route.needs_model, predictors))
-        models = tuple(ref for ref in self._models if needed or ref.kind != MODEL)
+        models = tuple(ref for ref in self._models if needed or ref.kind not in (MODEL, EMBEDDED))
         metadata = Metadata(
             predictors, options.level, bounds, models=models, comment=options.comment
         )
         header = container.build_header(metadata)
         self._len += len(header)
         return header
+
+    def model_part(self, part: bytes) -> bytes:
+        """The next part of the model that the archive brings."""
+        self._len += len(part)
+        return part
 
     def segment(self, encoded: Encoded, label: str = "") -> Part:
         """The next segment."""

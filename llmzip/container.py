@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAGIC = b"\xf6LMZ\r\n\x1a\n"
 TAIL_MAGIC = b"ZML\xf6"
 SEGMENT_SYNC = b"\xe7SEG"
+MODEL_SYNC = b"\xe7MDL"
 INDEX_SYNC = b"\xe7IDX"
 MAJOR = 1
 MINOR = 0
@@ -86,6 +87,11 @@ class Metadata(Record):
     models: tuple[ModelRef, ...] = ()
     writer: str = ""
     comment: str = ""
+
+    @property
+    def brings(self) -> ModelRef | None:
+        """The model whose pack follows the header, if one does."""
+        return next((ref for ref in self.models if ref.kind == EMBEDDED), None)
 
 
 class Header(Record):
@@ -390,21 +396,21 @@ def _parse_models(value: _Fields) -> tuple[ModelRef, ...]:
 # Segments and chunks
 
 
-def build_segment_header(header: SegmentHeader) -> bytes:
-    """The header of a segment."""
+def build_segment_header(header: SegmentHeader, sync: bytes = SEGMENT_SYNC) -> bytes:
+    """The header of a segment; `sync` is `MODEL_SYNC` for a part of an embedded model."""
     numbers = (header.seq, header.predictor, header.flags, header.raw_len, header.coded_len)
     body = b"".join(map(build_varint, numbers)) + _u(header.canary, 4) + header.settings
     if len(body) > MAX_SEGMENT_BODY:
         raise ValueError("settings of a predictor are too long for a segment header")
-    record = SEGMENT_SYNC + _u(len(body), 1) + body
+    record = sync + _u(len(body), 1) + body
     return record + _crc(record)
 
 
-def parse_segment_header(record: bytes, base: int) -> SegmentHeader:
+def parse_segment_header(record: bytes, base: int, sync: bytes = SEGMENT_SYNC) -> SegmentHeader:
     """A segment's header from its whole record; its length is `record[4]` + 9."""
     checked = _split_crc(record, 4, "a segment's header", base)
     fields = _Fields(checked, "a segment's header", base)
-    if fields.take(4) != SEGMENT_SYNC:
+    if fields.take(4) != sync:
         raise CorruptError("no segment begins here", offset=base)
     fields.take(1)
     seq, predictor, flags = fields.varint(), fields.varint(), fields.varint()

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 
 class Archive(Record):
-    """One archive of a file: where it begins, and what its header, index and footer say."""
+    """One archive of a file: where it begins, and what its header, index and footer say.
+
+    model_len: bytes of the model that it brings.
+    """
 
     offset: int
     header: Header
     entries: tuple[IndexEntry, ...]
     footer: Footer
+    model_len: int = 0
 
     @property
     def raw_len(self) -> int:
@@ -33,7 +37,7 @@ class Archive(Record):
 
     def offsets(self) -> list[int]:
         """Every segment's offset in the file."""
-        first = self.offset + self.header.size
+        first = self.offset + self.header.size + self.model_len
         return list(accumulate([entry.length for entry in self.entries[:-1]], initial=first))[
             : len(self.entries)
         ]
@@ -93,9 +97,11 @@ def _read_last(source: BinaryIO, begin: int, end: int, *, last: bool) -> Archive
         raise CorruptError("the archive's end gives lengths that cannot be", offset=at)
     header = read_header(source, offset)
     entries = container.parse_index(_read_at(source, index_at, footer.index_len), index_at)
-    if offset + header.size + sum(entry.length for entry in entries) != index_at:
+    rest = index_at - offset - header.size - sum(entry.length for entry in entries)
+    brings = header.metadata.brings
+    if rest < 0 or (rest > 0) != (brings is not None and brings.length > 0):
         raise CorruptError("the index does not fit the archive", offset=index_at)
-    return Archive(offset, header, tuple(entries), footer)
+    return Archive(offset, header, tuple(entries), footer, rest)
 
 
 def read_header(source: BinaryIO, offset: int) -> Header:

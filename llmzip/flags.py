@@ -27,6 +27,12 @@ def _size(text: str) -> int:
     return int(digits) << _UNITS[unit]
 
 
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise UsageError(f"{text!r} is not a number")
+    return int(text)
+
+
 def _threads(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) > MOST_THREADS:
         raise UsageError(f"{text!r} is not a number of threads; write 0 (all) to {MOST_THREADS:,}")
@@ -84,6 +90,10 @@ FLAGS = (
         *(str, "NAME"),
     ),
     Flag(
+        *("embed_model", "", ("embed-model",)),
+        "With -m: put the model into the archive, which then opens without; it is large.",
+    ),
+    Flag(
         *("adapt", "", ("no-adapt",)),
         "With -m: do not let the model learn the content on its way.",
         False,
@@ -120,6 +130,11 @@ FLAGS = (
     ),
     Flag("quick", "", ("quick",), "With test: check coded bytes only, decode nothing."),
     Flag("name", "", ("name",), "With models import and pull: call it NAME.", str, "NAME"),
+    Flag(
+        *("importer", "", ("importer",)),
+        "With models import and pull: make the pack as version N of the importer does.",
+        *(_number, "N"),
+    ),
     Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
     Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
     Flag("progress", "", ("no-progress",), "Show no progress bar.", False),
@@ -128,21 +143,24 @@ FLAGS = (
     Flag("version", "V", ("version",), "Show the version."),
 )
 
-_ALL = frozenset(flag.field for flag in FLAGS) - {"name"}
+_ALL = frozenset(flag.field for flag in FLAGS) - {"name", "importer"}
 _WRITING = _ALL - {"mode", "version", "quick"}
+_FOR_COMPRESSING = frozenset(
+    {"level", "predictor", "verify", "standalone", "adapt", "segments", "embed_model"}
+)
 _FIELDS = {
     "compress": _WRITING,
-    "decompress": _WRITING - {"level", "predictor", "verify", "standalone", "adapt", "segments"},
+    "decompress": _WRITING - _FOR_COMPRESSING,
     "test": _ALL
     - {"mode", "version", "stdout", "output", "output_dir", "keep", "remove"}
-    - {"level", "predictor", "verify", "standalone", "adapt", "segments"},
+    - _FOR_COMPRESSING,
     "list": frozenset({"recursive", "force", "quiet", "verbose", "progress", "as_json", "help"}),
     "cat": frozenset(
         {"output", "force", "threads", "memory", "base", "model"}
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
-    "models": frozenset({"name", "force", "quiet", "verbose", "as_json", "help"}),
+    "models": frozenset({"name", "importer", "force", "quiet", "verbose", "as_json", "help"}),
     "recover": frozenset(
         {"stdout", "output", "force", "threads", "memory", "base", "model"}
         | {"quiet", "verbose", "progress", "as_json", "help"}

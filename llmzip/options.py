@@ -46,6 +46,7 @@ class Options(Record):
         store, the path of a pack, or the start of a sha256. From level 3 on.
     segments: into how many segments a text that fits one is cut where a model predicts it; they are
         decoded together. 0 chooses.
+    embed_model: whether the archive brings the model, so that it opens without; needs `model`.
     adapt: whether the model learns the content on its way, which it does from level 6 on.
     threads: segments coded at a time; 0 means one for each core.
     verify: decode every segment after coding it and compare.
@@ -65,12 +66,15 @@ class Options(Record):
     model: str | None = None
     adapt: bool = True
     segments: int = 0
+    embed_model: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.level <= 9:
             raise UsageError(f"level {self.level}: levels go from 1 to 9")
         if self.model is not None:
             check_model(self.level, self.predictor)
+        elif self.embed_model:
+            raise UsageError("no model is named that could go into the archive: name one with -m")
         if self.threads < 0:
             raise UsageError(f"{self.threads} threads: use 0 for all cores, or a positive number")
         if not 0 <= self.segments <= MOST_SEGMENTS:

@@ -9,7 +9,7 @@ from itertools import chain
 from llmzip import _native, route
 from llmzip.container import EMBEDDED, KEPT, MODEL, Header
 from llmzip.directory import content_size
-from llmzip.errors import CorruptError, LimitError, LlmzError, UnsupportedError, UsageError
+from llmzip.errors import CorruptError, LimitError, LlmzError, UsageError
 from llmzip.limits import Limits
 from llmzip.options import MOST_SEGMENTS
 from llmzip.preamble import Preamble
@@ -24,11 +24,13 @@ from llmzip.segments import (
     segment_memory,
 )
 from llmzip.streams import seekable, write_all
+from llmzip.task import Task
 from llmzip.walk import (
     ArchiveEnd,
     ArchiveStart,
     Chunk,
     Event,
+    ModelPart,
     SegmentEnd,
     SegmentStart,
     pull,
@@ -39,10 +41,11 @@ from llmzip.workers import TICK_SECONDS, Cancelled, Meter, cores
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from typing import BinaryIO, Literal
+    from typing import BinaryIO
 
     from llmzip.base import Bases
     from llmzip.container import SegmentHeader
+    from llmzip.models.embedded import Collector
     from llmzip.sources import Sources
     from llmzip.streams import Readable
 
@@ -55,11 +58,6 @@ def check_header(header: Header) -> None:
     """Raises unless this build has what the archive says that it needs."""
     for ref in header.metadata.predictors:
         route.require(ref)
-    for model in header.metadata.models:
-        if model.kind == EMBEDDED:
-            raise UnsupportedError(
-                "the archive brings its model: install a version that reads such"
-            )
 
 
 class Guard:
@@ -88,6 +86,7 @@ class Guard:
         self._again: BinaryIO | None = None
         self._header: Header | None = None
         self._sources: Sources | None = None
+        self._collector: Collector | None = None
         self._kept: dict[int, SegmentStart] = {}
         self._kept_content: dict[int, list[bytes]] = {}
         self._kept_bytes = 0
@@ -102,6 +101,10 @@ class Guard:
         check_header(event.header)
         self.close()
         self._header = event.header
+        if event.header.metadata.brings:
+            from llmzip.models.embedded import Collector
+
+            self._collector = Collector(event.header.metadata.brings, self._limits)
         if event.header.metadata.models:
             self.tally.need(event.header.metadata.models)
             # Said before anything is decoded.
@@ -109,6 +112,16 @@ class Guard:
         self._hash = _native.Sha256()
         self._start = event.offset
         self.preamble = None
+
+    def model_part(self, event: ModelPart) -> None:
+        """To be called with every part of the model that an archive brings."""
+        if self._collector is not None:
+            self._collector.take(event)
+
+    def _bring(self) -> bytes:
+        if self._collector is None:
+            raise CorruptError("the archive brings no model")
+        return self._collector.pack()
 
     @property
     def sources(self) -> Sources | None:
@@ -120,6 +133,7 @@ class Guard:
         if self._sources is not None:
             self._sources.needs.close()
             self._sources = None
+        self._collector = None
         self._kept.clear()
         self._kept_content.clear()
         self._kept_bytes = 0
@@ -127,7 +141,7 @@ class Guard:
     def _find(self, header: Header) -> Sources:
         from llmzip.sources import Needs, Sources
 
-        needs = Needs(header, self._limits, self._bases, self._threads)
+        needs = Needs(header, self._limits, self._bases, self._threads, self._bring)
         self._sources = Sources(needs, self._own)
         return self._sources
 
@@ -240,6 +254,8 @@ class EventDecoder:
             self._segment = None
         elif isinstance(event, ArchiveStart):
             self._guard.header(event)
+        elif isinstance(event, ModelPart):
+            self._guard.model_part(event)
         elif isinstance(event, ArchiveEnd):
             self._guard.end(event)
         return b""
@@ -264,35 +280,6 @@ class Broken:
             self._error = error
         elif error is not None:
             self._error = UsageError("decoding was broken off before: open the archive again")
-
-
-class _Task:
-    """A segment on its way through a worker: its chunks go in, their content comes out.
-
-    memory: bytes that it takes, with what it may hold of coded and of raw bytes (`held` each).
-    input: whether chunks may follow; "cut" where they end too early.
-    """
-
-    def __init__(
-        self,
-        start: SegmentStart,
-        memory: int,
-        held: int,
-        sources: Sources | None,
-        preamble: Preamble | None,
-    ) -> None:
-        self.start = start
-        self.sources = sources
-        self.preamble = preamble
-        self.memory = memory
-        self.held = held
-        self.coded: deque[Chunk] = deque()
-        self.coded_bytes = 0
-        self.input: Literal["open", "all", "cut"] = "open"
-        self.raw: deque[tuple[bytes, bytes]] = deque()
-        self.raw_bytes = 0
-        self.done = False
-        self.error: BaseException | None = None
 
 
 class _Parallel:
@@ -321,8 +308,8 @@ class _Parallel:
         self._meter = meter
         self._notice = notice
         self._tick = meter.tick("decompress")
-        self._tasks: deque[_Task] = deque()
-        self._waiting: deque[_Task] = deque()
+        self._tasks: deque[Task] = deque()
+        self._waiting: deque[Task] = deque()
         self._workers: list[threading.Thread] = []
         self._changed = Condition()
 
@@ -354,6 +341,8 @@ class _Parallel:
     def _admit(self, event: Event | None) -> int:
         if isinstance(event, ArchiveStart):
             self._guard.header(event)
+        elif isinstance(event, ModelPart):
+            self._guard.model_part(event)
         return self._guard.segment(event) if isinstance(event, SegmentStart) else 0
 
     def _take(self, event: Event, memory: int) -> None:
@@ -387,7 +376,7 @@ class _Parallel:
             min((self._allowed - memory) // 2, event.header.raw_len, _MOST_HELD), _LEAST_HELD
         )
         guard = self._guard
-        task = _Task(event, memory + 2 * held, held, guard.sources, guard.preamble)
+        task = Task(event, memory + 2 * held, held, guard.sources, guard.preamble)
         alone = route.needs_model(event.predictor) and not event.header.is_copy
         if task.memory * self._threads > self._allowed and self._notice and not alone:
             fitting = max(self._allowed // task.memory, 1)
@@ -413,7 +402,7 @@ class _Parallel:
             worker.start()
             self._workers.append(worker)
 
-    def _fits(self, task: _Task) -> bool:
+    def _fits(self, task: Task) -> bool:
         if not self._tasks:
             return True
         if task.start.header.is_after:
@@ -424,7 +413,7 @@ class _Parallel:
         in_use = sum(other.memory for other in self._tasks)
         return len(self._tasks) < self._threads and in_use + task.memory <= self._allowed
 
-    def _fits_beside(self, task: _Task) -> bool:
+    def _fits_beside(self, task: Task) -> bool:
         """Whether a segment fits that asks its model together with those under way."""
         if not all(other.start.header.is_after for other in self._tasks):
             return False
@@ -480,7 +469,7 @@ class _Parallel:
                 task = self._waiting.popleft()
             self._work(task)
 
-    def _work(self, task: _Task) -> None:
+    def _work(self, task: Task) -> None:
         try:
             decoder = SegmentDecoder(task.start, self._tick, task.sources, task.preamble)
             while (chunk := self._next(task)) is not None:
@@ -498,7 +487,7 @@ class _Parallel:
                 task.done = True
                 self._changed.notify_all()
 
-    def _next(self, task: _Task) -> Chunk | None:
+    def _next(self, task: Task) -> Chunk | None:
         with self._changed:
             self._changed.wait_for(
                 lambda: (
@@ -565,7 +554,7 @@ def read_archive(
 def _may_go_together(first: Event | None) -> bool:
     """Whether segments may have to be decoded together, which is several times as fast."""
     models = first.header.metadata.models if isinstance(first, ArchiveStart) else ()
-    return any(model.kind == MODEL for model in models)
+    return any(model.kind in (MODEL, EMBEDDED) for model in models)
 
 
 def check_coded(source: BinaryIO) -> Summary:

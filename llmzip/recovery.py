@@ -89,9 +89,15 @@ class RecoverReport(Record):
 class _Part:
     """What was found of one archive."""
 
-    def __init__(self, limits: Limits, bases: Bases | None, header: Header | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        bases: Bases | None,
+        header: Header | None = None,
+        bring: Callable[[], bytes] | None = None,
+    ) -> None:
         self.header = header
-        self.needs = Needs(header, limits, bases)
+        self.needs = Needs(header, limits, bases, bring=bring)
         self.segments: list[FoundSegment] = []
         self.preamble: Preamble | None = None
         self.entries: tuple[IndexEntry, ...] | None = None
@@ -194,7 +200,8 @@ def _parts(source: BinaryIO, limits: Limits, bases: Bases | None) -> list[_Part]
     for found in scan(source):
         part = parts[-1] if parts else None
         if isinstance(found, FoundHeader):
-            parts.append(_Part(limits, bases, found.header))
+            bring = partial(_model, source, found, limits, bases)
+            parts.append(_Part(limits, bases, found.header, bring))
         elif isinstance(found, FoundIndex):
             if part is None or part.entries is not None:
                 parts.append(part := _Part(limits, bases))
@@ -205,6 +212,22 @@ def _parts(source: BinaryIO, limits: Limits, bases: Bases | None) -> list[_Part]
                 parts.append(part := _Part(limits, bases))
             part.segments.append(found)
     return parts
+
+
+def _model(source: BinaryIO, found: FoundHeader, limits: Limits, bases: Bases | None) -> bytes:
+    """The model that an archive brings; where that is damaged, the same one from elsewhere."""
+    from llmzip.models import embedded, loaded, store
+
+    try:
+        return embedded.read(source, found.offset, found.header, limits)
+    except CorruptError as error:
+        ref = found.header.metadata.brings
+        if ref is None:
+            raise
+        try:
+            return store.read(loaded.find(ref, bases.model if bases else None))
+        except ModelError as missing:
+            raise ModelError(f"{error}; {missing}") from None
 
 
 def _predictors(part: _Part, found: FoundSegment) -> Sequence[PredictorRef]:

@@ -154,7 +154,14 @@ class RandomAccess:
         # Looked for when content is asked for: headers can be read without it.
         with self._lock:
             if archive.offset not in self._found:
-                self._found[archive.offset] = Needs(archive.header, self._limits, self._bases)
+
+                def bring() -> bytes:
+                    from llmzip.models.embedded import read
+
+                    return read(file, archive.offset, archive.header, self._limits)
+
+                needs = Needs(archive.header, self._limits, self._bases, bring=bring)
+                self._found[archive.offset] = needs
             return Sources(self._found[archive.offset], own)
 
     def _original(self, archive: Archive, copy: SegmentHeader, file: BinaryIO) -> Readable:

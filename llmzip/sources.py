@@ -100,10 +100,16 @@ class Needs:
 
     For threads. What was not found is not looked for again. header: None where it is lost.
     bases: where it is looked for. threads: how many evaluate a model; 0 means one for each core.
+    bring: reads the pack of the model that the archive brings, and checks it.
     """
 
     def __init__(
-        self, header: Header | None, limits: Limits, bases: Bases | None, threads: int = 0
+        self,
+        header: Header | None,
+        limits: Limits,
+        bases: Bases | None,
+        threads: int = 0,
+        bring: Callable[[], bytes] | None = None,
     ) -> None:
         self._header = header
         self._limits = limits
@@ -115,6 +121,8 @@ class Needs:
         self._threads = threads
         self._model: Loaded | None = None
         self._wanted = next((ref for ref in models if ref.kind == MODEL), None)
+        self._brought = header.metadata.brings if header else None
+        self._bring = bring
         self._found: dict[int, Origin] = {}
         self._missing: dict[int, LlmzError] = {}
 
@@ -147,6 +155,8 @@ class Needs:
     def _find_model(self) -> Loaded:
         from llmzip.models import loaded
 
+        if self._brought is not None and self._bring is not None:
+            return loaded.brought(self._brought, self._bring, self._threads)
         if self._wanted is not None:
             return loaded.load(loaded.find(self._wanted, self._bases.model), self._threads)
         if self._header is not None:

@@ -17,6 +17,7 @@ from llmzip.container import (
     Footer,
     Header,
     IndexEntry,
+    ModelRef,
     PredictorRef,
     SegmentHeader,
 )
@@ -70,10 +71,16 @@ class ArchiveEnd(Record):
     footer: Footer
 
 
+class ModelPart(Record):
+    """What was read of the model that an archive brings, which is no content of it."""
+
+    event: SegmentStart | Chunk | SegmentEnd
+
+
 # For a segment whose archive's header is not at hand.
 ANY_BOUNDS = Bounds((1 << 63) - 1, container.MAX_CHUNK, 0)
 
-Event: TypeAlias = ArchiveStart | SegmentStart | Chunk | SegmentEnd | ArchiveEnd
+Event: TypeAlias = ArchiveStart | ModelPart | SegmentStart | Chunk | SegmentEnd | ArchiveEnd
 Walk: TypeAlias = Generator[int | Event, bytes, None]
 _Step: TypeAlias = Generator[int | Event, bytes, bytes]
 _Ended: TypeAlias = Generator[int | Event, bytes, int]
@@ -140,7 +147,7 @@ def walk_segment(
     what = "a segment"
     size = yield from tape.take(1, what)
     rest = yield from tape.take(size[0] + 4, what)
-    header = container.parse_segment_header(sync + size + rest, begin)
+    header = container.parse_segment_header(sync + size + rest, begin, sync)
     if seq is not None and header.seq != seq:
         raise CorruptError(f"segment {header.seq} stands where {seq} should", offset=begin)
     if header.predictor >= len(predictors):
@@ -180,6 +187,44 @@ def walk_alone(
     if sync != container.SEGMENT_SYNC:
         raise CorruptError("no segment begins here", offset=offset)
     return (yield from walk_segment(tape, sync, predictors, bounds, seq))
+
+
+def walk_model(
+    tape: Tape, ref: ModelRef, predictors: Sequence[PredictorRef]
+) -> Generator[int | Event, bytes, None]:
+    """Walks the parts of the model `ref` that an archive brings; all events are `ModelPart`."""
+    left = ref.length
+    number = 0
+    while left:
+        begin = tape.at
+        try:
+            sync = yield from tape.take(len(container.MODEL_SYNC), "its parts")
+            if sync != container.MODEL_SYNC:
+                raise CorruptError("no part of it begins here", offset=begin)
+            bounds = Bounds(left, container.MAX_CHUNK, 0)
+            walk = walk_segment(tape, sync, predictors, bounds, number)
+            left -= yield from _as_parts(walk)
+        except CorruptError as error:
+            what = f"the model that the archive brings: {error.args[0]}"
+            raise type(error)(what, offset=error.offset) from None
+        number += 1
+
+
+def _as_parts(walk: _Ended) -> _Ended:
+    """A walk over a segment as one over a part of a model."""
+    step = next(walk)
+    while True:
+        if isinstance(step, SegmentStart) and (
+            step.header.flags or step.predictor.id not in ("store", "zstd")
+        ):
+            raise CorruptError("a part that is coded as none can be", offset=step.offset)
+        if isinstance(step, (SegmentStart, Chunk, SegmentEnd)):
+            step = ModelPart(step)
+        answer = yield step
+        try:
+            step = walk.send(answer)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
 
 def _walk_varint(tape: Tape, record: bytearray) -> _Ended:
@@ -226,6 +271,8 @@ def _walk_archive(offset: int, start: bytes) -> _Ended:
     header = container.parse_header(prefix, rest, offset)
     yield ArchiveStart(offset, header)
     metadata = header.metadata
+    if metadata.brings:
+        yield from walk_model(tape, metadata.brings, metadata.predictors)
     segments: list[tuple[int, int]] = []
     while True:
         begin = tape.at

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from llmzip import route
 from llmzip.assembler import Assembler
+from llmzip.container import ModelRef, PredictorRef
 from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
 from llmzip.options import Options, load_model
 from llmzip.pieces import Piece, counterpart, cut
@@ -150,7 +151,9 @@ class ArchiveEncoder:
         self._notice = notice
         self._buffer = bytearray()
         self._base = base if any(piece.base >= 0 for piece in self._plan) else None
-        models = tuple(needed.ref for needed in (self._base, self._model) if needed)
+        models: tuple[ModelRef, ...] = (self._base.ref,) if self._base else ()
+        if self._model:
+            models += (self._model.embedded if options.embed_model else self._model.ref,)
         self._found = found
         self._lengths = [piece.length for piece in self._plan]
         others = tuple(map(folder.ref, found.archives())) if folder and found else ()
@@ -219,7 +222,7 @@ class ArchiveEncoder:
                 yield from self._cut(len(self._buffer), alone=alone)
             elif not self._cuts:
                 memory = route.most_memory(self._table[:1], self._options.level, 1)
-                yield self._emit(self._assembler.header(self._table[:1], 0, memory))
+                yield from self._header(self._table[:1], 0, memory)
             yield from self._rest()
             yield self._emit(self._assembler.end())
             if self._check and (not self._check.ended or self._check.unused):
@@ -285,13 +288,11 @@ class ArchiveEncoder:
                 memory = route.most_memory(
                     self._table, self._options.level, self._size, self._model
                 )
-                yield self._emit(self._assembler.header(self._table, self._size, memory))
+                yield from self._header(self._table, self._size, memory)
         due = self._pool.put(cut, length) if self._pool else [self._code(cut)]
         for encoded, done in due:
             if alone:
-                yield self._emit(
-                    self._assembler.header((encoded.predictor,), encoded.raw_len, encoded.memory)
-                )
+                yield from self._header((encoded.predictor,), encoded.raw_len, encoded.memory)
             yield self._segment(encoded, done)
 
     def _grouped(self, found: Group) -> Iterator[Part]:
@@ -308,7 +309,7 @@ class ArchiveEncoder:
             group.verify_group(found, encoded, self._meter, given, allowed)
         self._cuts += len(encoded)
         needs = found.first + found.each
-        yield self._emit(self._assembler.header((found.choice.predictor,), found.longest, needs))
+        yield from self._header((found.choice.predictor,), found.longest, needs)
         for segment in encoded:
             yield self._segment(segment, Piece(segment.raw_len))
 
@@ -316,6 +317,21 @@ class ArchiveEncoder:
         options = self._options
         level, predictor = options.level, options.predictor
         return route.choose(content, level, predictor, self._model, adapt=options.adapt)
+
+    def _header(
+        self, predictors: tuple[PredictorRef, ...], largest: int, memory: int
+    ) -> Iterator[Part]:
+        """The archive's header, and the model that it brings if one of the predictors needs it."""
+        options, model = self._options, self._model
+        if model is None or not options.embed_model or not any(map(route.needs_model, predictors)):
+            yield self._emit(self._assembler.header(predictors, largest, memory))
+            return
+        from llmzip.models import embedded
+
+        predictors = tuple(dict.fromkeys((*predictors, embedded.coder())))
+        yield self._emit(self._assembler.header(predictors, largest, memory))
+        for part in embedded.parts(model.pack, predictors, check=options.verify):
+            yield self._emit(self._assembler.model_part(part))
 
     def _start(self, largest: int, alone: bool) -> InOrder[_Cut, tuple[Encoded, Piece]] | None:
         """The threads to code with; None where this one does it."""

@@ -13,7 +13,7 @@ from llmzip.options import DEFAULT_LEVEL, Options, load_model
 from llmzip.output import Output
 from llmzip.progress import Meter
 from llmzip.report import Summary
-from llmzip.text import about, memory
+from llmzip.text import about, memory, quantity
 from llmzip.writer import planned, write_archive
 
 TYPE_CHECKING = False
@@ -41,6 +41,7 @@ def run(job: Job, report: Report) -> None:
         model=job.model,
         adapt=job.adapt,
         segments=job.segments,
+        embed_model=job.embed_model,
     )
     # Held here, so that it is read once for all files.
     model = load_model(options.model, options.threads)
@@ -160,14 +161,19 @@ def _announce_model(source: Source, options: Options, model: Loaded, report: Rep
     from llmzip.group import cost
 
     expected = with_model(source.stream, source.size, options, model)
-    line = f"with model {model.ref.name} up to {about(expected.seconds)} and "
-    line += f"{memory(expected.memory)} of memory; decompressing needs the model too"
+    later = "decompressing needs the model too"
+    if options.embed_model:
+        later = f"the archive brings the model ({quantity(model.ref.length)})"
     if expected.segments > 1:
-        line += (
+        later += (
             f"; {expected.segments} segments, decoded together, take about "
             f"{100 * cost(expected.segments):.1f} % more bytes than one (an estimate; --segments 1)"
         )
-    report.say(source.name, line)
+    report.say(
+        source.name,
+        f"with model {model.ref.name} up to {about(expected.seconds)} and "
+        f"{memory(expected.memory)} of memory; {later}",
+    )
 
 
 def _seconds(size: int, pieces: tuple[Piece, ...], level: int, options: Options) -> Estimate | None:

@@ -31,12 +31,14 @@ class Job(Record):
     model: str | None = None
     adapt: bool = True
     segments: int = 0
+    embed_model: bool = False
     standalone: bool = False
     verify: bool = True
     threads: int = 0
     memory: int | None = None
     quick: bool = False
     name: str | None = None
+    importer: int | None = None
     quiet: int = 0
     verbose: int = 0
     progress: bool = True

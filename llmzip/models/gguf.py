@@ -8,7 +8,7 @@ from typing import Any
 
 from llmzip.errors import CorruptError, UnsupportedError
 from llmzip.models import tokenizer
-from llmzip.models.arrays import READABLE, floats
+from llmzip.models.arrays import READABLE, Nibbles, floats, weights
 from llmzip.models.checkpoint import HEAD, Checkpoint, Tensors, flag, unsupported
 from llmzip.models.pack import Config
 from llmzip.streams import read_exactly
@@ -20,6 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
+
+    from numpy.typing import NDArray
 
     from llmzip.models.arrays import Floats
     from llmzip.models.tokenizer import Vocabulary
@@ -155,7 +157,7 @@ def _vocabulary(metadata: _Metadata) -> Vocabulary:
 def _tensors(
     source: BinaryIO, regions: list[Region], config: Config, metadata: _Metadata
 ) -> Tensors:
-    readers: dict[str, Callable[[], Floats]] = {}
+    readers: dict[str, Callable[[], Floats | Nibbles]] = {}
     for region in regions:
         label = _LABEL.fullmatch(region.label)
         if not label or label[2] not in _NAMES:
@@ -164,7 +166,7 @@ def _tensors(
             raise unsupported(f"tensor {region.label!r}: its type ({region.kind or 'unknown'})")
         layer = "" if label[1] is None else f"layers.{int(label[1])}."
         name = f"{layer}{_NAMES[label[2]]}.{label[3]}"
-        read = partial(_read, source, region)
+        read = partial(_weights, source, region)
         # Files of llama have the rotary pairs of these side by side.
         turned = {"attn_q": config.heads, "attn_k": config.kv_heads}.get(label[2])
         if turned and metadata.architecture == "llama":
@@ -174,17 +176,29 @@ def _tensors(
 
 
 def _read(source: BinaryIO, region: Region) -> Floats:
+    return floats(region.kind, _data(source, region), region.shape)
+
+
+def _weights(source: BinaryIO, region: Region) -> Floats | Nibbles:
+    return weights(region.kind, _data(source, region), region.shape)
+
+
+def _data(source: BinaryIO, region: Region) -> bytes:
     source.seek(region.offset)
     data = read_exactly(source, region.length)
     if len(data) < region.length:
         raise CorruptError("the file became shorter while it was read; get it again")
-    return floats(region.kind, data, region.shape)
+    return data
 
 
-def _halves(read: Callable[[], Floats], heads: int) -> Floats:
+def _halves(read: Callable[[], Floats | Nibbles], heads: int) -> Floats | Nibbles:
     """Rows in Hugging Face's order: first all first halves of a head's pairs, then the second."""
-    array = read()
-    if not array.size or len(array) % (2 * heads):
-        raise CorruptError("attention's rows are no whole number of heads; get the file again")
-    pairs = array.reshape(heads, -1, 2, *array.shape[1:])
-    return pairs.swapaxes(1, 2).reshape(array.shape)
+
+    def turned(array: NDArray[Any]) -> NDArray[Any]:
+        if not array.size or len(array) % (2 * heads):
+            raise CorruptError("attention's rows are no whole number of heads; get the file again")
+        pairs = array.reshape(heads, -1, 2, *array.shape[1:])
+        return pairs.swapaxes(1, 2).reshape(array.shape)
+
+    found = read()
+    return found.of(turned) if isinstance(found, Nibbles) else turned(found)

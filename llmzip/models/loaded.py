@@ -6,13 +6,15 @@ import weakref
 from _thread import allocate_lock
 
 from llmzip import _native
-from llmzip.container import MODEL, ModelRef
+from llmzip.container import EMBEDDED, MODEL, ModelRef
 from llmzip.errors import CorruptError, ModelError, SetupError, UnsupportedError
 from llmzip.models import store
 from llmzip.workers import cores
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmzip.models.store import Model
 
 # What stands in an archive at most.
@@ -20,20 +22,27 @@ _MOST_NAME = 64
 
 
 class Loaded:
-    """A model; `ref` is what an archive's metadata says of it, `native` what coders take."""
+    """A model; `ref` is what an archive's metadata says of it, `native` what coders take.
 
-    def __init__(self, model: Model, threads: int) -> None:
-        pack = store.read(model)
+    pack: of the sha256 that is given. place: where it is, for errors.
+    """
+
+    def __init__(self, pack: bytes, sha256: bytes, name: str, place: str, threads: int) -> None:
         try:
             self.native = _native.Model(pack, threads)
         except _native.CorruptData as error:
-            raise CorruptError(f"{model.path}: {error}; import the model again") from None
+            raise CorruptError(f"{place}: {error}; import the model again") from None
         except _native.UnsupportedData as error:
-            raise UnsupportedError(f"{model.path}: {error}: update llmzip") from None
+            raise UnsupportedError(f"{place}: {error}: update llmzip") from None
         except _native.SetupFailed as error:
             raise SetupError(str(error)) from None
-        sha256 = bytes.fromhex(model.sha256)
-        self.ref = ModelRef(MODEL, sha256, len(pack), model.name[:_MOST_NAME])
+        self.pack = pack
+        self.ref = ModelRef(MODEL, sha256, len(pack), name[:_MOST_NAME])
+
+    @property
+    def embedded(self) -> ModelRef:
+        """What the metadata of an archive says that brings it."""
+        return self.ref.replace(kind=EMBEDDED)
 
     def memory(self, settings: bytes) -> int:
         """Bytes that a segment with these settings takes, the pack's among them."""
@@ -55,7 +64,20 @@ def load(model: Model, threads: int) -> Loaded:
     with _lock:
         found = _loaded.get(key)
         if found is None:
-            found = _loaded[key] = Loaded(model, key[1])
+            sha256 = bytes.fromhex(model.sha256)
+            found = Loaded(store.read(model), sha256, model.name, model.path, key[1])
+            _loaded[key] = found
+        return found
+
+
+def brought(ref: ModelRef, read: Callable[[], bytes], threads: int) -> Loaded:
+    """The model that an archive brings, which `read` gives and has checked; as `load`."""
+    key = (ref.sha256.hex(), threads or cores())
+    with _lock:
+        found = _loaded.get(key)
+        if found is None:
+            place = "the model that the archive brings"
+            found = _loaded[key] = Loaded(read(), ref.sha256, ref.name, place, key[1])
         return found
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy import float32, float64, uint8
     from numpy.typing import NDArray
 
+    from llmzip.models.arrays import Nibbles
+
     Header = dict[str, Any]
 
 MAGIC = b"\x8bLZPACK\n"
@@ -28,6 +30,8 @@ ALIGNMENT = 64
 # Inputs that share a scale, and rows that lie interleaved.
 GROUP = 64
 PANEL = 64
+# Inputs that share a step and a base, where weights have four bits.
+RUN = 32
 # Score and softmax work to the base of 2: q_proj takes over the factor.
 LOG2_E = 1.4426950408889634
 
@@ -130,6 +134,37 @@ def _matrix(values: NDArray[float64]) -> tuple[bytes, int]:
     return data, exponent
 
 
+def _nibbles(values: Nibbles, factor: float) -> tuple[bytes, int]:
+    """Rows of weights as four bits each with a step and a base a run: their data and exponent.
+
+    A weight is `(bits * step + base) * 2**-exponent`; none is above 32,767 in magnitude before the
+    exponent.
+    """
+    import numpy as np
+
+    rows, runs = values.steps.shape
+    steps, bases = values.steps * factor, values.bases * factor
+    top = max(float(np.abs(bases).max()), float(np.abs(bases + 15 * steps).max()))
+    exponent = _exponent(top, 15)
+    while True:
+        whole = [np.rint(np.ldexp(numbers, exponent)) for numbers in (steps, bases)]
+        if np.abs(whole[1]).max() < 2**15 and np.abs(whole[0] * 15 + whole[1]).max() < 2**15:
+            break
+        exponent -= 1
+    padded = -(-rows // PANEL) * PANEL
+    bits = np.zeros((padded, runs * RUN), np.uint8)
+    bits[:rows] = values.bits
+    # Panel, row of it, run, pair of fours, which of these, input.
+    fours = bits.reshape(padded // PANEL, PANEL, runs, 4, 2, 4)
+    halves = (fours[:, :, :, :, 0] | fours[:, :, :, :, 1] << 4).transpose(0, 2, 3, 1, 4)
+    lines = np.zeros((padded, runs, 2), "<i2")
+    lines[:rows] = np.stack(whole, axis=2)
+    lines = lines.reshape(padded // PANEL, PANEL, runs, 2).transpose(0, 2, 1, 3)
+    behind = np.ascontiguousarray(lines).view(np.uint8).reshape(padded // PANEL, runs, -1)
+    parts = halves.reshape(padded // PANEL, runs, -1), behind
+    return np.concatenate(parts, axis=2).tobytes(), exponent
+
+
 def _frequencies(config: Config) -> bytes:
     """Turns a position that each pair of a head is rotated by, in units of 2**-64."""
     from decimal import Decimal, localcontext
@@ -185,16 +220,40 @@ def check(config: Config) -> None:
 class _Source:
     """The given arrays, each of which must have its shape, be finite, and be used."""
 
-    def __init__(self, tensors: Mapping[str, NDArray[float32]]) -> None:
+    def __init__(self, tensors: Mapping[str, NDArray[float32] | Nibbles]) -> None:
         self.tensors = tensors
         self.left = set(tensors)
 
-    def take(self, name: str, *shape: int) -> NDArray[float64]:
-        import numpy as np
-
+    def _found(self, name: str) -> NDArray[float32] | Nibbles:
         if name not in self.tensors:
             raise UnsupportedError(f"model: tensor {name} is missing; use a complete file")
-        values = np.asarray(self.tensors[name])
+        self.left.discard(name)
+        return self.tensors[name]
+
+    def matrix(self, name: str, rows: int, inputs: int) -> NDArray[float64] | Nibbles:
+        """Its weights; as nibbles, where they are these."""
+        from llmzip.models.arrays import Nibbles
+
+        values = self._found(name)
+        if not isinstance(values, Nibbles):
+            return self._checked(name, values, (rows, inputs))
+        self._checked(name, values.bits, (rows, inputs))
+        shape = (rows, inputs // RUN)
+        steps, bases = (self._checked(name, v, shape) for v in (values.steps, values.bases))
+        return Nibbles(values.bits, steps, bases)
+
+    def take(self, name: str, *shape: int) -> NDArray[float64]:
+        from llmzip.models.arrays import Nibbles
+
+        values = self._found(name)
+        if isinstance(values, Nibbles):
+            values = values.floats()
+        return self._checked(name, values, shape)
+
+    def _checked(self, name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[float64]:
+        import numpy as np
+
+        values = np.asarray(values)
         if values.shape != shape:
             raise UnsupportedError(
                 f"model: tensor {name} has shape {values.shape}, not {shape}; "
@@ -205,13 +264,12 @@ class _Source:
             raise UnsupportedError(
                 f"model: tensor {name} has values that are not finite; use another file"
             )
-        self.left.discard(name)
         return wide
 
 
 def build(
     config: Config,
-    tensors: Mapping[str, NDArray[float32]],
+    tensors: Mapping[str, NDArray[float32] | Nibbles],
     tokenizer: TokenizerRules,
     progress: Callable[[str], None] | None = None,
 ) -> bytes:
@@ -219,8 +277,8 @@ def build(
 
     Args:
         config: the model's shape.
-        tensors: weights under Hugging Face's names without "model.", matrices as rows of outputs,
-            `q_proj` and `k_proj` in Hugging Face's order of rotary pairs. Without `lm_head.weight`
+        tensors: weights under Hugging Face's names without "model.", matrices as rows of outputs
+            (floats, or nibbles, which stay such), `q_proj` and `k_proj` in Hugging Face's order of rotary pairs. Without `lm_head.weight`
             the head is the embedding. Attention's biases are optional.
         tokenizer: goes into the header and the vocabulary's tensors.
         progress: called with each tensor's name before it is converted.
@@ -229,6 +287,8 @@ def build(
         UnsupportedError: a shape or tensor that the engine does not have.
     """
     import numpy as np
+
+    from llmzip.models.arrays import Nibbles
 
     check(config)
     source, writer = _Source(tensors), _Writer()
@@ -241,8 +301,12 @@ def build(
     def matrix(name: str, rows: int, inputs: int, factor: float = 1.0) -> None:
         if progress:
             progress(name)
-        data, exponent = _matrix(source.take(name, rows, inputs) * factor)
-        writer.add(name, "q8", (rows, inputs), data, exponent=exponent)
+        values = source.matrix(name, rows, inputs)
+        if isinstance(values, Nibbles):
+            kind, (data, exponent) = "q4", _nibbles(values, factor)
+        else:
+            kind, (data, exponent) = "q8", _matrix(values * factor)
+        writer.add(name, kind, (rows, inputs), data, exponent=exponent)
 
     def gain(name: str, size: int, factor: float = 1.0) -> None:
         values = source.take(name, size) * factor

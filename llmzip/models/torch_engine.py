@@ -17,12 +17,15 @@ from llmzip.errors import MissingPackageError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     # torch has no part in type checks: they run without it.
     Tensor = Any
 
 LIMIT = 1 << 46
 LIMIT32 = 1 << 30
 GROUP = PANEL = 64
+RUN = 32
 BLOCK = 32
 # Doubles hold every integer up to 2**53, and products are below 2**38: so many inputs at a time.
 EXACT_INPUTS = 1 << 14
@@ -88,6 +91,34 @@ def _turn(angle: int) -> tuple[int, int]:
     square = (x * x) >> 60
     c, s = series(1 << 60, 1, square), series(x, 2, square)
     return [(c, s), (-s, c), (-c, -s), (s, -c)][angle >> 62]
+
+
+def _bytes(data: memoryview, panels: int, inputs: int) -> NDArray[Any]:
+    """Weights of kind `q8` as doubles, rows padded."""
+    import numpy as np
+
+    count = panels * PANEL * inputs
+    weights = np.frombuffer(data[:count], np.int8).reshape(panels, inputs // 4, PANEL, 4)
+    scales = np.frombuffer(data[count:], "<u2").reshape(panels, inputs // GROUP, PANEL)
+    wide = weights.transpose(0, 2, 1, 3).reshape(-1, inputs).astype(np.float64)
+    wide *= scales.transpose(0, 2, 1).reshape(-1, inputs // GROUP).repeat(GROUP, axis=1)
+    return wide
+
+
+def _nibbles(data: memoryview, panels: int, inputs: int) -> NDArray[Any]:
+    """Weights of kind `q4` as doubles, rows padded."""
+    import numpy as np
+
+    runs = np.frombuffer(data, np.uint8).reshape(panels, inputs // RUN, -1)
+    fours = runs[:, :, : PANEL * RUN // 2].reshape(panels, inputs // RUN, 4, PANEL, 4)
+    both = np.stack([fours & 15, fours >> 4], axis=3)
+    wide = both.transpose(0, 4, 1, 2, 3, 5).reshape(-1, inputs).astype(np.float64)
+    lines = np.ascontiguousarray(runs[:, :, PANEL * RUN // 2 :]).view("<i2")
+    lines = lines.reshape(panels, -1, PANEL, 2).transpose(3, 0, 2, 1).reshape(2, len(wide), -1)
+    steps, bases = lines.repeat(RUN, axis=2)
+    wide *= steps
+    wide += bases
+    return wide
 
 
 class _Matrix:
@@ -198,14 +229,8 @@ class TorchModel:
         import numpy as np
 
         rows, inputs = self._entries[name]["shape"]
-        data = self._bytes(name)
-        panels = -(-rows // PANEL)
-        count = panels * PANEL * inputs
-        weights = np.frombuffer(data[:count], np.int8).reshape(panels, inputs // 4, PANEL, 4)
-        scales = np.frombuffer(data[count:], "<u2").reshape(panels, inputs // GROUP, PANEL)
-        weights = weights.transpose(0, 2, 1, 3).reshape(-1, inputs)[:rows].astype(np.float64)
-        scales = scales.transpose(0, 2, 1).reshape(-1, inputs // GROUP)[:rows]
-        weights *= scales.repeat(GROUP, axis=1)
+        read = _nibbles if self._entries[name]["kind"] == "q4" else _bytes
+        weights = np.ascontiguousarray(read(self._bytes(name), -(-rows // PANEL), inputs)[:rows])
         tensor = _torch().from_numpy(weights).to(self._device)
         return _Matrix(tensor, self._entries[name]["exponent"])
 

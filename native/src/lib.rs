@@ -4,9 +4,12 @@ mod buffer;
 mod segment;
 mod sha256;
 
+use std::sync::Arc;
+
 use buffer::Bytes;
 use llmzip_predictors::xxh3::xxh3_128;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 /// XXH3-128 of `data` in canonical form (16 bytes, big-endian).
@@ -41,9 +44,8 @@ fn squash_table(py: Python<'_>) -> Bound<'_, PyBytes> {
 
 /// Checks that a model pack is whole: `CorruptData` or `UnsupportedData` where it is not.
 #[pyfunction]
-fn check_pack(py: Python<'_>, pack: Bytes) -> PyResult<()> {
-    let pack = pack.as_slice().to_vec();
-    py.detach(|| llmzip_predictors::transformer::check(pack))
+fn check_pack(py: Python<'_>, pack: PyBackedBytes) -> PyResult<()> {
+    py.detach(|| llmzip_predictors::transformer::check(Arc::new(pack)))
         .map_err(segment::raise)
 }
 

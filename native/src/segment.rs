@@ -10,6 +10,7 @@ use llmzip_predictors::xxh3::{Hasher, xxh3_128};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::buffer::{Bytes, BytesMut, Made, apart};
@@ -234,11 +235,11 @@ pub struct Model(Arc<dyn ModelPack>);
 
 #[pymethods]
 impl Model {
-    /// `threads` evaluate at a time what one segment asks for.
+    /// `threads` evaluate at a time what one segment asks for. `pack` stays in use where it is: it is
+    /// `bytes`, which never change, and not a mapped file, which could.
     #[new]
-    fn new(py: Python<'_>, pack: Bytes, threads: usize) -> PyResult<Self> {
-        let bytes = pack.as_slice();
-        let made = py.detach(|| Packed::new(Pack::parse(Arc::new(bytes.to_vec()))?, threads));
+    fn new(py: Python<'_>, pack: PyBackedBytes, threads: usize) -> PyResult<Self> {
+        let made = py.detach(|| Packed::new(Pack::parse(Arc::new(pack))?, threads));
         Ok(Self(Arc::new(made.map_err(raise)?)))
     }
 
@@ -256,6 +257,22 @@ impl Model {
     /// Bytes of memory that decoding a segment takes which goes on from one of `first` bytes.
     fn memory_after(&self, settings: &[u8], first: u64) -> PyResult<u64> {
         llm::memory_after(&*self.0, settings, first).map_err(raise)
+    }
+
+    /// The tokens that an encoder cuts a text into, which spell it.
+    fn tokens(&self, py: Python<'_>, text: Bytes) -> Vec<u32> {
+        let text = text.as_slice();
+        py.detach(|| {
+            let mut tokens = Vec::new();
+            self.0.tokens_of(text, &mut tokens);
+            tokens
+        })
+    }
+
+    /// Nats that each token costs by the model alone, which begins with nothing every `window` tokens.
+    fn costs(&self, py: Python<'_>, tokens: Vec<u32>, window: usize) -> PyResult<Vec<f64>> {
+        py.detach(|| llm::costs(&self.0, &tokens, window))
+            .map_err(raise)
     }
 
     /// Whether the model is worth its time on a segment with these settings, as samples tell.

@@ -29,10 +29,19 @@ fn read(path: &str) -> Bytes {
     Bytes(bytes, start)
 }
 
+/// How long this thread has run, which other work on the machine does not lengthen; 0 where Linux does
+/// not say. With one thread it is all that evaluates.
+fn on_cpu() -> Duration {
+    let said = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanoseconds = said.split(' ').next().and_then(|n| n.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
+}
+
 /// What was measured.
 #[derive(Default)]
 struct Total {
     time: Duration,
+    cpu: Duration,
     tokens: usize,
     nats: f64,
     hash: u64,
@@ -40,9 +49,10 @@ struct Total {
 
 impl Total {
     fn timed<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), on_cpu());
         let out = work();
         self.time += start.elapsed();
+        self.cpu += on_cpu() - before;
         out
     }
 
@@ -88,7 +98,10 @@ fn main() {
     let vocab = model.config().vocab;
     if args.len() > 6 {
         let parts: Vec<_> = tokens.chunks_exact(count).take(number(6)).collect();
-        let mut sessions: Vec<_> = parts.iter().map(|_| Session::new(&model, window)).collect();
+        let mut sessions: Vec<_> = parts
+            .iter()
+            .map(|_| Session::new(&model, window).unwrap())
+            .collect();
         for place in 0..count {
             let now: Vec<u32> = parts.iter().map(|part| part[place]).collect();
             let mut together: Vec<_> = sessions.iter_mut().collect();
@@ -104,7 +117,7 @@ fn main() {
         }
     } else {
         let tokens = &tokens[..count];
-        let mut session = Session::new(&model, window);
+        let mut session = Session::new(&model, window).unwrap();
         for (place, now) in tokens.chunks(block).enumerate() {
             states.clear();
             total.timed(|| session.advance_states(now, &mut states).unwrap());
@@ -120,10 +133,11 @@ fn main() {
         }
     }
     println!(
-        "{} tokens, {:.1} bits, {:.1} tokens/s, logits {:016x}",
+        "{} tokens, {:.1} bits, {:.1} tokens/s, {:.1} per CPU second, logits {:016x}",
         total.tokens,
         total.nats / std::f64::consts::LN_2,
         total.tokens as f64 / total.time.as_secs_f64(),
+        total.tokens as f64 / total.cpu.as_secs_f64(),
         total.hash
     );
 }

@@ -49,6 +49,16 @@ def test_from_file_to_store_and_back(models):
     assert json.loads(models("show", "other", "--json").stdout)["sha256"] == sha256
 
 
+def test_an_importer_can_be_chosen(models):
+    models("import", "tiny.gguf", "--importer", "1")
+    sha256 = json.loads(models("list", "--json").stdout)["sha256"]
+    models("export", "tiny", "tiny.lzpack")
+    models("remove", "tiny")
+    assert "taken as it is" in models.fails("import", "tiny.lzpack", "--importer", "1", code=2)
+    models("import", "tiny.gguf", "--name", "again", "--importer", "1")
+    assert json.loads(models("show", "again", "--json").stdout)["sha256"] == sha256
+
+
 def test_a_folder_is_the_same_model(models):
     synthetic.folder(models.folder / "hf")
     models("import", "tiny.gguf")
@@ -153,6 +163,10 @@ def test_nothing_is_overwritten_unasked(models):
         ("show",),
         ("export", "x"),
         ("list", "--name", "x"),
+        ("list", "--importer", "1"),
+        ("import", "tiny.gguf", "--importer", "99"),
+        ("import", "tiny.gguf", "--importer", "x"),
+        ("pull", "smollm2", "--importer", "99"),
     ],
 )
 def test_wrong_usage(models, arguments):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from golden import inputs
 from golden.parts import (
@@ -22,9 +23,11 @@ from golden.parts import (
     crc,
     varint,
 )
+from llmzip import _native
 
 STORE = ("store", 1, 0)
 ZSTD = ("zstd", 1, 0)
+CM = ("cm", 1, 1)
 LEVEL = bytes([3])
 MEMORY = 2**26
 
@@ -61,6 +64,7 @@ def cases() -> Iterator[Bad]:
     yield from segments()
     yield from chunks()
     yield from copies()
+    yield from embedded()
     yield from ends()
 
 
@@ -319,6 +323,59 @@ def copies() -> Iterator[Bad]:
     archive = Archive([ZSTD], [away], decoder_memory=MEMORY, records={5: ref})
     intent = "a copy of an archive that is nowhere"
     yield Bad("copy-nowhere", intent, "ModelError", archive.build())
+
+
+def embedded() -> Iterator[Bad]:
+    """A model that the archive brings; what is no pack will do, since nothing asks for it."""
+    pack = inputs.text(300)
+
+    def record(length: int = len(pack), content: bytes = pack) -> bytes:
+        return b"\x02" + sha256(content).digest() + varint(length) + b"\x04tiny"
+
+    def variant(
+        name: str, intent: str, *parts: Segment, record: bytes | None = record(), **changes: object
+    ) -> Bad:
+        archive = good()
+        archive.model = list(parts)
+        archive.predictors = [ZSTD, STORE, CM]
+        archive.records[5] = record
+        error = str(changes.pop("error", CORRUPT))
+        return Bad(f"embedded-{name}", intent, error, archive.build())
+
+    def stored(raw: bytes, **fields: object) -> Segment:
+        return replace(Segment(1, b"", [Chunk(STORED, raw, raw)]), **fields)
+
+    first, second = stored(pack[:200]), stored(pack[200:])
+    both = (first, second)
+    yield variant("none", "a model that is not there")
+    yield variant("not-named", "a model that nothing names", *both, record=None)
+    yield variant("less", "a model that ends early", first)
+    yield variant("more", "a model that goes on", *both, second)
+    yield variant("swapped", "parts in each other's place", second, first)
+    yield variant("seq", "a part with another number", first, replace(second, seq=2))
+    yield variant("huge", "a model said to be far longer", *both, record=record(2**30))
+    yield variant("shorter", "a model said to be shorter", *both, record=record(299))
+    yield variant("other", "another model", *both, record=record(300, b"another"))
+    yield variant("kept", "a part that is kept", replace(first, flags=KEPT), second)
+    yield variant("copy", "a part that is a copy", first, replace(second, flags=COPY, predictor=0))
+    settings = _native.settings("cm", 1, 3, b"")
+    by_cm = coded_segment(CM, settings, [(CODED, pack)], index=2)
+    yield variant("predictor", "a part by a predictor that codes none", by_cm)
+    flags = replace(first, flags=64)
+    yield variant("flags", "a part with a flag that is reserved", flags, error=UNSUPPORTED)
+    check = replace(first.chunks[0], payload_check=b"\1\2\3\4")
+    yield variant("payload", "a part that is damaged", replace(first, chunks=[check]), second)
+    check = replace(first.chunks[0], raw_check=b"12345678")
+    yield variant("raw", "a part of other content", replace(first, chunks=[check]), second)
+    whole = good()
+    whole.model, whole.predictors, whole.records[5] = list(both), [ZSTD, STORE, CM], record()
+    data = whole.build()
+    for name, length in (("cut", len(whole.header()) + 90), ("cut-between", len(whole.header()))):
+        yield Bad(f"embedded-{name}", "ends within its model", TRUNCATED, data[:length])
+    here = b"\x01" + record()[1:]
+    yield variant(
+        "and-not", "a model that it brings and one that it does not", record=record() + here
+    )
 
 
 def ends() -> Iterator[Bad]:

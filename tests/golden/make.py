@@ -145,6 +145,8 @@ def with_model() -> Iterator[Good]:
         content = unlike + text * 6
         data = written(content, level=6, model=str(path), segment_size=500)
         yield Good("llm-segments", "segments by a model", data, content, model=True)
+        data = written(content, level=6, model=str(path), embed_model=True)
+        yield Good("llm-embedded", "text by a model that the archive brings", data, content)
         for level, segments in ((6, 3), (8, 2)):
             content = unlike + text * 12
             data = written(content, level=level, model=str(path), segments=segments)
@@ -170,6 +172,23 @@ def with_model() -> Iterator[Good]:
         intent = f"llm at level {level}, class {class_}, with a window of 2^{window}"
         name = f"hand-llm-{level}-{class_}-{window}"
         yield Good(name, intent, archive.build(), archive.content(), model=True)
+
+    # Parts of any size, coded and stored, and a chunk of each type.
+    whole, half = pack(), len(pack()) // 2
+    zeros = whole.index(bytes(20))
+    rows = (whole[:zeros], CODED), (whole[zeros : zeros + 20], CONSTANT)
+    raws = [(kind, raw) for raw, kind in (*rows, (whole[zeros + 20 : half], CODED))]
+    parts = [
+        coded_segment(bad.ZSTD, bad.LEVEL, raws, index=1),
+        Segment(2, b"", [Chunk(STORED, whole[half:-7], whole[half:-7])]),
+        coded_segment(bad.ZSTD, bad.LEVEL, [(CODED, whole[-7:])], index=1),
+    ]
+    settings = bytes([3, 0, 0, 0, 5, 1])
+    segment = coded_segment(LLM, settings, [(CODED, text)], model=_native.Model(pack(), 1))
+    archive = Archive([LLM, bad.ZSTD, bad.STORE], [segment], level=3, model=parts)
+    archive.records[5] = model_record(2)
+    intent = "a model in parts of many kinds"
+    yield Good("hand-embedded", intent, archive.build(), archive.content())
 
 
 def going_on() -> Good:
@@ -197,11 +216,11 @@ def going_on() -> Good:
     return Good("hand-llm-after", intent, archive.build(), archive.content(), model=True)
 
 
-def model_record() -> bytes:
-    """Metadata record 5 that names the tiny model."""
+def model_record(kind: int = 1) -> bytes:
+    """Metadata record 5 that names the tiny model; kind 2: as one that the archive brings."""
     name = b"tiny"
     sha256 = hashlib.sha256(pack()).digest()
-    return bytes([1]) + sha256 + varint(len(pack())) + bytes([len(name)]) + name
+    return bytes([kind]) + sha256 + varint(len(pack())) + bytes([len(name)]) + name
 
 
 def routed() -> Iterator[Good]:

@@ -18,6 +18,7 @@ from llmzip import _native
 
 MAGIC = bytes.fromhex("F64C4D5A0D0A1A0A")
 SEGMENT_SYNC = bytes.fromhex("E7534547")
+MODEL_SYNC = bytes.fromhex("E74D444C")
 INDEX_SYNC = bytes.fromhex("E7494458")
 TAIL_MAGIC = bytes.fromhex("5A4D4CF6")
 
@@ -78,7 +79,7 @@ class Segment:
     def raw(self) -> bytes:
         return b"".join(chunk.raw for chunk in self.chunks)
 
-    def build(self, number: int) -> bytes:
+    def build(self, number: int, sync: bytes = SEGMENT_SYNC) -> bytes:
         chunks = b"".join(chunk.build() for chunk in self.chunks)
         body = b"".join(
             varint(computed if given is None else given)
@@ -91,7 +92,7 @@ class Segment:
             )
         )
         body += self.canary.to_bytes(4, "little") + self.settings
-        return checked(SEGMENT_SYNC + bytes([len(body)]) + body) + chunks
+        return checked(sync + bytes([len(body)]) + body) + chunks
 
 
 @dataclass
@@ -114,6 +115,8 @@ class Archive:
     archive_len: int | None = None
     index_len: int | None = None
     content_hash: bytes | None = None
+    # Parts of the model that it brings.
+    model: list[Segment] = field(default_factory=list)
 
     def content(self) -> bytes:
         return b"".join(segment.raw() for segment in self.segments)
@@ -163,7 +166,8 @@ class Archive:
             ]
         count = len(entries) if self.index_count is None else self.index_count
         index = checked(INDEX_SYNC + varint(count) + b"".join(entries))
-        before = self.header() + b"".join(segments) + index
+        model = [part.build(number, MODEL_SYNC) for number, part in enumerate(self.model)]
+        before = self.header() + b"".join(model + segments) + index
         footer = (len(index) if self.index_len is None else self.index_len).to_bytes(4, "little")
         archive_len = len(before) + 52 if self.archive_len is None else self.archive_len
         footer += archive_len.to_bytes(8, "little")

@@ -3,7 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import xxhash
 
@@ -22,6 +22,7 @@ from .tensor import Tensor
 
 MAGIC = bytes.fromhex("F64C4D5A0D0A1A0A")
 SEGMENT_SYNC = bytes.fromhex("E7534547")
+MODEL_SYNC = bytes.fromhex("E74D444C")
 INDEX_SYNC = bytes.fromhex("E7494458")
 TAIL_MAGIC = bytes.fromhex("5A4D4CF6")
 MAX_CHUNK_RAW = 1_048_576
@@ -52,6 +53,7 @@ class Metadata:
     base: Model | None
     archives: list[Model]
     model: Model | None
+    embedded: Model | None
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,10 @@ def read_archive(
 ) -> bytes:
     start = file.at
     metadata = read_header(file)
-    pack = pack_of(metadata.model, packs)
+    if metadata.embedded:
+        pack = read_model(file, metadata, metadata.embedded)
+    else:
+        pack = pack_of(metadata.model, packs)
     others = Others(pack, bases, contents(metadata.archives, archives or {}), {}, [])
     content = bytearray()
     chunk_hashes = hashlib.sha256()
@@ -219,11 +224,10 @@ def read_metadata(meta: Fields) -> Metadata:
             records[tag].utf8(records[tag].left())
     base = next((model for model in models if model.kind == BASE), None)
     archives = [model for model in models if model.kind == ARCHIVE]
-    if any(model.kind == EMBEDDED for model in models):
-        raise UnsupportedError("no version has models in archives yet")
     model = next((model for model in models if model.kind == MODEL), None)
+    embedded = next((model for model in models if model.kind == EMBEDDED), None)
     bounds = (max_segment_raw, max_chunk_raw, decoder_memory)
-    return Metadata(predictors, level, *bounds, base, archives, model)
+    return Metadata(predictors, level, *bounds, base, archives, model, embedded)
 
 
 def read_models(record: Fields) -> list[Model]:
@@ -249,6 +253,31 @@ def pack_of(model: Model | None, packs: Sequence[bytes]) -> bytes:
         if (hashlib.sha256(pack).digest(), len(pack)) == (model.sha256, model.length):
             return pack
     raise ModelError("the model is not here")
+
+
+def read_model(file: Fields, metadata: Metadata, model: Model) -> bytes:
+    """The pack of the model that the archive brings, which follows its header."""
+    nothing = Others(b"", (), (), {})
+    pack = bytearray()
+    number = 0
+    while len(pack) < model.length:
+        if file.take(4) != MODEL_SYNC:
+            raise CorruptError("no part of the model starts where one must")
+        left = model.length - len(pack)
+        bounds = replace(metadata, max_segment_raw=left, max_chunk_raw=MAX_CHUNK_RAW)
+        start = file.at
+        body = file.part(file.u(1))
+        _, index, flags = (body.varint() for _ in range(3))
+        kinds = metadata.predictors[index : index + 1]
+        file.at = start
+        raw, _ = read_segment(file, number, bounds, nothing, hashlib.sha256())
+        if flags or not kinds or kinds[0][0] not in ("store", "zstd"):
+            raise CorruptError(f"part {number} of the model is coded as none can be")
+        pack += raw
+        number += 1
+    if (hashlib.sha256(pack).digest(), len(pack)) != (model.sha256, model.length):
+        raise CorruptError("the model is not the one that the metadata name")
+    return bytes(pack)
 
 
 def contents(models: Sequence[Model], archives: Mapping[bytes, bytes]) -> list[bytes]:

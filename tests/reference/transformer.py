@@ -34,18 +34,34 @@ def narrow(v: np.ndarray) -> np.ndarray:
     return np.clip(v, -(1 << 30), 1 << 30)
 
 
-class Matrix:
-    """Rows of integer weights, `byte * scale`, and their exponent."""
+def bytes_of(data: bytes, panels: int, inputs: int) -> np.ndarray:
+    count = panels * 64 * inputs
+    weights = np.frombuffer(data[:count], np.int8).reshape(panels, inputs // 4, 64, 4)
+    scales = np.frombuffer(data[count:], "<u2").reshape(panels, inputs // 64, 64)
+    weights = weights.transpose(0, 2, 1, 3).reshape(-1, inputs).astype(np.int64)
+    scales = scales.transpose(0, 2, 1).reshape(-1, inputs // 64).astype(np.int64)
+    return weights * scales.repeat(64, axis=1)
 
-    def __init__(self, data: bytes, shape: list[int], exponent: int) -> None:
+
+def nibbles_of(data: bytes, panels: int, inputs: int) -> np.ndarray:
+    runs = np.frombuffer(data, np.uint8).reshape(panels, inputs // 32, 1280)
+    both = runs[:, :, :1024].reshape(panels, inputs // 32, 4, 1, 64, 4)
+    weights = np.concatenate([both & 15, both >> 4], axis=3).astype(np.int64)
+    weights = weights.transpose(0, 4, 1, 2, 3, 5).reshape(-1, inputs)
+    lines = runs[:, :, 1024:].copy().view("<i2").reshape(panels, inputs // 32, 64, 2)
+    lines = lines.transpose(3, 0, 2, 1).reshape(2, -1, inputs // 32).astype(np.int64)
+    step, base = lines.repeat(32, axis=2)
+    return weights * step + base
+
+
+class Matrix:
+    """Rows of integer weights, and their exponent."""
+
+    def __init__(self, kind: str, data: bytes, shape: list[int], exponent: int) -> None:
         rows, inputs = shape
         panels = -(-rows // 64)
-        count = panels * 64 * inputs
-        weights = np.frombuffer(data[:count], np.int8).reshape(panels, inputs // 4, 64, 4)
-        scales = np.frombuffer(data[count:], "<u2").reshape(panels, inputs // 64, 64)
-        weights = weights.transpose(0, 2, 1, 3).reshape(-1, inputs).astype(np.int64)
-        scales = scales.transpose(0, 2, 1).reshape(-1, inputs // 64).astype(np.int64)
-        self.weights = (weights * scales.repeat(64, axis=1))[:rows]
+        weights = {"q8": bytes_of, "q4": nibbles_of}[kind](data, panels, inputs)
+        self.weights = weights[:rows]
         self.exponent = exponent
 
     def product(self, x: tuple[np.ndarray, int], fraction: int) -> np.ndarray:
@@ -72,7 +88,7 @@ class Pack:
 
     def matrix(self, name: str) -> Matrix:
         entry = self.entries[name]
-        return Matrix(self.bytes(name), entry["shape"], entry["exponent"])
+        return Matrix(entry["kind"], self.bytes(name), entry["shape"], entry["exponent"])
 
     def gains(self, name: str) -> tuple[np.ndarray, int]:
         values = np.frombuffer(self.bytes(name), "<i4").astype(np.int64)

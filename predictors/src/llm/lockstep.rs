@@ -256,7 +256,7 @@ mod tests {
 
     /// Logits after each token of a run that meets others after `first` tokens.
     fn together(model: &Arc<Model>, member: &Member, first: &[u32], rest: &[u32]) -> Vec<i32> {
-        let (mut session, mut logits) = (Session::new(model, 40), Vec::new());
+        let (mut session, mut logits) = (Session::new(model, 40).unwrap(), Vec::new());
         session.advance(first, &mut logits).unwrap();
         for (number, &token) in rest.iter().enumerate() {
             if number == 20 {
@@ -285,7 +285,8 @@ mod tests {
                         // Some end before others.
                         let (first, rest) = own[..30 + 5 * number].split_at(3 * number + 1);
                         let found = together(model, &member, first, rest);
-                        let (mut session, mut alone) = (Session::new(model, 40), Vec::new());
+                        let (mut session, mut alone) =
+                            (Session::new(model, 40).unwrap(), Vec::new());
                         session.advance(first, &mut alone).unwrap();
                         session.advance(rest, &mut alone).unwrap();
                         assert!(found == alone, "run {number}");
@@ -302,9 +303,12 @@ mod tests {
         let model = any_model(1);
         let lockstep = Arc::new(Lockstep::new(&model));
         let (idle, busy) = (Lockstep::join(&lockstep), Lockstep::join(&lockstep));
-        let session = idle.evaluate(Session::new(&model, 40), 1).unwrap().session;
+        let session = idle
+            .evaluate(Session::new(&model, 40).unwrap(), 1)
+            .unwrap()
+            .session;
         // It has its prediction, and works on it for ever.
-        let mut other = Session::new(&model, 40);
+        let mut other = Session::new(&model, 40).unwrap();
         for token in 0..10 {
             other = busy.evaluate(other, token).unwrap().session;
         }
@@ -316,8 +320,12 @@ mod tests {
         let model = any_model(1);
         let lockstep = Arc::new(Lockstep::new(&model));
         let member = Lockstep::join(&lockstep);
-        let wrong = member.evaluate(Session::new(&model, 40), 1 << 20);
+        let wrong = member.evaluate(Session::new(&model, 40).unwrap(), 1 << 20);
         assert!(matches!(wrong.err(), Some(PredictorError::Usage(_))));
-        assert!(member.evaluate(Session::new(&model, 40), 1).is_ok());
+        assert!(
+            member
+                .evaluate(Session::new(&model, 40).unwrap(), 1)
+                .is_ok()
+        );
     }
 }

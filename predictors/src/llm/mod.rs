@@ -7,6 +7,7 @@
 
 mod codec;
 mod context;
+mod costs;
 mod join;
 mod lockstep;
 pub mod mass;
@@ -23,6 +24,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::segment::PredictorError;
+pub use costs::costs;
 pub use outlook::{helps, memory, memory_after, seconds};
 pub use packed::Packed;
 pub use vocabulary::Vocabulary;

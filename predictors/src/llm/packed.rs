@@ -77,9 +77,9 @@ impl ModelPack for Packed {
         learns: bool,
     ) -> Result<Box<dyn LanguageModel>, PredictorError> {
         Ok(Box::new(Run {
-            session: Some(Session::new(&self.model, window)),
+            session: Some(Session::new(&self.model, window)?),
             states: States::new(),
-            adapter: learns.then(|| Adapter::new(&self.model)),
+            adapter: learns.then(|| Adapter::new(&self.model)).transpose()?,
             forks: Arc::new(Lockstep::new(&self.model)),
             member: None,
             made: Vec::new(),

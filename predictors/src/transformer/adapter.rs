@@ -13,6 +13,8 @@ use super::fixed::{LIMIT32, power};
 use super::model::Model;
 use super::pack::PANEL;
 use super::states::States;
+use crate::segment::PredictorError;
+use crate::zeros::{filled, room};
 
 /// Numbers made of a state, of which the last is a constant.
 pub const RANK: usize = 32;
@@ -155,19 +157,21 @@ impl Token {
 
 impl Adapter {
     /// One that has learnt nothing, and changes nothing.
-    #[must_use]
-    pub fn new(model: &Arc<Model>) -> Self {
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory for all tokens to be learnt from.
+    pub fn new(model: &Arc<Model>) -> Result<Self, PredictorError> {
         let vocab = model.config().vocab;
-        Self {
-            places: vec![u32::MAX; vocab],
-            tokens: Vec::new(),
-            panels: Vec::new(),
+        Ok(Self {
+            places: filled(vocab, u32::MAX)?,
+            tokens: room(vocab)?,
+            panels: room(vocab.next_multiple_of(PANEL) * RANK)?,
             ahead: VecDeque::new(),
             learnt: 0,
-            powers: vec![0; vocab],
+            powers: filled(vocab, 0)?,
             sums: Vec::new(),
             model: Arc::clone(model),
-        }
+        })
     }
 
     /// How many more positions may be adapted before [`Adapter::learn`] has to be told what came.

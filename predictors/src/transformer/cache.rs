@@ -2,6 +2,8 @@
 
 use super::fixed::NARROW;
 use super::pack::{Config, PANEL};
+use crate::segment::PredictorError;
+use crate::zeros::filled;
 
 /// Positions whose weights share an exponent.
 pub const BLOCK: usize = 32;
@@ -20,15 +22,15 @@ pub struct HeadCache {
 }
 
 impl HeadCache {
-    fn new(head_size: usize, window: usize) -> Self {
+    fn new(head_size: usize, window: usize) -> Result<Self, PredictorError> {
         let room = window.next_multiple_of(PANEL);
-        Self {
-            keys: vec![0; room * head_size],
-            values: vec![0; room * head_size.next_multiple_of(PANEL)],
-            key_fractions: vec![0; room],
-            value_fractions: vec![0; room],
+        Ok(Self {
+            keys: filled(room * head_size, 0)?,
+            values: filled(room * head_size.next_multiple_of(PANEL), 0)?,
+            key_fractions: filled(room, 0)?,
+            value_fractions: filled(room, 0)?,
             head_size,
-        }
+        })
     }
 
     /// Keeps a position's key and value, each as integers below `2^NARROW` with their fraction bits.
@@ -67,11 +69,13 @@ pub struct Cache {
 }
 
 impl Cache {
-    pub fn new(config: &Config, window: usize) -> Self {
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn new(config: &Config, window: usize) -> Result<Self, PredictorError> {
         let count = config.layers * config.kv_heads;
         let heads = (0..count).map(|_| HeadCache::new(config.head_size, window));
-        Self {
-            heads: heads.collect(),
-        }
+        Ok(Self {
+            heads: heads.collect::<Result<_, _>>()?,
+        })
     }
 }

@@ -3,11 +3,13 @@
 use std::ops::{Deref, DerefMut, Range};
 
 use super::fixed::{LIMIT, LIMIT32, RESIDUAL, scale_all, scaled};
-use super::pack::{GROUP, Matrix, PANEL, Pack};
+use super::pack::{GROUP, Matrix, PANEL, Pack, RUN, RUN_BYTES, Rows, line};
 use super::simd::Kernels;
 
-/// Rows whose sums are made at a time: few enough for these to stay in the nearest cache.
+/// Rows whose sums are made at a time: few enough for these to stay in the nearest cache; where weights
+/// are of four bits, enough for what kernels make of these to be used often.
 const ROWS: usize = 32;
+const ROWS_OF_NIBBLES: usize = 128;
 /// Values of a cache line.
 const LINE: usize = 32;
 
@@ -67,6 +69,14 @@ pub struct With<'a> {
     pub x: &'a Activations,
 }
 
+/// Products of rows of activations with a panel.
+fn multiply(kernels: &Kernels, panel: Rows<'_>, x: &[i16], out: &mut [[i64; PANEL]]) {
+    match panel {
+        Rows::Bytes(panel) => (kernels.products)(panel, x, out),
+        Rows::Nibbles(panel) => (kernels.nibbles)(panel, x, out),
+    }
+}
+
 /// Calls `put(row, columns, sums, shift)` for every row of activations and each of some panels of
 /// outputs: the sums are `2^shift` times too large for `fraction` fraction bits.
 fn products(
@@ -77,16 +87,20 @@ fn products(
     mut put: impl FnMut(usize, Range<usize>, &[i64], i32),
 ) {
     let With { pack, kernels, x } = with;
-    let mut sums = [[0; PANEL]; ROWS];
+    let mut sums = [[0; PANEL]; ROWS_OF_NIBBLES];
     for number in panels {
         let panel = pack.panel(matrix, number);
+        let at_once = match panel {
+            Rows::Bytes(_) => ROWS,
+            Rows::Nibbles(_) => ROWS_OF_NIBBLES,
+        };
         let columns = number * PANEL..matrix.rows.min((number + 1) * PANEL);
-        let rows = x.values.chunks(ROWS * matrix.inputs);
+        let rows = x.values.chunks(at_once * matrix.inputs);
         for (place, rows) in rows.enumerate() {
             let sums = &mut sums[..rows.len() / matrix.inputs];
-            (kernels.products)(panel, rows, sums);
+            multiply(kernels, panel, rows, sums);
             for (i, sums) in sums.iter().enumerate() {
-                let row = place * ROWS + i;
+                let row = place * at_once + i;
                 let shift = matrix.exponent + x.fractions[row] - fraction;
                 put(row, columns.clone(), &sums[..columns.len()], shift);
             }
@@ -153,7 +167,7 @@ pub fn excess(pack: &Pack, matrix: &Matrix, kernels: &Kernels) -> Vec<i64> {
     (kernels.arrange)(&mut zeros.values);
     let mut all = vec![[0; PANEL]; matrix.panels()];
     for (number, sums) in all.chunks_exact_mut(1).enumerate() {
-        (kernels.products)(pack.panel(matrix, number), &zeros.values, sums);
+        multiply(kernels, pack.panel(matrix, number), &zeros.values, sums);
     }
     all.into_flattened()
 }
@@ -163,10 +177,20 @@ pub fn row(pack: &Pack, matrix: &Matrix, row: usize, out: &mut [i64]) {
     let panel = pack.panel(matrix, row / PANEL);
     let lane = row % PANEL;
     for (i, out) in out.iter_mut().enumerate() {
-        let weight = panel.weights[(i / 4) * 4 * PANEL + 4 * lane + i % 4] as i8;
-        let at = (i / GROUP * PANEL + lane) * 2;
-        let scale = u16::from_le_bytes([panel.scales[at], panel.scales[at + 1]]);
-        let value = i64::from(weight) * i64::from(scale);
+        let value = match panel {
+            Rows::Bytes(panel) => {
+                let weight = panel.weights[(i / 4) * 4 * PANEL + 4 * lane + i % 4] as i8;
+                let at = (i / GROUP * PANEL + lane) * 2;
+                let scale = u16::from_le_bytes([panel.scales[at], panel.scales[at + 1]]);
+                i64::from(weight) * i64::from(scale)
+            }
+            Rows::Nibbles(panel) => {
+                let run = &panel.runs[i / RUN * RUN_BYTES..][..RUN_BYTES];
+                let (step, base) = line(run, lane);
+                let byte = run[i % RUN / 8 * 4 * PANEL + 4 * lane + i % 4];
+                i64::from(i32::from(byte >> (i % 8 / 4 * 4) & 15) * step + base)
+            }
+        };
         *out = scaled(value, matrix.exponent - RESIDUAL);
     }
 }

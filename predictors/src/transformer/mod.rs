@@ -20,7 +20,7 @@ mod team;
 
 pub use adapter::Adapter;
 pub use model::Model;
-pub use pack::{Config, Pack};
+pub use pack::{Bytes, Config, Pack};
 pub use session::Session;
 pub use states::States;
 
@@ -34,8 +34,8 @@ use crate::simd::Level;
 /// # Errors
 /// [`PredictorError::Corrupt`] where it is damaged, [`PredictorError::Unsupported`] where this build
 /// does not have what it needs.
-pub fn check(pack: Vec<u8>) -> Result<(), PredictorError> {
-    let pack = Arc::new(Pack::parse(Arc::new(pack))?);
+pub fn check(pack: Bytes) -> Result<(), PredictorError> {
+    let pack = Arc::new(Pack::parse(pack)?);
     bpe::Bpe::of_pack(&pack)?;
     bpe::first_token(&pack)?;
     Model::new(pack, Level::Scalar, 1)?;

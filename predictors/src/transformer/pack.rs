@@ -12,6 +12,10 @@ pub const MAGIC: &[u8; 8] = b"\x8bLZPACK\n";
 const VERSION: u32 = 1;
 /// Inputs that share a scale.
 pub const GROUP: usize = 64;
+/// Inputs of a row that share a step and a base, where weights are of four bits.
+pub const RUN: usize = 32;
+/// Bytes of a panel's weights of four bits of so many inputs, with their steps and bases behind them.
+pub const RUN_BYTES: usize = PANEL * (RUN / 2 + 4);
 /// Rows that lie interleaved.
 pub const PANEL: usize = 64;
 /// Positions that a window may have: sums of attention fit 32 bits up to here.
@@ -19,7 +23,8 @@ pub const LONGEST: usize = 1 << 15;
 
 /// What the header says of a tensor, and where it lies.
 type Entry<'a> = (&'a Map<String, Value>, Range<usize>);
-type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+/// The bytes of a pack, wherever they are kept.
+pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// The model's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,15 +50,23 @@ impl Config {
     }
 }
 
-/// A matrix: where its weights lie in the pack, and its scales.
+/// Where the weights of a matrix lie in the pack.
+#[derive(Debug, Clone)]
+enum Stored {
+    /// Bytes, and their scales.
+    Bytes(Range<usize>, Range<usize>),
+    /// Four bits each, with steps and bases among them.
+    Nibbles(Range<usize>),
+}
+
+/// A matrix: where it lies in the pack.
 #[derive(Debug, Clone)]
 pub struct Matrix {
     pub rows: usize,
     pub inputs: usize,
-    /// A weight is `byte * scale * 2^-exponent`.
+    /// A weight is `byte * scale * 2^-exponent`, or `(nibble * step + base) * 2^-exponent`.
     pub exponent: i32,
-    weights: Range<usize>,
-    scales: Range<usize>,
+    stored: Stored,
     /// What kernels that offset activations take off each row's sum, rows padded; else empty.
     pub excess: Vec<i64>,
 }
@@ -74,6 +87,30 @@ pub struct Panel<'a> {
     pub scales: &'a [u8],
     /// 2^15 times the sum of each row's weights times their scales, for kernels that need it.
     pub excess: &'a [i64],
+}
+
+/// What a kernel multiplies where weights are of four bits: some of a matrix's rows, interleaved.
+#[derive(Debug, Clone, Copy)]
+pub struct Nibbles<'a> {
+    /// Runs of [`RUN_BYTES`]: `[two quads of inputs][row][4]`, of which the first quad has the low halves of
+    /// bytes, and then `[row]` a step and a base of 16 bits each. `15 * step + base` fits 16 bits too.
+    pub runs: &'a [u8],
+    /// As [`Panel::excess`].
+    pub excess: &'a [i64],
+}
+
+impl Nibbles<'_> {
+    /// Inputs of each row.
+    pub fn inputs(&self) -> usize {
+        self.runs.len() / RUN_BYTES * RUN
+    }
+}
+
+/// Rows of a matrix of either kind.
+#[derive(Debug, Clone, Copy)]
+pub enum Rows<'a> {
+    Bytes(Panel<'a>),
+    Nibbles(Nibbles<'a>),
 }
 
 /// Gains of a norm: `value * 2^-exponent`.
@@ -187,6 +224,13 @@ impl Pack {
         (*self.bytes).as_ref()
     }
 
+    /// The kind of a matrix, of those that are known.
+    fn kind(&self, name: &str) -> &'static str {
+        let tensors = self.header.get("tensors");
+        let kind = tensors.and_then(|t| t.get(name)?.get("kind")?.as_str());
+        if kind == Some("q4") { "q4" } else { "q8" }
+    }
+
     /// A tensor's entry and where it lies, if there is one of that name.
     fn entry(&self, name: &str, kind: &str) -> Result<Option<Entry<'_>>, PredictorError> {
         let tensors = self
@@ -235,20 +279,32 @@ impl Pack {
         rows: usize,
         inputs: usize,
     ) -> Result<Option<Matrix>, PredictorError> {
-        let Some((entry, range)) = self.entry(name, "q8")? else {
+        let count = rows.next_multiple_of(PANEL) * inputs;
+        let kind = self.kind(name);
+        let Some((entry, range)) = self.entry(name, kind)? else {
             return Ok(None);
         };
-        let weights = rows.next_multiple_of(PANEL) * inputs;
-        if range.len() != weights + weights / GROUP * 2 {
-            return Err(DAMAGED);
-        }
-        let middle = range.start + weights;
+        let stored = if kind == "q4" {
+            if range.len() != count / (PANEL * RUN) * RUN_BYTES {
+                return Err(DAMAGED);
+            }
+            let runs = &self.data()[range.clone()];
+            if !runs.chunks_exact(RUN_BYTES).all(fits) {
+                return Err(DAMAGED);
+            }
+            Stored::Nibbles(range)
+        } else {
+            if range.len() != count + count / GROUP * 2 {
+                return Err(DAMAGED);
+            }
+            let middle = range.start + count;
+            Stored::Bytes(range.start..middle, middle..range.end)
+        };
         Ok(Some(Matrix {
             rows,
             inputs,
             exponent: Self::exponent(entry)?,
-            weights: range.start..middle,
-            scales: middle..range.end,
+            stored,
             excess: Vec::new(),
         }))
     }
@@ -289,17 +345,42 @@ impl Pack {
 
     /// One panel.
     #[inline]
-    pub(super) fn panel<'a>(&'a self, matrix: &'a Matrix, panel: usize) -> Panel<'a> {
+    pub(super) fn panel<'a>(&'a self, matrix: &'a Matrix, panel: usize) -> Rows<'a> {
         let data = self.data();
-        let (weights, scales) = (
-            matrix.inputs * PANEL,
-            matrix.inputs / GROUP * PANEL * size_of::<u16>(),
-        );
         let excess = panel * PANEL..(panel + 1) * PANEL;
-        Panel {
-            weights: &data[matrix.weights.clone()][panel * weights..][..weights],
-            scales: &data[matrix.scales.clone()][panel * scales..][..scales],
-            excess: matrix.excess.get(excess).unwrap_or_default(),
+        let excess = matrix.excess.get(excess).unwrap_or_default();
+        match &matrix.stored {
+            Stored::Bytes(weights, scales) => {
+                let size = matrix.inputs * PANEL;
+                let scaled = matrix.inputs / GROUP * PANEL * size_of::<u16>();
+                Rows::Bytes(Panel {
+                    weights: &data[weights.clone()][panel * size..][..size],
+                    scales: &data[scales.clone()][panel * scaled..][..scaled],
+                    excess,
+                })
+            }
+            Stored::Nibbles(runs) => {
+                let size = matrix.inputs / RUN * RUN_BYTES;
+                Rows::Nibbles(Nibbles {
+                    runs: &data[runs.clone()][panel * size..][..size],
+                    excess,
+                })
+            }
         }
     }
+}
+
+/// Step and base of a row of a run.
+pub fn line(run: &[u8], row: usize) -> (i32, i32) {
+    let at = PANEL * RUN / 2 + 4 * row;
+    let word = |at: usize| i32::from(i16::from_le_bytes([run[at], run[at + 1]]));
+    (word(at), word(at + 2))
+}
+
+/// Whether all weights of a run fit 16 bits, as kernels expect.
+fn fits(run: &[u8]) -> bool {
+    (0..PANEL).all(|row| {
+        let (step, base) = line(run, row);
+        i16::try_from(15 * step + base).is_ok()
+    })
 }

@@ -7,6 +7,7 @@ use super::evaluate::{Row, evaluate};
 use super::model::Model;
 use super::states::States;
 use crate::segment::PredictorError;
+use crate::zeros::room;
 
 /// Evaluates a sequence of tokens, some at a time.
 #[derive(Clone)]
@@ -20,15 +21,17 @@ pub struct Session {
 
 impl Session {
     /// Starts with nothing seen. `window`, in tokens, is kept within 2 and the model's context.
-    #[must_use]
-    pub fn new(model: &Arc<Model>, window: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn new(model: &Arc<Model>, window: usize) -> Result<Self, PredictorError> {
         let window = window.clamp(2, model.context());
-        Self {
-            cache: Cache::new(model.config(), window),
-            seen: Vec::with_capacity(window),
+        Ok(Self {
+            cache: Cache::new(model.config(), window)?,
+            seen: room(window)?,
             model: Arc::clone(model),
             window,
-        }
+        })
     }
 
     /// The window in use, in tokens.

@@ -5,23 +5,26 @@ use std::arch::asm;
 use std::arch::x86_64::*;
 use std::sync::OnceLock;
 
-use super::avx512::{self, finish, scale_up, scales_at};
+use super::avx512::{self, fetch_ahead, finish, scale_up, scales_at};
+use super::nibbles_amx::nibbles;
 use super::{Kernels, entered};
-use crate::transformer::pack::{GROUP, PANEL, Panel};
+use crate::transformer::pack::{GROUP, Nibbles, PANEL, Panel};
 
 /// Rows of activations in a tile, and of the matrix.
-const TILE: usize = 16;
+pub(super) const TILE: usize = 16;
 const LANES: usize = PANEL / TILE;
 /// Rows of activations from which on tiles are faster.
 const FROM: usize = 4;
 
 entered!("avx512f,avx512bw,avx512vl,avx512vnni,avx2,bmi1,bmi2,popcnt", {
     enter_products(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PANEL]]) = products;
+    enter_nibbles(panel: Nibbles<'_>, x: &[i16], out: &mut [[i64; PANEL]]) = nibbles;
 });
 
 /// The other kernels are those of AVX-512, as is the order of activations.
 pub const KERNELS: Kernels = Kernels {
     products: enter_products,
+    nibbles: enter_nibbles,
     ..avx512::KERNELS
 };
 
@@ -54,7 +57,7 @@ fn permitted() -> bool {
 
 /// The shapes of tiles: 0 to 3 are sums, 4 and 5 activations, 6 and 7 weights.
 #[repr(C, align(64))]
-struct Shapes {
+pub(super) struct Shapes {
     palette: u8,
     start_row: u8,
     reserved: [u8; 14],
@@ -64,7 +67,7 @@ struct Shapes {
 
 impl Shapes {
     /// For so many rows of activations.
-    fn new(rows: usize) -> Self {
+    pub(super) fn new(rows: usize) -> Self {
         let mut shapes = Self {
             palette: 1,
             start_row: 0,
@@ -80,7 +83,7 @@ impl Shapes {
 
     /// # Safety
     /// [`detected`] must have said yes.
-    unsafe fn load(&self) {
+    pub(super) unsafe fn load(&self) {
         // Safety: by the caller; the shapes are valid.
         unsafe { asm!("ldtilecfg [{}]", in(reg) self, options(nostack, readonly)) };
     }
@@ -187,10 +190,8 @@ fn products(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PANEL]]) {
                     .weights
                     .as_ptr()
                     .add(group * GROUP * PANEL + lane * 4 * TILE);
-                for k in 0..TILE {
-                    // Of the next group; hints may name any address.
-                    let ahead = at.wrapping_add(GROUP * PANEL + k * 4 * PANEL);
-                    _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                for k in lane * 4..(lane + 1) * 4 {
+                    fetch_ahead(panel.weights.as_ptr().add((group * TILE + k) * 4 * PANEL));
                 }
                 for row in lane * 4..(lane + 1) * 4 {
                     let ahead = x.as_ptr().wrapping_add(row * inputs + (group + 1) * GROUP);

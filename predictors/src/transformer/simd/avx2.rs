@@ -7,14 +7,15 @@
 use std::arch::x86_64::*;
 use std::array::from_fn;
 
+use super::nibbles_avx2::nibbles;
 use crate::transformer::cache::BLOCK;
 use crate::transformer::pack::GROUP;
 
 super::kernels!("avx2,bmi1,bmi2,popcnt", false);
 
 /// Vectors of eight sums in half a panel.
-const LANES: usize = PANEL / 16;
-const HALF: usize = PANEL / 2;
+pub(super) const LANES: usize = PANEL / 16;
+pub(super) const HALF: usize = PANEL / 2;
 
 type Sums<const P: usize> = [[__m256i; LANES]; P];
 
@@ -24,7 +25,7 @@ type Sums<const P: usize> = [[__m256i; LANES]; P];
 /// Two values must follow `from`.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn pair(from: *const i16) -> __m256i {
+pub(super) unsafe fn pair(from: *const i16) -> __m256i {
     // Safety: by the caller.
     _mm256_set1_epi32(unsafe { from.cast::<i32>().read_unaligned() })
 }
@@ -60,6 +61,25 @@ unsafe fn add<const P: usize>(
 fn arrange(x: &mut [i16]) {
     for quad in x.chunks_exact_mut(4) {
         quad.swap(1, 2);
+    }
+}
+
+/// Writes totals of even and odd rows in the order of rows.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn finish(out: &mut [i64], totals: &[[__m256i; 2]; LANES]) {
+    for (out, &[even, odd]) in out.chunks_exact_mut(8).zip(totals) {
+        let low = _mm256_unpacklo_epi64(even, odd);
+        let high = _mm256_unpackhi_epi64(even, odd);
+        // Safety: eight sums are there.
+        unsafe {
+            let to = out.as_mut_ptr();
+            _mm256_storeu_si256(to.cast(), _mm256_permute2x128_si256::<0x20>(low, high));
+            _mm256_storeu_si256(
+                to.add(4).cast(),
+                _mm256_permute2x128_si256::<0x31>(low, high),
+            );
+        }
     }
 }
 
@@ -110,19 +130,7 @@ fn products_of<const P: usize>(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PAN
             }
         }
         for (out, totals) in out.iter_mut().zip(&totals) {
-            for (out, &[even, odd]) in out[half..].chunks_exact_mut(8).zip(totals) {
-                let low = _mm256_unpacklo_epi64(even, odd);
-                let high = _mm256_unpackhi_epi64(even, odd);
-                // Safety: eight sums are there.
-                unsafe {
-                    let to = out.as_mut_ptr();
-                    _mm256_storeu_si256(to.cast(), _mm256_permute2x128_si256::<0x20>(low, high));
-                    _mm256_storeu_si256(
-                        to.add(4).cast(),
-                        _mm256_permute2x128_si256::<0x31>(low, high),
-                    );
-                }
-            }
+            finish(&mut out[half..], totals);
         }
     }
 }

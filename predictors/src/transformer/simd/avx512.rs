@@ -7,6 +7,7 @@
 use std::arch::x86_64::*;
 use std::array::from_fn;
 
+use super::nibbles_avx512::nibbles;
 use crate::transformer::cache::BLOCK;
 use crate::transformer::pack::GROUP;
 
@@ -16,7 +17,7 @@ super::kernels!(
 );
 
 /// Vectors of 16 sums in a panel.
-const LANES: usize = PANEL / 16;
+pub(super) const LANES: usize = PANEL / 16;
 
 type Sums<const P: usize> = [[__m512i; LANES]; P];
 
@@ -74,10 +75,28 @@ unsafe fn add_words<const P: usize>(
     }
 }
 
-/// Quads that weights are fetched ahead of their use.
-const AHEAD: usize = 6;
+/// Bytes that weights are fetched ahead of their use, and in which pages take turns.
+const AHEAD: usize = 1 << 15;
+
+/// Fetches four cache lines of the weights [`AHEAD`] of these, of which each is in another page: memory
+/// gives more in the same time where several pages are open. All lines have had their turn when
+/// `AHEAD` bytes were read in order.
+#[inline(always)]
+pub(super) fn fetch_ahead(weights: *const u8) {
+    const PAGE: usize = 1 << 12;
+    const PAGES: usize = AHEAD / PAGE;
+    let place = weights.addr() % AHEAD / 256;
+    let start = weights.wrapping_sub(weights.addr() % AHEAD);
+    let first =
+        start.wrapping_add(AHEAD + place / (PAGES / 4) * 64 + place % (PAGES / 4) * 4 * PAGE);
+    for i in 0..4 {
+        // Safety: a hint may name any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(i * PAGE).cast()) };
+    }
+}
+
 /// Rows that the products take at a time.
-const AT_ONCE: usize = 3;
+pub(super) const AT_ONCE: usize = 3;
 
 /// Makes of every group of values, 2^15 larger, all low bytes and then all high bytes.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
@@ -105,7 +124,7 @@ pub(super) fn arrange(x: &mut [i16]) {
 /// Four bytes must follow `from`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn quad(from: *const u8) -> __m512i {
+pub(super) unsafe fn quad(from: *const u8) -> __m512i {
     // Safety: by the caller.
     _mm512_set1_epi32(unsafe { from.cast::<i32>().read_unaligned() })
 }
@@ -178,11 +197,7 @@ fn products_of<const P: usize>(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PAN
                 from_fn(|p| x.as_ptr().add(p * inputs + group * GROUP).cast());
             let weights = panel.weights.as_ptr().add(group * GROUP * PANEL);
             for k in 0..GROUP / 4 {
-                for i in 0..LANES {
-                    // A hint, which may name any address.
-                    let ahead = weights.wrapping_add((k + AHEAD) * 4 * PANEL + i * 64);
-                    _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
-                }
+                fetch_ahead(weights.add(k * 4 * PANEL));
                 let w: [_; LANES] =
                     from_fn(|i| _mm512_loadu_si512(weights.add(k * 4 * PANEL + i * 64).cast()));
                 for p in 0..P {

@@ -12,6 +12,15 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod nibbles_amx;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod nibbles_avx2;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod nibbles_avx512;
 mod scalar;
 
 pub use llmzip_coders::simd::Level;
@@ -20,7 +29,7 @@ use super::adapter::powers;
 use super::attention::{Normaliser, softmax};
 use super::fixed::{NARROW, WIDE, gated, quantise, rms_norm};
 use super::matrix::{add_to, narrow};
-use super::pack::{Gains, PANEL, Panel};
+use super::pack::{Gains, Nibbles, PANEL, Panel};
 use super::rotary;
 use crate::cm::tables::Tables;
 
@@ -34,6 +43,8 @@ pub struct Kernels {
     pub offset: bool,
     /// A panel, rows of activations; sums of all of the panel's rows for each.
     pub products: fn(Panel<'_>, &[i16], &mut [[i64; PANEL]]),
+    /// As `products`, where weights are of four bits.
+    pub nibbles: fn(Nibbles<'_>, &[i16], &mut [[i64; PANEL]]),
     /// Keys of whole panels, the size of a head, queries; dot products of each query with each key.
     pub scores: fn(&[i16], usize, &[i16], &mut [i32]),
     /// Values of whole blocks of positions, weights and shifts of each query; sums of each.
@@ -74,6 +85,7 @@ const SCALAR: Kernels = Kernels {
     arrange: |_| {},
     offset: false,
     products: scalar::products,
+    nibbles: scalar::nibbles,
     scores: scalar::scores,
     values: scalar::values,
     narrow,
@@ -106,12 +118,13 @@ macro_rules! entered {
 macro_rules! kernels {
     ($features:literal, $offset:literal) => {
         use crate::transformer::attention::{self, Normaliser};
-        use crate::transformer::pack::{Gains, PANEL, Panel};
+        use crate::transformer::pack::{Gains, Nibbles, PANEL, Panel};
         use crate::transformer::{adapter, fixed, matrix};
         use crate::transformer::simd::{Kernels, entered};
         entered!($features, {
             enter_arrange(x: &mut [i16]) = arrange;
             enter_products(p: Panel<'_>, x: &[i16], out: &mut [[i64; PANEL]]) = products;
+            enter_nibbles(p: Nibbles<'_>, x: &[i16], out: &mut [[i64; PANEL]]) = nibbles;
             enter_scores(k: &[i16], size: usize, q: &[i16], out: &mut [i32]) = scores;
             enter_values(v: &[i16], w: &[i16], s: &[i32], out: &mut [[i32; PANEL]]) = values;
             narrow(s: &[i64], shift: i32, out: &mut [i32]) = matrix::narrow;
@@ -128,6 +141,7 @@ macro_rules! kernels {
             arrange: enter_arrange,
             offset: $offset,
             products: enter_products,
+            nibbles: enter_nibbles,
             scores: enter_scores,
             values: enter_values,
             narrow,

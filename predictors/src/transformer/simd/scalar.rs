@@ -1,7 +1,7 @@
 //! The definition of every product, in plain integer arithmetic.
 
 use crate::transformer::cache::BLOCK;
-use crate::transformer::pack::{GROUP, PANEL, Panel};
+use crate::transformer::pack::{GROUP, Nibbles, PANEL, Panel, RUN, RUN_BYTES, line};
 
 /// `sum(weight * x)` of each group, times its scale, summed over groups.
 pub fn products(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PANEL]]) {
@@ -22,6 +22,28 @@ pub fn products(panel: Panel<'_>, x: &[i16], out: &mut [[i64; PANEL]]) {
             for ((out, sum), scale) in out.iter_mut().zip(sums).zip(scales) {
                 let scale = u16::from_le_bytes([scale[0], scale[1]]);
                 *out += i64::from(sum) * i64::from(scale);
+            }
+        }
+    }
+}
+
+/// `sum((nibble * step + base) * x)`.
+pub fn nibbles(panel: Nibbles<'_>, x: &[i16], out: &mut [[i64; PANEL]]) {
+    for (x, out) in x.chunks_exact(panel.inputs()).zip(out) {
+        out.fill(0);
+        for (run, x) in panel.runs.chunks_exact(RUN_BYTES).zip(x.chunks_exact(RUN)) {
+            let all: i32 = x.iter().map(|&x| i32::from(x)).sum();
+            for (row, out) in out.iter_mut().enumerate() {
+                let mut sum = 0;
+                for (pair, x) in x.chunks_exact(8).enumerate() {
+                    let bytes = &run[(pair * PANEL + row) * 4..][..4];
+                    for (i, &byte) in bytes.iter().enumerate() {
+                        sum += i32::from(byte & 15) * i32::from(x[i]);
+                        sum += i32::from(byte >> 4) * i32::from(x[i + 4]);
+                    }
+                }
+                let (step, base) = line(run, row);
+                *out += i64::from(sum) * i64::from(step) + i64::from(all) * i64::from(base);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Kernels, SCALAR};
 use crate::transformer::cache::BLOCK;
-use crate::transformer::pack::{GROUP, Gains, PANEL, Panel};
+use crate::transformer::pack::{GROUP, Gains, Nibbles, PANEL, Panel, RUN};
 use crate::transformer::tests::Random;
 
 /// Random integers below `most` in magnitude; at times only the ends.
@@ -71,6 +71,61 @@ fn products_are_those_of_the_scalar_twin() {
                         excess,
                     };
                     (kernels.products)(panel, &x, &mut out);
+                    out
+                };
+                let excess = of(&[], &vec![0; inputs], 1)[0];
+                assert!(kernels.offset || excess == [0; PANEL]);
+                of(&excess, &x, rows)
+            });
+        }
+    }
+}
+
+/// Runs of a panel; steps and bases are at times the ends of their ranges.
+pub fn runs(random: &mut Random, count: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..count {
+        for _ in 0..PANEL * RUN / 16 {
+            bytes.extend(random.next().to_le_bytes());
+        }
+        for _ in 0..PANEL {
+            let (word, ends) = (random.next(), random.next());
+            let step = match ends % 8 {
+                0 => 4369,
+                1 => -4369,
+                _ => (word % 8739) as i32 - 4369,
+            };
+            let (least, most) = (-32_768 - 15 * step.min(0), 32_767 - 15 * step.max(0));
+            let base = match ends / 8 % 8 {
+                0 => least,
+                1 => most,
+                _ => least + ((word >> 32) % (most - least + 1) as u64) as i32,
+            };
+            bytes.extend((step as i16).to_le_bytes());
+            bytes.extend((base as i16).to_le_bytes());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn products_with_four_bits_are_those_of_the_scalar_twin() {
+    let mut random = Random(6);
+    // The last is more than AMX makes wide at a time.
+    for groups in [1, 2, 9, 24, 27] {
+        for rows in (1..=13).chain([16, 17, 37]) {
+            let inputs = groups * GROUP;
+            let runs = runs(&mut random, inputs / RUN);
+            let x = shorts(&mut random, rows * inputs, 32_767);
+            same(|kernels| {
+                let of = |excess: &[i64], x: &[i16], rows: usize| {
+                    let (mut x, mut out) = (x.to_vec(), vec![[1; PANEL]; rows]);
+                    (kernels.arrange)(&mut x);
+                    let panel = Nibbles {
+                        runs: &runs,
+                        excess,
+                    };
+                    (kernels.nibbles)(panel, &x, &mut out);
                     out
                 };
                 let excess = of(&[], &vec![0; inputs], 1)[0];
