@@ -257,7 +257,7 @@ def pack_of(model: Model | None, packs: Sequence[bytes]) -> bytes:
 
 def read_model(file: Fields, metadata: Metadata, model: Model) -> bytes:
     """The pack of the model that the archive brings, which follows its header."""
-    nothing = Others(b"", (), (), {})
+    nothing = Others(b"", (), (), {}, [])
     pack = bytearray()
     number = 0
     while len(pack) < model.length:
