@@ -130,6 +130,12 @@ class Model:
     def memory(self, settings: bytes) -> int:
         """Bytes that a segment with these settings takes for the model, besides the pack."""
 
+    def memory_after(self, settings: bytes, first: int) -> int:
+        """Bytes that decoding a segment takes which goes on from one of `first` bytes.
+
+        Besides the pack; the segment has no more bytes than `settings` say.
+        """
+
     def tokens(self, text: ReadableBuffer) -> list[int]:
         """The tokens that an encoder cuts a text into, which spell it."""
 
@@ -142,8 +148,13 @@ class Model:
     def helps(self, settings: bytes, segment: ReadableBuffer) -> bool:
         """Whether the model is worth its time on a segment with these settings, as samples tell."""
 
-    def seconds(self, settings: bytes, sample: ReadableBuffer, length: int) -> tuple[float, float]:
-        """Seconds that `length` bytes like those of `sample` take about to code, and to decode."""
+    def seconds(
+        self, settings: bytes, sample: ReadableBuffer, length: int, segments: int, first: int
+    ) -> tuple[float, float]:
+        """Seconds that `length` bytes like those of `sample` take about to code, and to decode.
+
+        segments: of which all but the first, of `first` bytes, are decoded together.
+        """
 
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
@@ -170,6 +181,12 @@ class Encoder:
         number: that of the predictor among the archive's. kept: whether later segments may be
         copies of it. Returns header and chunks, and what these add to the content hash.
         `look_ahead` is not to be called before.
+        """
+
+    def after(self, raw_len: int) -> Encoder:
+        """An encoder of a segment that starts from the state after this one, which codes no more.
+
+        For predictor `llm` between two chunks, where its settings make room for `raw_len` bytes.
         """
 
     @property
@@ -212,6 +229,12 @@ class Decoder:
 
     def train(self, data: ReadableBuffer) -> None:
         """Advances over the bytes of a chunk of type 3, in any pieces."""
+
+    def after(self, raw_len: int) -> Decoder:
+        """As the encoder's. Used in several threads, such decoders ask the model together.
+
+        `CorruptData` where the settings make no room for `raw_len` bytes.
+        """
 
     @property
     def canary(self) -> int:

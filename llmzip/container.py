@@ -37,8 +37,9 @@ MIN_CHUNK_HEAD = 17
 
 STORED, CODED, CONSTANT, STORED_AFTER_CODING, COPIED = range(5)
 
-# Flags of a segment: another one copies it; it is a copy itself.
-KEPT, COPY = 1, 2
+# Flags of a segment: another one copies it; it is a copy itself; it starts from the state after
+# segment 0.
+KEPT, COPY, AFTER = 1, 2, 4
 
 # Kinds of models: one at hand, one in the archive, a file that tensors are changes of, another
 # archive that segments are copies of.
@@ -104,7 +105,8 @@ class Header(Record):
 class SegmentHeader(Record):
     """A segment's header. `predictor` indexes `Metadata.predictors`; lengths in bytes.
 
-    flags: 0, `KEPT` or `COPY`. A copy has no predictor; its settings are those of `CopyOf`.
+    flags: 0, `KEPT`, `COPY` or `AFTER`. A copy has no predictor;
+    its settings are those of `CopyOf`.
     """
 
     seq: int
@@ -119,6 +121,11 @@ class SegmentHeader(Record):
     def is_copy(self) -> bool:
         """Whether it holds no content of its own."""
         return self.flags == COPY
+
+    @property
+    def is_after(self) -> bool:
+        """Whether its predictor starts from the state after segment 0."""
+        return self.flags == AFTER
 
     @property
     def copy_of(self) -> CopyOf:
@@ -407,7 +414,7 @@ def parse_segment_header(record: bytes, base: int, sync: bytes = SEGMENT_SYNC) -
         raise CorruptError("no segment begins here", offset=base)
     fields.take(1)
     seq, predictor, flags = fields.varint(), fields.varint(), fields.varint()
-    if flags & ~(KEPT | COPY):
+    if flags & ~(KEPT | COPY | AFTER):
         raise UnsupportedError(f"segment {seq} {_NO_FLAGS} (flags {flags:#x})")
     raw_len, coded_len = fields.varint(), fields.varint()
     if not raw_len:
@@ -415,9 +422,11 @@ def parse_segment_header(record: bytes, base: int, sync: bytes = SEGMENT_SYNC) -
     canary = fields.uint(4)
     settings = fields.take(fields.left)
     header = SegmentHeader(seq, predictor, raw_len, coded_len, canary, settings, flags)
-    if flags & COPY:
-        if flags & KEPT:
-            fields.bad("a copy that is to be copied")
+    if flags.bit_count() > 1:
+        fields.bad("flags that exclude each other")
+    if header.is_after and not seq:
+        fields.bad("segment 0 goes on from nothing")
+    if header.is_copy:
         if predictor or canary:
             fields.bad("a copy that is coded")
         of = header.copy_of

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from llmzip import _native, route
+from llmzip import _native, group, route
 from llmzip.record import Record
 from llmzip.streams import seekable
-from llmzip.workers import cores
+from llmzip.workers import cores, machine_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,10 +33,14 @@ _RATES: dict[str, dict[int, int]] = {
 
 
 class Estimate(Record):
-    """Seconds of compressing without verification, and bytes of memory, both for all threads."""
+    """Seconds of compressing without verification, and bytes of memory, both for all threads.
+
+    segments: into how many a text is cut that a model predicts; 1 where none does.
+    """
 
     seconds: float
     memory: int
+    segments: int = 1
 
 
 def estimate(size: int, level: int, predictor: str | None, threads: int) -> Estimate | None:
@@ -71,10 +75,21 @@ def with_model(source: BinaryIO, size: int, options: Options, model: Loaded) -> 
     level = options.level
     predictors = route.candidates(level, options.predictor, model=True)
     settings = _native.settings("llm", 1, level, b"")
-    coding, decoding = model.native.seconds(settings, sample, size)
-    largest = min(options.segment_size or route.segment_size(level), max(size, 1))
+    most = options.segment_size or route.segment_size(level)
+    largest = min(most, max(size, 1))
     memory = route.most_memory(predictors, level, largest, model) + 2 * largest
-    return Estimate(coding + (decoding if options.verify else 0.0), memory)
+    segments, start = 1, size
+    if 0 < size <= most:
+        choice = route.Choice(predictors[-1], settings)
+        segments = group.count(size, options.segments, choice, model)
+    if segments > 1:
+        start, longest = group.shares(size, segments)
+        first, each, needs = group.memory(route.followed(choice, longest), start, model)
+        allowed = options.memory or machine_memory()
+        beside = group.together(allowed, first, each, segments - 1) if options.verify else 0
+        memory = max(needs, first + beside * each) + 2 * size
+    coding, decoding = model.native.seconds(settings, sample, size, segments, start)
+    return Estimate(coding + (decoding if options.verify else 0.0), memory, segments)
 
 
 def estimate_planned(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from llmzip.commands.job import VERBS, Job
 from llmzip.errors import UsageError
+from llmzip.options import MOST_SEGMENTS
 from llmzip.record import Record
 
 MOST_THREADS = 4096
@@ -35,6 +36,15 @@ def _number(text: str) -> int:
 def _threads(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) > MOST_THREADS:
         raise UsageError(f"{text!r} is not a number of threads; write 0 (all) to {MOST_THREADS:,}")
+    return int(text)
+
+
+def _segments(text: str) -> int:
+    if text == "auto":
+        return 0
+    known = text.isascii() and text.isdigit() and len(text) < 4
+    if not known or not 1 <= int(text) <= MOST_SEGMENTS:
+        raise UsageError(f"{text!r} is no number of segments; write auto or 1 to {MOST_SEGMENTS}")
     return int(text)
 
 
@@ -89,6 +99,12 @@ FLAGS = (
         False,
     ),
     Flag(
+        *("segments", "", ("segments",)),
+        "With -m: cut a text into N segments, which decode together several times as fast and take "
+        "a little more; auto (the default) does so below -7, from 64 KiB on.",
+        *(_segments, "N"),
+    ),
+    Flag(
         *("base", "", ("base",)),
         "Code tensors as changes of those in FILE, or in the file of that name in folder FILE.",
         *(str, "FILE"),
@@ -129,12 +145,15 @@ FLAGS = (
 
 _ALL = frozenset(flag.field for flag in FLAGS) - {"name", "importer"}
 _WRITING = _ALL - {"mode", "version", "quick"}
+_FOR_COMPRESSING = frozenset(
+    {"level", "predictor", "verify", "standalone", "adapt", "segments", "embed_model"}
+)
 _FIELDS = {
     "compress": _WRITING,
-    "decompress": _WRITING - {"level", "predictor", "verify", "standalone", "adapt", "embed_model"},
+    "decompress": _WRITING - _FOR_COMPRESSING,
     "test": _ALL
     - {"mode", "version", "stdout", "output", "output_dir", "keep", "remove"}
-    - {"level", "predictor", "verify", "standalone", "adapt", "embed_model"},
+    - _FOR_COMPRESSING,
     "list": frozenset({"recursive", "force", "quiet", "verbose", "progress", "as_json", "help"}),
     "cat": frozenset(
         {"output", "force", "threads", "memory", "base", "model"}

@@ -36,6 +36,10 @@ class InOrder(Generic[_Item, _Result]):
     def abort(self) -> None:
         """Ends all threads at once; what is under way is lost."""
         self._meter.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Ends threads that have nothing left to do."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 

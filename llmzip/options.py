@@ -15,6 +15,10 @@ DEFAULT_LEVEL = 6
 MAX_COMMENT = 10_000
 
 
+# Of one text: more share no evaluation that is worth it.
+MOST_SEGMENTS = 64
+
+
 def check_model(level: int, predictor: str | None) -> None:
     """Raises `UsageError` where a language model is of no use beside these."""
     if level <= 2:
@@ -40,6 +44,8 @@ class Options(Record):
     predictor: id of the predictor for every segment; None chooses by content.
     model: a language model that may predict text, which a reader needs too: the name of one in the
         store, the path of a pack, or the start of a sha256. From level 3 on.
+    segments: into how many segments a text that fits one is cut where a model predicts it; they are
+        decoded together. 0 chooses.
     embed_model: whether the archive brings the model, so that it opens without; needs `model`.
     adapt: whether the model learns the content on its way, which it does from level 6 on.
     threads: segments coded at a time; 0 means one for each core.
@@ -59,6 +65,7 @@ class Options(Record):
     memory: int | None = None
     model: str | None = None
     adapt: bool = True
+    segments: int = 0
     embed_model: bool = False
 
     def __post_init__(self) -> None:
@@ -70,6 +77,8 @@ class Options(Record):
             raise UsageError("no model is named that could go into the archive: name one with -m")
         if self.threads < 0:
             raise UsageError(f"{self.threads} threads: use 0 for all cores, or a positive number")
+        if not 0 <= self.segments <= MOST_SEGMENTS:
+            raise UsageError(f"{self.segments} segments: from 1 to {MOST_SEGMENTS}, or 0 to choose")
         if self.segment_size is not None and self.segment_size < 1:
             raise UsageError(f"segment size {self.segment_size}: must be at least 1 byte")
         if self.memory is not None and self.memory < 1:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from llmzip import _native, route
-from llmzip.container import KEPT, Header
+from llmzip.container import EMBEDDED, KEPT, MODEL, Header
 from llmzip.directory import content_size
 from llmzip.errors import CorruptError, LimitError, LlmzError, UsageError
 from llmzip.limits import Limits
+from llmzip.options import MOST_SEGMENTS
+from llmzip.preamble import Preamble
 from llmzip.report import Notice, Report, Summary, Tally
 from llmzip.segments import (
     SegmentDecoder,
@@ -21,6 +24,7 @@ from llmzip.segments import (
     segment_memory,
 )
 from llmzip.streams import seekable, write_all
+from llmzip.task import Task
 from llmzip.walk import (
     ArchiveEnd,
     ArchiveStart,
@@ -37,7 +41,7 @@ from llmzip.workers import TICK_SECONDS, Cancelled, Meter, cores
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from typing import BinaryIO, Literal
+    from typing import BinaryIO
 
     from llmzip.base import Bases
     from llmzip.container import SegmentHeader
@@ -62,6 +66,8 @@ class Guard:
     source: where archives are read from, beginning at its byte `begin`: segments that are copied
         are read there again, or kept in memory where that cannot be.
     threads: how many evaluate a language model; 0 means one for each core.
+
+    preamble: the state after the archive's segment 0. first_memory: bytes that this takes.
     """
 
     def __init__(
@@ -86,6 +92,8 @@ class Guard:
         self._kept_bytes = 0
         self._hash = _native.Sha256()
         self._start = 0
+        self.preamble: Preamble | None = None
+        self.first_memory = 0
         self.tally = Tally()
 
     def header(self, event: ArchiveStart) -> None:
@@ -103,6 +111,7 @@ class Guard:
             self._find(event.header).needs.find_all()
         self._hash = _native.Sha256()
         self._start = event.offset
+        self.preamble = None
 
     def model_part(self, event: ModelPart) -> None:
         """To be called with every part of the model that an archive brings."""
@@ -181,7 +190,11 @@ class Guard:
 
     def segment(self, event: SegmentStart) -> int:
         """To be called before a segment is decoded; returns the bytes of memory it takes."""
-        memory = decoding_memory(event, self._sources)
+        if event.header.seq == 0:
+            self.preamble = Preamble(event)
+        memory = decoding_memory(event, self._sources, self.preamble)
+        if event.header.seq == 0:
+            self.first_memory = memory
         check_memory(memory, self._limits)
         name = "copy" if event.header.is_copy else event.predictor.id
         self.tally.segment(event.header.raw_len, name)
@@ -234,7 +247,8 @@ class EventDecoder:
         if isinstance(event, SegmentStart):
             self._guard.segment(event)
             self._start = event
-            self._segment = SegmentDecoder(event, self._tick, self._guard.sources)
+            guard = self._guard
+            self._segment = SegmentDecoder(event, self._tick, guard.sources, guard.preamble)
         elif isinstance(event, SegmentEnd) and self._segment:
             self._segment.finish()
             self._segment = None
@@ -268,29 +282,6 @@ class Broken:
             self._error = UsageError("decoding was broken off before: open the archive again")
 
 
-class _Task:
-    """A segment on its way through a worker: its chunks go in, their content comes out.
-
-    memory: bytes that it takes, with what it may hold of coded and of raw bytes (`held` each).
-    input: whether chunks may follow; "cut" where they end too early.
-    """
-
-    def __init__(
-        self, start: SegmentStart, memory: int, held: int, sources: Sources | None
-    ) -> None:
-        self.start = start
-        self.sources = sources
-        self.memory = memory
-        self.held = held
-        self.coded: deque[Chunk] = deque()
-        self.coded_bytes = 0
-        self.input: Literal["open", "all", "cut"] = "open"
-        self.raw: deque[tuple[bytes, bytes]] = deque()
-        self.raw_bytes = 0
-        self.done = False
-        self.error: BaseException | None = None
-
-
 class _Parallel:
     """Decodes several segments at a time; the caller's thread reads, writes and reports.
 
@@ -317,8 +308,8 @@ class _Parallel:
         self._meter = meter
         self._notice = notice
         self._tick = meter.tick("decompress")
-        self._tasks: deque[_Task] = deque()
-        self._waiting: deque[_Task] = deque()
+        self._tasks: deque[Task] = deque()
+        self._waiting: deque[Task] = deque()
         self._workers: list[threading.Thread] = []
         self._changed = Condition()
 
@@ -384,7 +375,8 @@ class _Parallel:
         held = max(
             min((self._allowed - memory) // 2, event.header.raw_len, _MOST_HELD), _LEAST_HELD
         )
-        task = _Task(event, memory + 2 * held, held, self._guard.sources)
+        guard = self._guard
+        task = Task(event, memory + 2 * held, held, guard.sources, guard.preamble)
         alone = route.needs_model(event.predictor) and not event.header.is_copy
         if task.memory * self._threads > self._allowed and self._notice and not alone:
             fitting = max(self._allowed // task.memory, 1)
@@ -395,6 +387,9 @@ class _Parallel:
             self._notice = None
         if event.header.is_copy and self._guard.keeps:
             self._wait(lambda: not self._tasks)
+        first = guard.preamble
+        if event.header.is_after and first:
+            self._wait(lambda: first.reached or not self._tasks)
         self._wait(lambda: self._fits(task))
         self._tasks.append(task)
         with self._changed:
@@ -407,14 +402,24 @@ class _Parallel:
             worker.start()
             self._workers.append(worker)
 
-    def _fits(self, task: _Task) -> bool:
+    def _fits(self, task: Task) -> bool:
         if not self._tasks:
             return True
+        if task.start.header.is_after:
+            return self._fits_beside(task)
         # A model keeps all threads busy with one segment.
         if any(route.needs_model(other.start.predictor) for other in (*self._tasks, task)):
             return False
         in_use = sum(other.memory for other in self._tasks)
         return len(self._tasks) < self._threads and in_use + task.memory <= self._allowed
+
+    def _fits_beside(self, task: Task) -> bool:
+        """Whether a segment fits that asks its model together with those under way."""
+        if not all(other.start.header.is_after for other in self._tasks):
+            return False
+        shared = self._guard.first_memory
+        own = sum(other.memory - shared for other in (*self._tasks, task))
+        return len(self._tasks) < MOST_SEGMENTS and shared + own <= self._allowed
 
     def _wait(self, ready: Callable[[], bool]) -> None:
         while not ready():
@@ -464,9 +469,9 @@ class _Parallel:
                 task = self._waiting.popleft()
             self._work(task)
 
-    def _work(self, task: _Task) -> None:
+    def _work(self, task: Task) -> None:
         try:
-            decoder = SegmentDecoder(task.start, self._tick, task.sources)
+            decoder = SegmentDecoder(task.start, self._tick, task.sources, task.preamble)
             while (chunk := self._next(task)) is not None:
                 result = decoder.decode(chunk)
                 with self._changed:
@@ -482,7 +487,7 @@ class _Parallel:
                 task.done = True
                 self._changed.notify_all()
 
-    def _next(self, task: _Task) -> Chunk | None:
+    def _next(self, task: Task) -> Chunk | None:
         with self._changed:
             self._changed.wait_for(
                 lambda: (
@@ -529,7 +534,9 @@ def read_archive(
     guard = Guard(limits, bases, source, begin, threads)
     events = pull(source, walk_file())
     try:
-        if threads == 1:
+        first = next(events, None)
+        events = chain(() if first is None else (first,), events)
+        if threads == 1 and not _may_go_together(first):
             decoder = EventDecoder(guard, meter.tick("decompress"))
             for event in events:
                 raw = decoder.decode(event)
@@ -542,6 +549,12 @@ def read_archive(
         guard.close()
     meter.report(last=True)
     return guard.tally.summary()
+
+
+def _may_go_together(first: Event | None) -> bool:
+    """Whether segments may have to be decoded together, which is several times as fast."""
+    models = first.header.metadata.models if isinstance(first, ArchiveStart) else ()
+    return any(model.kind in (MODEL, EMBEDDED) for model in models)
 
 
 def check_coded(source: BinaryIO) -> Summary:

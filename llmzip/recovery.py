@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
-from llmzip import _native, container
+from llmzip import _native, container, route
 from llmzip.base import Bases
 from llmzip.container import Header, IndexEntry, PredictorRef, SegmentHeader
 from llmzip.errors import (
@@ -21,6 +21,7 @@ from llmzip.errors import (
 )
 from llmzip.inorder import InOrder
 from llmzip.limits import Limits
+from llmzip.preamble import Preamble
 from llmzip.record import Record
 from llmzip.report import Report
 from llmzip.salvage import FoundHeader, FoundIndex, FoundSegment, scan
@@ -98,6 +99,7 @@ class _Part:
         self.header = header
         self.needs = Needs(header, limits, bases, bring=bring)
         self.segments: list[FoundSegment] = []
+        self.preamble: Preamble | None = None
         self.entries: tuple[IndexEntry, ...] | None = None
 
 
@@ -116,6 +118,8 @@ class _Job(Record):
         """What decoding starts from, for every predictor that has the segment's settings."""
         for ref in self.predictors:
             start = SegmentStart(self.found.offset, self.found.header, ref)
+            if start.header.is_after and not route.needs_model(ref):
+                continue
             try:
                 segment_memory(start)
             except UnsupportedError:
@@ -150,7 +154,7 @@ def recover(
     Of a damaged segment, the chunks in front of the damage are written. What is lost leaves no
     hole: the rest moves up. Where an archive's header is lost, every predictor is tried. Content
     that is itself an archive, stored uncompressed, may be taken for one where bytes are missing.
-    Segments that repeat a lost one are lost with it.
+    Segments that repeat a lost one are lost with it, and those that start from the state after it.
 
     Raises `NotAnArchiveError` where nothing of an archive is found, `LimitError` where a segment
     takes more than `limits` allow, `UsageError` where `bases.given` is needed and not there.
@@ -270,6 +274,9 @@ def _decode_all(
     pool = InOrder(hold, max(min(threads, limits.decoder_memory // each), 1), meter)
     try:
         for job in jobs:
+            if job.found.header.is_after and not _reached(job.part):
+                # Segment 0 has to be decoded first.
+                yield from write(pool.finish())
             if job.raw_len <= _MOST_HELD:
                 yield from write(pool.put(job))
             else:
@@ -280,6 +287,11 @@ def _decode_all(
         pool.abort()
 
 
+def _reached(part: _Part) -> bool:
+    """Whether segments can start from the state after segment 0."""
+    return part.preamble is not None and part.preamble.reached
+
+
 def _memory(job: _Job) -> int:
     return min(job.raw_len, _MOST_HELD) + max(map(segment_memory, job.starts()), default=0)
 
@@ -287,7 +299,9 @@ def _memory(job: _Job) -> int:
 def _decode(source: BinaryIO, job: _Job, limits: Limits, tick: Tick) -> Iterator[bytes]:
     sources = _sources(source, job, limits)
     start = _start(source, job, limits, sources)
-    decoder = SegmentDecoder(start, tick, sources)
+    if job.found.header.seq == 0 and route.is_followed(start.predictor, start.header.settings):
+        job.part.preamble = Preamble(start)
+    decoder = SegmentDecoder(start, tick, sources, job.part.preamble)
     for event in _events(source, start):
         if isinstance(event, Chunk):
             yield decoder.decode(event)[0]
@@ -313,9 +327,9 @@ def _start(source: BinaryIO, job: _Job, limits: Limits, sources: Sources) -> Seg
     if not starts:
         raise UnsupportedError("no predictor here has these settings: install a newer llmzip")
     for start in starts:
-        check_memory(decoding_memory(start, sources), limits)
-    if job.found.header.is_copy:
-        # No predictor coded it.
+        check_memory(decoding_memory(start, sources, job.part.preamble), limits)
+    if job.found.header.is_copy or job.found.header.is_after:
+        # No predictor coded it, or the one of segment 0.
         return starts[0]
     for start in starts[:-1]:
         try:

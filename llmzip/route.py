@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from llmzip import _native
-from llmzip.container import MAX_CHUNK, PredictorRef
+from llmzip.container import MAX_CHUNK, PredictorRef, build_varint
 from llmzip.errors import SetupError, UnsupportedError, UsageError
 from llmzip.record import Record
 
@@ -157,6 +157,8 @@ def most_memory(
 
 _TENSOR = "tensor"
 _LLM = "llm"
+# Settings of a segment by a model after which no other one starts.
+_ALONE_SETTINGS = 6
 # Settings of a change: those of a tensor, and where in the base it is.
 _CHANGE_SETTINGS = 15
 _PROBE = 256 << 10
@@ -284,6 +286,19 @@ def base_offset(ref: PredictorRef, settings: bytes) -> int | None:
     if ref.id != _TENSOR or len(settings) != _CHANGE_SETTINGS:
         return None
     return int.from_bytes(settings[7:], "little")
+
+
+def is_followed(ref: PredictorRef, settings: bytes) -> bool:
+    """Whether other segments may start from the state after one with these settings."""
+    return needs_model(ref) and len(settings) > _ALONE_SETTINGS
+
+
+def followed(choice: Choice, longest: int) -> Choice:
+    """`choice` of a model's predictor for a segment from whose state others start.
+
+    longest: bytes of the longest of these.
+    """
+    return choice.replace(settings=choice.settings + build_varint(longest))
 
 
 def for_small(level: int) -> Choice | None:

@@ -10,10 +10,12 @@ from itertools import accumulate
 from operator import itemgetter
 from typing import BinaryIO
 
+from llmzip import route
 from llmzip.container import SegmentHeader
 from llmzip.directory import Archive, check_segment, read_directory, read_segment_header
 from llmzip.errors import CorruptError
 from llmzip.limits import Limits
+from llmzip.preamble import Preamble
 from llmzip.reader import check_header
 from llmzip.record import Record
 from llmzip.segments import SegmentDecoder, check_memory, decoding_memory
@@ -65,6 +67,8 @@ class RandomAccess:
         self._originals = originals
         self._found: dict[int, Needs] = {}
         self._lock = allocate_lock()
+        # Which archive it is of, by its offset.
+        self._first: tuple[int, Preamble] | None = None
         self._limits = limits
         self.starts: list[int] = []
         self.size = 0
@@ -138,6 +142,7 @@ class RandomAccess:
         for needs in self._found.values():
             needs.close()
         self._found.clear()
+        self._first = None
 
     def _sources(self, archive: Archive, file: BinaryIO) -> Sources:
         """What segments of `archive`, read from `file`, take from elsewhere."""
@@ -188,14 +193,33 @@ class RandomAccess:
         source = From(file, offset)
         decoder: SegmentDecoder | None = None
         metadata = archive.header.metadata
+        preamble: Preamble | None = None
         for event in pull(source, walk_alone(offset, metadata.predictors, metadata.bounds, seq)):
             if isinstance(event, SegmentStart):
                 sources = self._sources(archive, file)
-                check_memory(decoding_memory(event, sources), self._limits)
+                preamble = self._preamble(archive, event, file)
+                check_memory(decoding_memory(event, sources, preamble), self._limits)
                 if self._originals and event.header.is_copy:
                     raise CorruptError("a copy of a copy", segment=seq)
-                decoder = SegmentDecoder(event, sources=sources)
+                if preamble and event.header.is_after and not preamble.reached:
+                    first = Place(archive, 0, preamble.start.offset, archive.entries[0].raw_len)
+                    for _ in self.decode(first, file):
+                        pass
+                decoder = SegmentDecoder(event, sources=sources, preamble=preamble)
             elif isinstance(event, Chunk) and decoder:
                 yield decoder.decode(event)
             elif decoder:
                 decoder.finish()
+
+    def _preamble(self, archive: Archive, start: SegmentStart, file: BinaryIO) -> Preamble | None:
+        """What the segment starts from, or is for others; of one archive at a time it is kept."""
+        if not (start.header.is_after or route.is_followed(start.predictor, start.header.settings)):
+            return None
+        with self._lock:
+            if self._first is None or self._first[0] != archive.offset:
+                offset = archive.offsets()[0]
+                header, size = read_segment_header(file, offset)
+                check_segment(archive, 0, header, size, offset)
+                ref = archive.header.metadata.predictors[header.predictor]
+                self._first = archive.offset, Preamble(SegmentStart(offset, header, ref))
+            return self._first[1]

@@ -25,6 +25,7 @@ from llmzip.errors import (
 )
 from llmzip.limits import Limits
 from llmzip.options import DEFAULT_LEVEL, check_model, load_model
+from llmzip.preamble import EncoderPreamble, Preamble
 from llmzip.record import Record
 from llmzip.streams import read_exactly
 from llmzip.walk import ANY_BOUNDS, Chunk, SegmentStart, pull, walk_alone
@@ -158,11 +159,15 @@ def decode_segment(
     return bytes(content)
 
 
+# Some tokens of a language model.
+_LEAST_PIECE = 64
+
+
 class _Pace:
     """Cuts work into pieces that take a moment each, so that progress and ctrl-C stay alive."""
 
-    def __init__(self) -> None:
-        self._size = 4096
+    def __init__(self, *, slow: bool = False) -> None:
+        self._size = _LEAST_PIECE if slow else 4096
 
     def pieces(self, length: int) -> Iterator[tuple[int, int]]:
         at = 0
@@ -174,7 +179,7 @@ class _Pace:
             if spent < 0.02:
                 self._size = min(self._size * 2, container.MAX_CHUNK)
             elif spent > 0.1:
-                self._size = max(self._size // 2, 1024)
+                self._size = max(self._size // 2, _LEAST_PIECE)
             at = end
 
 
@@ -188,12 +193,14 @@ def encode(
     *,
     kept: bool = False,
     model: Loaded | None = None,
+    preamble: EncoderPreamble | None = None,
 ) -> Encoded:
     """Codes `data` with `choice`, which is number `index` among the archive's predictors.
 
     base: what it is a change of, where `choice` says so; as long as `data`.
     kept: whether later segments of the archive are copies of it.
     model: what predicts, where `choice` needs one.
+    preamble: where segments start from the state after segment 0, which comes first.
     """
     ref = choice.predictor
     if route.in_a_moment(choice) and not (
@@ -206,7 +213,7 @@ def encode(
         coded = memoryview(made)
         tick(len(data), len(coded))
         return Encoded(coded, len(data), ref, route.memory(choice, len(data)), digests)
-    return _encode_paced(bytes(data), choice, seq, index, tick, base, kept, model)
+    return _encode_paced(bytes(data), choice, seq, index, tick, base, kept, model, preamble)
 
 
 def _encode_paced(
@@ -218,11 +225,15 @@ def _encode_paced(
     base: bytes | None,
     kept: bool,
     model: Loaded | None,
+    preamble: EncoderPreamble | None,
 ) -> Encoded:
     """Chunk by chunk, with a report every moment."""
     ref = choice.predictor
     pace = _Pace()
     encoder: _native.Encoder | None = None
+    if preamble is not None and model is not None:
+        first = seq == 0
+        encoder = preamble.first(choice, len(data), model) if first else preamble.after(len(data))
     chunks: list[bytes] = []
     digests: list[bytes] = []
     for start in range(0, len(data), container.MAX_CHUNK):
@@ -260,16 +271,9 @@ def _encode_paced(
         digests.append(len(raw).to_bytes(8, "little") + digest)
     body = b"".join(chunks)
     canary = encoder.canary if encoder else 0
+    flags = container.KEPT if kept else container.AFTER if preamble is not None and seq else 0
     header = container.build_segment_header(
-        SegmentHeader(
-            seq,
-            index,
-            len(data),
-            len(body),
-            canary,
-            choice.settings,
-            container.KEPT if kept else 0,
-        )
+        SegmentHeader(seq, index, len(data), len(body), canary, choice.settings, flags)
     )
     tick(0, len(header))
     memory = route.memory(choice, len(data), model)
@@ -301,13 +305,18 @@ class SegmentDecoder:
     """Decodes one segment, chunk by chunk, and checks everything before it hands bytes out."""
 
     def __init__(
-        self, start: SegmentStart, tick: Tick = no_tick, sources: Sources | None = None
+        self,
+        start: SegmentStart,
+        tick: Tick = no_tick,
+        sources: Sources | None = None,
+        preamble: Preamble | None = None,
     ) -> None:
         self._start = start
+        self._preamble = preamble
         self._sources = sources
         self._original: Readable | None = None
         self._tick = tick
-        self._pace = _Pace()
+        self._pace = _Pace(slow=route.needs_model(start.predictor))
         self._native: _native.Decoder | None = None
         self._seen = 0
         self._left = start.header.raw_len
@@ -332,6 +341,10 @@ class SegmentDecoder:
             if head.type == container.COPIED:
                 what = "what the segment repeats is not what it was when it was compressed"
             raise self._damaged(what, chunk)
+        first = self._preamble
+        if not self._left and first and first.wanted and not self._start.header.is_after:
+            # Others may start as soon as the last chunk is right.
+            first.reach(self._native or self._new())
         return raw, head.raw_len.to_bytes(8, "little") + digest
 
     def finish(self) -> None:
@@ -341,6 +354,8 @@ class SegmentDecoder:
 
     def _new(self) -> _native.Decoder:
         header, ref = self._start.header, self._start.predictor
+        if header.is_after:
+            return _preamble_of(header.seq, self._preamble).decoder(self._start)
         decoder = route.new_decoder(ref, header.settings, header.raw_len)
         offset = route.base_offset(ref, header.settings)
         if offset is not None:
@@ -429,14 +444,27 @@ class SegmentDecoder:
         return CorruptError(what, offset=chunk.offset, segment=chunk.segment)
 
 
+def _preamble_of(seq: int, preamble: Preamble | None) -> Preamble:
+    if preamble is None:
+        raise CorruptError("it starts from the state after segment 0, which is lost", segment=seq)
+    return preamble
+
+
 def _model_of(seq: int, sources: Sources | None) -> Loaded:
     if sources is None:
         raise ModelError(f"segment {seq} needs a model that is not at hand")
     return sources.model()
 
 
-def decoding_memory(start: SegmentStart, sources: Sources | None) -> int:
-    """As `segment_memory`, with the model that the segment needs, which must be there."""
+def decoding_memory(
+    start: SegmentStart, sources: Sources | None, preamble: Preamble | None = None
+) -> int:
+    """As `segment_memory`, with the model that it needs and the state that it starts from."""
+    if start.header.is_after:
+        first = _preamble_of(start.header.seq, preamble)
+        first.check(start)
+        own = first.own_memory(_model_of(start.header.seq, sources))
+        return own + decoding_memory(first.start, sources)
     memory = segment_memory(start)
     if start.header.is_copy or not route.needs_model(start.predictor):
         return memory
@@ -470,16 +498,17 @@ def decode(
     seq: int | None,
     tick: Tick = no_tick,
     sources: Sources | None = None,
+    preamble: Preamble | None = None,
 ) -> Iterator[bytes]:
     """The content of the coded segment, chunk by chunk."""
     source = BytesIO(coded)
     decoder: SegmentDecoder | None = None
     for event in pull(source, walk_alone(0, predictors, ANY_BOUNDS, seq)):
         if isinstance(event, SegmentStart):
-            check_memory(decoding_memory(event, sources), limits)
+            check_memory(decoding_memory(event, sources, preamble), limits)
             if limits.max_output is not None:
                 check_output(event.header.raw_len, limits.max_output)
-            decoder = SegmentDecoder(event, tick, sources)
+            decoder = SegmentDecoder(event, tick, sources, preamble)
         elif isinstance(event, Chunk) and decoder:
             yield decoder.decode(event)[0]
         elif decoder:
@@ -508,12 +537,13 @@ def verify(
     predictors: tuple[PredictorRef, ...],
     tick: Tick = no_tick,
     sources: Sources | None = None,
+    preamble: Preamble | None = None,
 ) -> None:
     """Decodes `encoded` as a reader would; `VerifyError` unless it gives `content`."""
     at = 0
     limits = Limits(decoder_memory=encoded.memory)
     try:
-        for chunk in decode(encoded.data, predictors, limits, None, tick, sources):
+        for chunk in decode(encoded.data, predictors, limits, None, tick, sources, preamble):
             if bytes(content[at : at + len(chunk)]) != chunk:
                 raise CorruptError(f"content differs from byte {at:,}")
             at += len(chunk)

@@ -6,17 +6,9 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from llmzip import _native, container, route
-from llmzip.container import (
-    EMBEDDED,
-    MODEL,
-    Bounds,
-    Footer,
-    IndexEntry,
-    Metadata,
-    ModelRef,
-    PredictorRef,
-)
+from llmzip import route
+from llmzip.assembler import Assembler
+from llmzip.container import ModelRef, PredictorRef
 from llmzip.errors import LimitError, LlmzError, UsageError, VerifyError
 from llmzip.options import Options, load_model
 from llmzip.pieces import Piece, counterpart, cut
@@ -34,8 +26,10 @@ if TYPE_CHECKING:
     from llmzip.base import Base
     from llmzip.container import SegmentHeader
     from llmzip.duplicates import Found, ReadAt
+    from llmzip.group import Group
     from llmzip.inorder import InOrder
     from llmzip.models.loaded import Loaded
+    from llmzip.route import Choice
     from llmzip.siblings import Folder
     from llmzip.streams import Readable
     from llmzip.tensors.region import Region
@@ -52,60 +46,11 @@ _RAW_FROM = 64 << 10
 _NOT_READABLE = "what was written cannot be read back, nothing was kept"
 
 
-class Assembler:
-    """Puts coded segments together to one archive; holds no segment."""
-
-    def __init__(self, options: Options, models: tuple[ModelRef, ...] = ()) -> None:
-        self._options = options
-        self._models = models
-        self._entries: list[IndexEntry] = []
-        self._hash = _native.Sha256()
-        self._len = 0
-
-    def header(self, predictors: tuple[PredictorRef, ...], largest: int, memory: int) -> bytes:
-        """The header: which predictors segments number, bytes in the largest segment, memory."""
-        # An empty archive has bounds too; 1 is the least that all of its readers take.
-        largest = max(largest, 1)
-        bounds = Bounds(largest, min(largest, container.MAX_CHUNK), memory)
-        options = self._options
-        needed = any(map(route.needs_model, predictors))
-        models = tuple(ref for ref in self._models if needed or ref.kind not in (MODEL, EMBEDDED))
-        metadata = Metadata(
-            predictors, options.level, bounds, models=models, comment=options.comment
-        )
-        header = container.build_header(metadata)
-        self._len += len(header)
-        return header
-
-    def model_part(self, part: bytes) -> bytes:
-        """The next part of the model that the archive brings."""
-        self._len += len(part)
-        return part
-
-    def segment(self, encoded: Encoded, label: str = "") -> Part:
-        """The next segment."""
-        self._entries.append(IndexEntry(len(encoded.data), encoded.raw_len, label))
-        self._hash.update(encoded.digests)
-        self._len += len(encoded.data)
-        return encoded.data
-
-    def end(self) -> bytes:
-        """Index and footer."""
-        index = container.build_index(self._entries, len(self._entries))
-        total = self._len + len(index) + container.FOOTER_LEN
-        footer = Footer(len(index), total, self.content_hash)
-        return index + container.build_footer(footer)
-
-    @property
-    def content_hash(self) -> bytes:
-        """The hash over the content of the segments so far."""
-        return self._hash.digest()
-
-
 class _Cut(Record):
     """A segment to code; `alone` where it is the whole content of its archive.
 
-    again: what the same file has where the piece says that it was before.
+    again: what the same file has where the piece says that it was before. choice: of the predictor,
+    where it is made already.
     """
 
     seq: int
@@ -113,6 +58,7 @@ class _Cut(Record):
     alone: bool
     piece: Piece
     again: bytes = b""
+    choice: Choice | None = None
 
 
 class _Given(Record):
@@ -324,7 +270,17 @@ class ArchiveEncoder:
         again = b""
         if piece.copy and not piece.known and self._read:
             again = self._read(piece.again, length)
-        cut = _Cut(self._cuts, content, alone, piece, again)
+        choice = None
+        if alone and self._model:
+            choice = self._choose(bytes(content))
+            if route.needs_model(choice.predictor):
+                from llmzip import group
+
+                found = group.plan(bytes(content), self._options, choice, self._model)
+                if found:
+                    yield from self._grouped(found)
+                    return
+        cut = _Cut(self._cuts, content, alone, piece, again, choice)
         self._cuts += 1
         if cut.seq == 0:
             self._pool = self._start(length if alone else self._size, alone)
@@ -338,6 +294,29 @@ class ArchiveEncoder:
             if alone:
                 yield from self._header((encoded.predictor,), encoded.raw_len, encoded.memory)
             yield self._segment(encoded, done)
+
+    def _grouped(self, found: Group) -> Iterator[Part]:
+        """The header and all segments of a text that is cut into several."""
+        from llmzip import group
+
+        assert self._model is not None
+        allowed = self._options.memory or machine_memory()
+        if self._options.memory:
+            group.require(allowed, found)
+        encoded = group.encode_group(found, self._meter, self._model)
+        if self._options.verify:
+            given = _Given(None, b"", self._model)
+            group.verify_group(found, encoded, self._meter, given, allowed)
+        self._cuts += len(encoded)
+        needs = found.first + found.each
+        yield from self._header((found.choice.predictor,), found.longest, needs)
+        for segment in encoded:
+            yield self._segment(segment, Piece(segment.raw_len))
+
+    def _choose(self, content: bytes) -> Choice:
+        options = self._options
+        level, predictor = options.level, options.predictor
+        return route.choose(content, level, predictor, self._model, adapt=options.adapt)
 
     def _header(
         self, predictors: tuple[PredictorRef, ...], largest: int, memory: int
@@ -394,7 +373,7 @@ class ArchiveEncoder:
             return encoded, piece
         if piece.copy:
             piece = piece.replace(copy=None)
-        choice = None
+        choice = cut.choice
         of: bytes | None = None
         if piece.kind:
             choice = route.for_tensor(level, piece.kind, piece.row)
@@ -407,9 +386,7 @@ class ArchiveEncoder:
         elif self._options.predictor is None and self._is_small(piece):
             choice = route.for_small(level)
         if choice is None:
-            predictor, adapt = self._options.predictor, self._options.adapt
-            content = bytes(cut.content)
-            choice = route.choose(content, level, predictor, self._model, adapt=adapt)
+            choice = self._choose(bytes(cut.content))
         table = (choice.predictor,) if cut.alone else self._table
         index = table.index(choice.predictor)
         tick = self._meter.tick("compress")

@@ -40,6 +40,7 @@ def run(job: Job, report: Report) -> None:
         memory=job.memory,
         model=job.model,
         adapt=job.adapt,
+        segments=job.segments,
         embed_model=job.embed_model,
     )
     # Held here, so that it is read once for all files.
@@ -157,11 +158,17 @@ def _announce_model(source: Source, options: Options, model: Loaded, report: Rep
     if source.size is None:
         return
     from llmzip.estimate import with_model
+    from llmzip.group import cost
 
     expected = with_model(source.stream, source.size, options, model)
     later = "decompressing needs the model too"
     if options.embed_model:
         later = f"the archive brings the model ({quantity(model.ref.length)})"
+    if expected.segments > 1:
+        later += (
+            f"; {expected.segments} segments, decoded together, take about "
+            f"{100 * cost(expected.segments):.1f} % more bytes than one (an estimate; --segments 1)"
+        )
     report.say(
         source.name,
         f"with model {model.ref.name} up to {about(expected.seconds)} and "

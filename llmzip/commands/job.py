@@ -30,6 +30,7 @@ class Job(Record):
     base: str | None = None
     model: str | None = None
     adapt: bool = True
+    segments: int = 0
     embed_model: bool = False
     standalone: bool = False
     verify: bool = True

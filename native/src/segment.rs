@@ -254,6 +254,11 @@ impl Model {
         llm::memory(&*self.0, settings).map_err(raise)
     }
 
+    /// Bytes of memory that decoding a segment takes which goes on from one of `first` bytes.
+    fn memory_after(&self, settings: &[u8], first: u64) -> PyResult<u64> {
+        llm::memory_after(&*self.0, settings, first).map_err(raise)
+    }
+
     /// The tokens that an encoder cuts a text into, which spell it.
     fn tokens(&self, py: Python<'_>, text: Bytes) -> Vec<u32> {
         let text = text.as_slice();
@@ -277,16 +282,19 @@ impl Model {
             .map_err(raise)
     }
 
-    /// Seconds that `length` bytes like those of `sample` take about to code, and to decode.
+    /// Seconds that `length` bytes like those of `sample` take about to code, and to decode where all of
+    /// `segments` but the first, of `first` bytes, are decoded together.
     fn seconds(
         &self,
         py: Python<'_>,
         settings: &[u8],
         sample: Bytes,
         length: u64,
+        segments: u64,
+        first: u64,
     ) -> PyResult<(f64, f64)> {
         let sample = sample.as_slice();
-        py.detach(|| llm::seconds(&self.0, settings, sample, length))
+        py.detach(|| llm::seconds(&self.0, settings, sample, length, segments, first))
             .map_err(raise)
     }
 }
@@ -357,6 +365,11 @@ impl Encoder {
             .map_err(raise)?;
         let digests = PyBytes::new(py, &coded.digests);
         Ok((Made(coded), digests))
+    }
+
+    /// An encoder of a segment that starts from the state after this one, which codes no more.
+    fn after(&mut self, raw_len: u64) -> PyResult<Self> {
+        self.0.after(raw_len).map(Self).map_err(raise)
     }
 
     /// Coded bytes of the open chunk so far, for progress.
@@ -448,6 +461,11 @@ impl Decoder {
             checked(hasher.finish(out), check)
         });
         Ok(PyBytes::new(py, &hash.map_err(raise)?))
+    }
+
+    /// As `Encoder.after`; decoders that are used in several threads ask their model together.
+    fn after(&mut self, raw_len: u64) -> PyResult<Self> {
+        self.0.after(raw_len).map(Self).map_err(raise)
     }
 
     /// Advances the predictor over bytes stored in the clear (chunk type 3).

@@ -47,6 +47,10 @@ impl LanguageModel for Run {
         Ok(())
     }
 
+    fn fork(&self) -> Result<Box<dyn LanguageModel>, PredictorError> {
+        Ok(Box::new(Self(Arc::clone(&self.0), self.1, self.2)))
+    }
+
     fn reset(&mut self) {
         self.1 = 0;
     }
@@ -65,7 +69,7 @@ impl ModelPack for Replay {
         None
     }
 
-    fn memory(&self, _: usize) -> u64 {
+    fn memory(&self, _: usize, _: usize) -> u64 {
         0
     }
 

@@ -45,6 +45,9 @@ impl From<CoderError> for PredictorError {
     }
 }
 
+/// Said where there is no state to start from.
+const ALONE: &str = "no segment starts from the state after one of this predictor";
+
 /// Codes one segment.
 pub trait SegmentEncoder: Send + Sync {
     /// Gives what the segment is coded as a change of; as long as the segment, before all else.
@@ -86,6 +89,15 @@ pub trait SegmentEncoder: Send + Sync {
         self.write(data)?;
         out.extend_from_slice(&self.finish_chunk()?);
         Ok(())
+    }
+
+    /// An encoder of a segment of `raw_len` bytes that starts from the state after this one, which codes
+    /// no more: between two chunks.
+    ///
+    /// # Errors
+    /// [`PredictorError::Usage`] where the predictor or the settings have none.
+    fn after(&mut self, _raw_len: u64) -> Result<Box<dyn SegmentEncoder>, PredictorError> {
+        Err(PredictorError::Usage(ALONE))
     }
 
     /// Coded bytes of the open chunk so far, for progress; 0 where that is not known.
@@ -158,6 +170,14 @@ pub trait SegmentDecoder: Send + Sync {
         self.begin_chunk(payload.to_vec())?;
         self.read(out)?;
         self.end_chunk()
+    }
+
+    /// As [`SegmentEncoder::after`].
+    ///
+    /// # Errors
+    /// As there; [`PredictorError::Corrupt`] where the segment makes no room for as many bytes.
+    fn after(&mut self, _raw_len: u64) -> Result<Box<dyn SegmentDecoder>, PredictorError> {
+        Err(PredictorError::Usage(ALONE))
     }
 
     /// Advances the predictor over bytes that were stored in the clear after it had coded them.

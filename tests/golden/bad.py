@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from golden import inputs
 from golden.parts import (
+    AFTER,
     CODED,
     CONSTANT,
     COPIED,
@@ -191,7 +192,12 @@ def segments() -> Iterator[Bad]:
     def first(length: int) -> int:
         return len(good().segments[1].raw()) + length
 
-    yield variant("flags-4", "a reserved segment flag", put(flags=4), UNSUPPORTED)
+    yield variant("flags-8", "a reserved segment flag", put(flags=8), UNSUPPORTED)
+    yield variant("flags-5", "a kept segment that goes on", put(flags=KEPT | AFTER))
+    yield variant("after-zstd", "no segment goes on from one of zstd", put(flags=AFTER))
+    alone = good()
+    alone.segments[0].flags = AFTER
+    yield Bad("segment-after-none", "segment 0 goes on from nothing", CORRUPT, alone.build())
     yield variant("settings", "zstd without its level", put(settings=b""), UNSUPPORTED)
     yield variant("seq", "the second segment says it is the third", put(seq=2))
     yield variant("predictor", "a predictor beyond the list", put(predictor=1))

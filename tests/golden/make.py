@@ -24,6 +24,7 @@ if __name__ == "__main__":
 import synthetic  # noqa: E402
 from golden import bad, inputs  # noqa: E402
 from golden.parts import (  # noqa: E402
+    AFTER,
     CODED,
     CONSTANT,
     COPIED,
@@ -34,6 +35,8 @@ from golden.parts import (  # noqa: E402
     Chunk,
     Segment,
     coded_segment,
+    new_encoder,
+    segment_of,
     varint,
 )
 from llmzip import _native  # noqa: E402
@@ -144,6 +147,12 @@ def with_model() -> Iterator[Good]:
         yield Good("llm-segments", "segments by a model", data, content, model=True)
         data = written(content, level=6, model=str(path), embed_model=True)
         yield Good("llm-embedded", "text by a model that the archive brings", data, content)
+        for level, segments in ((6, 3), (8, 2)):
+            content = unlike + text * 12
+            data = written(content, level=level, model=str(path), segments=segments)
+            intent = f"a text by a model in {segments} segments at level {level}"
+            yield Good(f"llm-{level}-after", intent, data, content, model=True)
+        yield going_on()
     for level, class_, stride, window, learns in (
         *((3, 0, 0, 5, 1), (6, 1, 16, 0, 0), (5, 3, 4, 8, 1), (7, 0, 0, 4, 0)),
     ):
@@ -180,6 +189,31 @@ def with_model() -> Iterator[Good]:
     archive.records[5] = model_record(2)
     intent = "a model in parts of many kinds"
     yield Good("hand-embedded", intent, archive.build(), archive.content())
+
+
+def going_on() -> Good:
+    """Segments that go on from one whose chunks are of all types, and themselves have some."""
+    text = (synthetic.TEXT + "; ").encode()
+    unlike = bytes(32 + byte % 95 for byte in inputs.random(250))
+    parts = [
+        [(CODED, unlike + text * 2), (CODED, inputs.random(60)), (CONSTANT, b"=" * 200)],
+        [(CONSTANT, b"-" * 200), (CODED, text + unlike[:20]), (STORED, b"as it is")],
+        [(STORED, b"nothing is predicted")],
+        [(CODED, inputs.random(60)), (CODED, text[:40])],
+    ]
+    longest = max(sum(len(raw) for _, raw in part) for part in parts[1:])
+    settings = bytes([5, 0, 0, 0, 4, 1]) + varint(longest)
+    model = _native.Model(pack(), 1)
+    first = new_encoder(LLM, settings, b"".join(raw for _, raw in parts[0]), model)
+    segments = [segment_of(first, settings, parts[0])]
+    for part in parts[1:]:
+        after = first.after(sum(len(raw) for _, raw in part))
+        segments.append(segment_of(after, settings, part))
+        segments[-1].flags = AFTER
+    archive = Archive([LLM], segments, level=5, decoder_memory=bad.MEMORY)
+    archive.records[5] = model_record()
+    intent = "segments with chunks of all types that go on from segment 0"
+    return Good("hand-llm-after", intent, archive.build(), archive.content(), model=True)
 
 
 def model_record(kind: int = 1) -> bytes:

@@ -23,7 +23,7 @@ INDEX_SYNC = bytes.fromhex("E7494458")
 TAIL_MAGIC = bytes.fromhex("5A4D4CF6")
 
 STORED, CODED, CONSTANT, STORED_AFTER_CODING, COPIED = range(5)
-KEPT, COPY = 1, 2
+KEPT, COPY, AFTER = 1, 2, 4
 
 
 def varint(value: int) -> bytes:
@@ -184,6 +184,23 @@ class Archive:
         return whole.digest()
 
 
+def new_encoder(
+    predictor: tuple[str, int, int],
+    settings: bytes,
+    whole: bytes,
+    model: _native.Model | None = None,
+    base: bytes = b"",
+) -> _native.Encoder:
+    """An encoder of a segment with content `whole`."""
+    encoder = _native.Encoder(*predictor[:2], settings, len(whole))
+    if base:
+        encoder.set_base(base)
+    if model:
+        encoder.set_model(model)
+    encoder.look_ahead(whole)
+    return encoder
+
+
 def coded_segment(
     predictor: tuple[str, int, int],
     settings: bytes,
@@ -201,12 +218,13 @@ def coded_segment(
     `model` what predicts.
     """
     whole = b"".join(raw for _, raw in raws) + ahead
-    encoder = _native.Encoder(*predictor[:2], settings, len(whole))
-    if base:
-        encoder.set_base(base)
-    if model:
-        encoder.set_model(model)
-    encoder.look_ahead(whole)
+    return segment_of(new_encoder(predictor, settings, whole, model, base), settings, raws, index)
+
+
+def segment_of(
+    encoder: _native.Encoder, settings: bytes, raws: Sequence[tuple[int, bytes]], index: int = 0
+) -> Segment:
+    """A segment of chunks coded by `encoder`, as `coded_segment` has them."""
     chunks = []
     for wanted, raw in raws:
         if wanted == CODED:

@@ -13,11 +13,11 @@ import pytest
 
 import synthetic
 from llmzip import _native, route
+from llmzip.assembler import Assembler
 from llmzip.container import PredictorRef
 from llmzip.models import loaded, store
 from llmzip.options import Options
 from llmzip.segments import encode
-from llmzip.writer import Assembler
 
 PREDICTORS = [PredictorRef(*entry) for entry in _native.predictors() + _native.model_predictors()]
 MODEL = "tiny"

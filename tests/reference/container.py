@@ -31,7 +31,7 @@ CANARY_BYTES = 64
 MODEL, EMBEDDED, BASE, ARCHIVE = 1, 2, 3, 4  # kinds of models
 
 STORED, CODED, CONSTANT, STORED_AFTER_CODING, COPIED = range(5)
-KEPT, COPY = 1, 2
+KEPT, COPY, AFTER = 1, 2, 4
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class Others:
     bases: Sequence[bytes]
     archives: Sequence[bytes]
     kept: dict[int, bytes]
+    # Segment 0: its flags, number of the predictor and settings, and that predictor in the end.
+    first: list[tuple[tuple[int, int, bytes], Predictor]]
 
 
 def decode(
@@ -105,7 +107,7 @@ def read_archive(
         pack = read_model(file, metadata, metadata.embedded)
     else:
         pack = pack_of(metadata.model, packs)
-    others = Others(pack, bases, contents(metadata.archives, archives or {}), {})
+    others = Others(pack, bases, contents(metadata.archives, archives or {}), {}, [])
     content = bytearray()
     chunk_hashes = hashlib.sha256()
     seen: list[tuple[int, int]] = []  # length and raw length of each segment
@@ -255,7 +257,7 @@ def pack_of(model: Model | None, packs: Sequence[bytes]) -> bytes:
 
 def read_model(file: Fields, metadata: Metadata, model: Model) -> bytes:
     """The pack of the model that the archive brings, which follows its header."""
-    nothing = Others(b"", (), (), {})
+    nothing = Others(b"", (), (), {}, [])
     pack = bytearray()
     number = 0
     while len(pack) < model.length:
@@ -312,10 +314,10 @@ def read_segment(
     if file.u(4) != zlib.crc32(covered(file, start, 4)):
         raise CorruptError(f"segment {number}: the header's check differs")
     seq, index, flags = (body.varint() for _ in range(3))
-    if flags & ~(KEPT | COPY):
+    if flags & ~(KEPT | COPY | AFTER):
         raise UnsupportedError(f"segment flags {flags:#x}")
-    if flags == KEPT | COPY:
-        raise CorruptError(f"segment {number}: a copy that is kept")
+    if flags.bit_count() > 1:
+        raise CorruptError(f"segment {number}: two flags at once")
     raw_len, coded_len = body.varint(), body.varint()
     canary = body.u(4)
     settings = body.take(body.left())
@@ -335,6 +337,8 @@ def read_segment(
         raise UnsupportedError(f"predictor {kind[0]} version {kind[1]} with coder {kind[2]}")
     else:
         predictor = PREDICTORS[kind](settings, raw_len)
+    if flags == AFTER:
+        predictor = going_on(others, (0, index, settings), number, raw_len)
 
     # Chunks are read off the file, not off a part of it: that there is enough left is for each
     # chunk's check to say, and a file that ends here is truncated.
@@ -367,7 +371,21 @@ def read_segment(
         raw += piece
     if len(raw) != raw_len:
         raise CorruptError(f"segment {number}: its chunks do not add up")
+    if number == 0:
+        if isinstance(predictor, Llm):
+            predictor.model = others.model
+        others.first.append(((flags, index, settings), predictor))
     return bytes(raw), flags
+
+
+def going_on(others: Others, like: tuple[int, int, bytes], number: int, raw_len: int) -> Predictor:
+    """The predictor of a segment that goes on from segment 0."""
+    if not others.first or others.first[0][0] != like:
+        raise CorruptError(f"segment {number}: it goes on from a segment that is not like it")
+    predictor = others.first[0][1]
+    if not isinstance(predictor, Llm) or raw_len > predictor.longest:
+        raise CorruptError(f"segment {number}: it is longer than segment 0 says")
+    return predictor.going_on()
 
 
 def copied(settings: Fields, number: int, raw_len: int, others: Others) -> bytes:

@@ -4,6 +4,7 @@ cm_*.py have the mixer and its contexts, transformer.py the model; llm_vocabular
 logits mean for bytes, llm_steps.py how that is mixed.
 """
 
+import copy
 import zlib
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from .cm_mixer import new_curves
 from .cm_plans import plan_of
 from .cm_steps import CANARY_BYTES, start_byte
 from .errors import CorruptError, UnsupportedError
+from .fields import Fields
 from .llm_steps import (
     Ends,
     expected,
@@ -32,16 +34,32 @@ BLOCK = 16384
 Code = Callable[[int], bool]
 
 
+def longest_of(rest: bytes) -> int:
+    """The settings behind the sixth byte: the longest segment that goes on, or nothing."""
+    if not rest:
+        return 0
+    fields = Fields(rest, whole=True)
+    try:
+        longest = fields.varint()
+        fields.end()
+    except CorruptError:
+        longest = 0
+    if not longest:
+        raise UnsupportedError("what llm's settings end with is no length")
+    return longest
+
+
 class Llm:
     """The predictor of one segment; `model` has the bytes of a pack before anything is decoded."""
 
     model = b""
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
-        known = len(settings) == 6 and settings[0] in LEVELS and settings[1] in CLASSES
+        known = len(settings) >= 6 and settings[0] in LEVELS and settings[1] in CLASSES
         if not known or settings[4] > 24 or settings[5] > 1:
             raise UnsupportedError("llm has settings of cm, a window of 0 to 24, and 0 or 1")
-        self.settings, self.raw_len = settings, raw_len
+        self.longest = longest_of(settings[6:])
+        self.settings, self.room = settings, raw_len + self.longest
         self.canary_bytes = b""
         self.seen = 0
         self.started = False
@@ -52,10 +70,10 @@ class Llm:
         plan = plan._replace(curves=joined_curves(level >= 7))
         stride = int.from_bytes(self.settings[2:4], "little")
         primer = PRIMER if plan.primer else b""
-        sized = 8 * len(plan.contexts) * (self.raw_len + len(primer))
+        sized = 8 * len(plan.contexts) * (self.room + len(primer))
         table_bits = min(max(sized.bit_length(), 16), plan.table_bits)
         state = new_state(plan, stride, table_bits)
-        room = np.zeros(len(primer) + self.raw_len, dtype=np.uint8)
+        room = np.zeros(len(primer) + self.room, dtype=np.uint8)
         state = state._replace(past=state.past._replace(history=room), curves=new_curves(plan))
         self.states = [state._replace(mixer=joined_mixer(plan, on)) for on in (False, True)]
         start_byte(state)
@@ -72,6 +90,12 @@ class Llm:
         self.begin_text()
         self.open = b""
         self.started = True
+
+    def going_on(self) -> "Llm":
+        """11.8: another segment that starts from this state."""
+        other = copy.deepcopy(self)
+        other.canary_bytes, other.seen = b"", 0
+        return other
 
     def begin_text(self) -> None:
         """The model forgets all."""

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from llmzip import Limits, Options, segments, writer
+from llmzip import Limits, Options, container, segments, writer
 from llmzip.archive import Summary, check_coded, read_archive, write_archive
 from llmzip.errors import LimitError, NotAnArchiveError, UsageError, VerifyError
 from llmzip.info import info
@@ -188,10 +188,8 @@ def test_what_does_not_decode_is_not_reported_as_written(monkeypatch, content, t
 
 
 def test_what_stands_around_segments_is_verified_too(monkeypatch, content, options):
-    build = writer.container.build_index
-    monkeypatch.setattr(
-        writer.container, "build_index", lambda entries, n: build(entries[:-1], n - 1)
-    )
+    build = container.build_index
+    monkeypatch.setattr(container, "build_index", lambda entries, n: build(entries[:-1], n - 1))
     with pytest.raises(VerifyError, match="cannot be read back"):
         written(content, options)
 

@@ -175,7 +175,9 @@ def test_settings_that_do_not_fit_are_a_bug_of_the_predictor():
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        ("0000040a0a00000000", UnsupportedError),
+        ("0000080a0a00000000", UnsupportedError),
+        ("0000040a0a00000000", CorruptError),
+        ("0100050a0a00000000", CorruptError),
         ("0000030a0a000000000000", CorruptError),
         ("0000020a0a000000000000", CorruptError),
         ("0100020a0a0000000000", CorruptError),

@@ -32,6 +32,17 @@ impl<const LS: usize, const LA: usize, const RS: usize, const RA: usize> Any<LS,
             Self::Rich(Box::new(Model::new(plan, raw_len, externals)?))
         })
     }
+
+    /// A copy that goes on by itself.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn fork(&self) -> Result<Self, PredictorError> {
+        Ok(match self {
+            Self::Lean(model) => Self::Lean(Box::new(model.fork()?)),
+            Self::Rich(model) => Self::Rich(Box::new(model.fork()?)),
+        })
+    }
 }
 
 /// Runs `$body` with `$model` bound to the model inside.

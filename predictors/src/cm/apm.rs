@@ -8,7 +8,7 @@ use memmap2::MmapMut;
 use super::tables::Tables;
 use crate::segment::PredictorError;
 use crate::simd::prefetch;
-use crate::zeros::zeros;
+use crate::zeros::{copied, zeros};
 
 const POINTS: usize = 32;
 /// Bytes of a curve: one cache line.
@@ -42,6 +42,17 @@ impl Apm {
             nearest: 0,
             nearest_p: 0,
             rate,
+        })
+    }
+
+    /// A copy that goes on by itself.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn fork(&self) -> Result<Self, PredictorError> {
+        Ok(Self {
+            points: copied(&self.points)?,
+            ..*self
         })
     }
 

@@ -16,6 +16,7 @@ const LOG_SIZE: u32 = 18;
 /// as zeros, so that memory that is never used is never touched.
 const FIRST: u32 = counter::counter(1 << 21, 0);
 
+#[derive(Clone)]
 pub struct Bilevel {
     stride: usize,
     /// The last 64 pixels of the current row, the latest at bit 0, and of the four rows above, where the

@@ -63,6 +63,20 @@ impl<const S: usize> Decisions<S> {
         })
     }
 
+    /// A copy that goes on by itself.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn fork(&self) -> Result<Self, PredictorError> {
+        Ok(Self {
+            mixer: self.mixer.clone(),
+            counters: self.counters.clone(),
+            chosen: self.chosen.clone(),
+            apm: self.apm.fork()?,
+            ..*self
+        })
+    }
+
     /// Probability of a yes in units of `2^-32`, at least 1. `stretches` are the inputs' stretched
     /// probabilities in units of `2^-11` nats, `contexts` the decision's context of each kind.
     ///

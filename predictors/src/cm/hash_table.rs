@@ -9,7 +9,7 @@ use memmap2::MmapMut;
 use super::tables::Tables;
 use crate::segment::PredictorError;
 use crate::simd::prefetch;
-use crate::zeros::zeros;
+use crate::zeros::{copied, zeros};
 
 const BUCKET: usize = 64;
 const SLOTS: usize = 4;
@@ -34,6 +34,17 @@ impl HashTable {
         Ok(Self {
             bytes: zeros(size)?,
             bucket_mask: (size / BUCKET - 1) as u32,
+        })
+    }
+
+    /// A copy that goes on by itself.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn fork(&self) -> Result<Self, PredictorError> {
+        Ok(Self {
+            bytes: copied(&self.bytes)?,
+            bucket_mask: self.bucket_mask,
         })
     }
 

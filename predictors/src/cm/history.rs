@@ -2,6 +2,8 @@
 
 use crate::segment::PredictorError;
 
+const NO_ROOM: &str = "not enough memory for the segment; free some or cut it smaller";
+
 /// Most open brackets that are remembered.
 const DEEPEST: usize = 64;
 
@@ -80,9 +82,7 @@ impl History {
         usize::try_from(raw_len)
             .ok()
             .and_then(|len| bytes.try_reserve_exact(len).ok())
-            .ok_or(PredictorError::Setup(
-                "not enough memory for the segment; free some or cut it smaller",
-            ))?;
+            .ok_or(PredictorError::Setup(NO_ROOM))?;
         Ok(Self {
             bytes,
             rich,
@@ -97,6 +97,25 @@ impl History {
             followed_byte: vec![0; 1 << 8],
             followed_pair: vec![0; 1 << 16],
             open: Vec::new(),
+        })
+    }
+
+    /// A copy that goes on by itself, with the same room.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn fork(&self) -> Result<Self, PredictorError> {
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(self.bytes.capacity())
+            .map_err(|_| PredictorError::Setup(NO_ROOM))?;
+        bytes.extend_from_slice(&self.bytes);
+        Ok(Self {
+            bytes,
+            followed_byte: self.followed_byte.clone(),
+            followed_pair: self.followed_pair.clone(),
+            open: self.open.clone(),
+            ..*self
         })
     }
 

@@ -10,7 +10,7 @@ use super::history::{GOLDEN, SPREAD};
 use super::tables::Tables;
 use crate::segment::PredictorError;
 use crate::simd::prefetch;
-use crate::zeros::zeros;
+use crate::zeros::{copied, zeros};
 
 const LENGTHS: usize = 32;
 const MISSES: usize = 4;
@@ -108,6 +108,18 @@ impl MatchModel {
             context: 0,
             counters,
             length_class: 1,
+        })
+    }
+
+    /// A copy that goes on by itself.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn fork(&self) -> Result<Self, PredictorError> {
+        Ok(Self {
+            positions: copied(&self.positions)?,
+            counters: self.counters.clone(),
+            ..*self
         })
     }
 

@@ -178,6 +178,33 @@ impl<const S: usize, const A: usize> Model<S, A> {
         Ok(model)
     }
 
+    /// A copy that goes on by itself.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn fork(&self) -> Result<Self, PredictorError> {
+        let apms: Vec<Apm> = self.apms.iter().map(Apm::fork).collect::<Result<_, _>>()?;
+        let Ok(apms) = <[Apm; A]>::try_from(apms) else {
+            unreachable!("as many as there were")
+        };
+        let matchers = self.matchers.iter().map(MatchModel::fork);
+        Ok(Self {
+            history: self.history.fork()?,
+            hashes: self.hashes.clone(),
+            slots: self.slots.clone(),
+            groups: self.groups.clone(),
+            table: self.table.fork()?,
+            matchers: matchers.collect::<Result<_, _>>()?,
+            runs: self.runs.clone(),
+            bilevel: self.bilevel.clone(),
+            mixer: self.mixer.clone(),
+            other: self.other.clone(),
+            external: self.external.clone(),
+            apms,
+            ..*self
+        })
+    }
+
     /// Gives the next bit's value of an external input: a stretched probability of a one in units of
     /// `2^-11` nats, and the context of its own selector.
     pub fn set_external(&mut self, index: usize, stretch: i16, selector: usize) {

@@ -11,6 +11,7 @@ const CLASSES: usize = 32;
 /// Marks a context whose run says nothing about the current bit.
 const NONE: u32 = u32::MAX;
 
+#[derive(Clone)]
 pub struct RunMap {
     /// Check (16 bits), byte (8 bits), count in a row (8 bits).
     entries: Vec<u32>,

@@ -15,6 +15,9 @@ use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
 /// Bytes of a chunk that are coded with the model or without; tokens end where a block ends.
 pub const BLOCK: usize = 1 << 14;
 
+/// Said where the state is asked for within a chunk.
+const MID_CHUNK: &str = "a chunk has not ended";
+
 /// Probability that a block uses the model.
 const EVEN: u32 = 1 << 31;
 
@@ -24,30 +27,13 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     coder: 1,
     memory: |settings, raw_len| {
         let settings = Settings::parse(settings)?;
-        let mixing = (cm::PREDICTOR.memory)(&settings.cm, raw_len)?;
+        let room = raw_len.saturating_add(settings.longest_after);
+        let mixing = (cm::PREDICTOR.memory)(&settings.cm, room)?;
         // Selectors and curves of the joint mixer; the encoder's trial and what it has coded.
         Ok(mixing.saturating_add(raw_len).saturating_add(80 << 20))
     },
-    encoder: |settings, raw_len| {
-        Ok(Box::new(Encoder {
-            segment: Segment::parse(settings, raw_len)?,
-            coder: BitEncoder::new(),
-            trial: None,
-            gave_up: false,
-            block: Vec::new(),
-            coded: Vec::new(),
-            blocks: Vec::new(),
-            chunk: 0,
-            was_watched: true,
-        }))
-    },
-    decoder: |settings, raw_len| {
-        Ok(Box::new(Decoder {
-            segment: Segment::parse(settings, raw_len)?,
-            coder: BitDecoder::new(Vec::new()),
-            place: 0,
-        }))
-    },
+    encoder: |settings, raw_len| Ok(Box::new(Encoder::new(Segment::parse(settings, raw_len)?))),
+    decoder: |settings, raw_len| Ok(Box::new(Decoder::new(Segment::parse(settings, raw_len)?))),
     settings: |level, sample| {
         let mut settings = (cm::PREDICTOR.settings)(level, sample);
         settings.push(if level < 7 { 11 } else { 0 });
@@ -96,6 +82,20 @@ struct Encoder {
 }
 
 impl Encoder {
+    fn new(segment: Segment) -> Self {
+        Self {
+            segment,
+            coder: BitEncoder::new(),
+            trial: None,
+            gave_up: false,
+            block: Vec::new(),
+            coded: Vec::new(),
+            blocks: Vec::new(),
+            chunk: 0,
+            was_watched: true,
+        }
+    }
+
     fn code_block(&mut self) -> Result<(), PredictorError> {
         let mut data = std::mem::take(&mut self.block);
         if data.is_empty() {
@@ -132,10 +132,8 @@ impl Encoder {
 
     fn trial(&mut self) -> Result<&mut Trial, PredictorError> {
         if self.trial.is_none() {
-            let Segment {
-                settings, raw_len, ..
-            } = &self.segment;
-            self.trial = Some(Trial::new(&settings.cm, *raw_len)?);
+            let Segment { settings, room, .. } = &self.segment;
+            self.trial = Some(Trial::new(&settings.cm, *room)?);
         }
         Ok(self.trial.as_mut().expect("just made"))
     }
@@ -250,8 +248,9 @@ impl SegmentEncoder for Encoder {
         if !self.gave_up {
             let blocks = &mut self.blocks[self.chunk..];
             let length: usize = blocks.iter().map(|block| block.length).sum();
-            // Nothing comes of the state after the last chunk but the canary.
-            let matters = self.segment.left > 0 || self.was_watched;
+            // Nothing comes of the state after the last chunk but the canary, and what others start from.
+            let followed = self.segment.settings.longest_after > 0;
+            let matters = self.segment.left > 0 || self.was_watched || followed;
             let stored = coded.len() >= length && matters;
             let with_model = blocks.iter().any(|block| block.on);
             if let Some(last) = blocks.last_mut() {
@@ -264,6 +263,17 @@ impl SegmentEncoder for Encoder {
             self.was_watched = self.segment.is_watched();
         }
         Ok(coded)
+    }
+
+    fn after(&mut self, raw_len: u64) -> Result<Box<dyn SegmentEncoder>, PredictorError> {
+        if !self.block.is_empty() {
+            return Err(PredictorError::Usage(MID_CHUNK));
+        }
+        let segment = self.segment.after(raw_len)?;
+        Ok(Box::new(Self {
+            trial: self.trial.as_ref().map(Trial::fork).transpose()?,
+            ..Self::new(segment)
+        }))
     }
 
     fn coded_so_far(&self) -> u64 {
@@ -280,6 +290,18 @@ struct Decoder {
     coder: BitDecoder,
     /// Bytes of the open chunk so far.
     place: usize,
+    is_open: bool,
+}
+
+impl Decoder {
+    fn new(segment: Segment) -> Self {
+        Self {
+            segment,
+            coder: BitDecoder::new(Vec::new()),
+            place: 0,
+            is_open: false,
+        }
+    }
 }
 
 impl SegmentDecoder for Decoder {
@@ -291,6 +313,7 @@ impl SegmentDecoder for Decoder {
     fn begin_chunk(&mut self, payload: Vec<u8>) -> Result<(), PredictorError> {
         self.coder = BitDecoder::new(payload);
         self.place = 0;
+        self.is_open = true;
         Ok(())
     }
 
@@ -314,7 +337,15 @@ impl SegmentDecoder for Decoder {
 
     fn end_chunk(&mut self) -> Result<(), PredictorError> {
         self.segment.end_block()?;
+        self.is_open = false;
         Ok(self.coder.finish()?)
+    }
+
+    fn after(&mut self, raw_len: u64) -> Result<Box<dyn SegmentDecoder>, PredictorError> {
+        if self.is_open {
+            return Err(PredictorError::Usage(MID_CHUNK));
+        }
+        Ok(Box::new(Self::new(self.segment.after(raw_len)?)))
     }
 
     fn train(&mut self, data: &[u8]) -> Result<(), PredictorError> {

@@ -61,6 +61,24 @@ impl Context {
         })
     }
 
+    /// A copy that goes on by itself, where all predictions were used.
+    ///
+    /// # Errors
+    /// As [`LanguageModel::fork`].
+    pub fn fork(&self) -> Result<Self, PredictorError> {
+        debug_assert!(self.is_used_up());
+        Ok(Self {
+            model: self.model.fork()?,
+            ahead: Vec::new(),
+            logits: Vec::new(),
+            arrived: 0,
+            fed: 0,
+            made: 0,
+            used: 0,
+            ..*self
+        })
+    }
+
     /// Forgets all tokens, those that are known to come too, but not what was learnt of them.
     pub fn clear(&mut self) {
         self.last = None;

@@ -82,6 +82,18 @@ impl Walk {
         })
     }
 
+    /// A copy that goes on by itself.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn fork(&self) -> Result<Self, PredictorError> {
+        Ok(Self {
+            masses: self.masses.clone(),
+            node: self.node.clone(),
+            ends: self.ends.fork()?,
+        })
+    }
+
     /// Whether a token has begun and not ended.
     pub fn is_open(&self) -> bool {
         self.node.is_some()

@@ -99,6 +99,7 @@ pub fn bits(p: u32) -> u64 {
 }
 
 /// Masses of the tokens of a vocabulary by rank, as sums over all ranks below.
+#[derive(Clone)]
 pub struct Masses {
     tables: &'static Tables,
     below: Vec<u64>,

@@ -9,6 +9,7 @@ mod codec;
 mod context;
 mod costs;
 mod join;
+mod lockstep;
 pub mod mass;
 mod outlook;
 mod packed;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 use crate::segment::PredictorError;
 pub use costs::costs;
-pub use outlook::{helps, memory, seconds};
+pub use outlook::{helps, memory, memory_after, seconds};
 pub use packed::Packed;
 pub use vocabulary::Vocabulary;
 
@@ -60,6 +61,12 @@ pub trait LanguageModel: Send + Sync {
     /// Learns what came where it had predicted these adapted logits; `None` for what is no token.
     fn learn(&mut self, _logits: &[i32], _token: Option<u32>) {}
 
+    /// A copy that goes on by itself. Copies that run in several threads may be evaluated together.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    fn fork(&self) -> Result<Box<dyn LanguageModel>, PredictorError>;
+
     /// Forgets what was fed, but not what was learnt.
     fn reset(&mut self);
 }
@@ -74,8 +81,9 @@ pub trait ModelPack: Send + Sync {
     /// The token that text begins with, if the model has one.
     fn first_token(&self) -> Option<u32>;
 
-    /// Bytes of memory that a run with a window of so many tokens takes, besides the pack.
-    fn memory(&self, window: usize) -> u64;
+    /// Bytes of memory that a run with a window of so many tokens takes, besides the pack, where at most
+    /// `together` tokens are fed at a time.
+    fn memory(&self, window: usize, together: usize) -> u64;
 
     /// Cuts text into tokens, which spell it, and appends them to `tokens`. Only the archive's size
     /// depends on where they end.

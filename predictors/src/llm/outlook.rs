@@ -18,6 +18,10 @@ const BLOCKS: usize = 4;
 const ALONE: usize = 6;
 /// Batches between the two whose times tell what it costs to look back.
 const FAR: usize = 3;
+/// Logits that a decoder has at a time: those that were made, those that are adapted, those of others.
+const FEW: usize = 4;
+/// What the mixer with a model takes more than the one without.
+const JOINED: u64 = 16 << 20;
 /// Tokens of a job from which on that matters.
 const LONG: f64 = 1000.0;
 /// Where nothing says how long tokens are.
@@ -28,7 +32,24 @@ const TOKEN_BYTES: f64 = 4.0;
 /// # Errors
 /// [`PredictorError::Unsupported`] for settings that this version does not know.
 pub fn memory(pack: &dyn ModelPack, settings: &[u8]) -> Result<u64, PredictorError> {
-    Ok(pack.memory(Settings::parse(settings)?.window))
+    Ok(pack.memory(Settings::parse(settings)?.window, BATCH))
+}
+
+/// Bytes of memory that decoding a segment takes which goes on from one of `first` bytes with these
+/// settings, besides the pack.
+///
+/// # Errors
+/// [`PredictorError::Unsupported`] for settings that this version does not know.
+pub fn memory_after(
+    pack: &dyn ModelPack,
+    settings: &[u8],
+    first: u64,
+) -> Result<u64, PredictorError> {
+    let settings = Settings::parse(settings)?;
+    let room = first.saturating_add(settings.longest_after);
+    let mixing = (crate::cm::PREDICTOR.memory)(&settings.cm, room)?;
+    let run = pack.memory(settings.window, FEW);
+    Ok(mixing.saturating_add(run).saturating_add(JOINED))
 }
 
 /// Whether the model may help somewhere in a segment: there is text, and in one of a few places the
@@ -86,7 +107,8 @@ fn sample_helps(
 }
 
 /// Seconds that coding and decoding `length` bytes like those of `sample` with these settings take about,
-/// told from what some tokens take here and now.
+/// told from what some tokens take here and now. Of `segments` all but the first, of `first` bytes, are
+/// decoded together.
 ///
 /// # Errors
 /// [`PredictorError::Unsupported`] for settings that this version does not know,
@@ -96,6 +118,8 @@ pub fn seconds(
     settings: &[u8],
     sample: &[u8],
     length: u64,
+    segments: u64,
+    first: u64,
 ) -> Result<(f64, f64), PredictorError> {
     let window = Settings::parse(settings)?.window.min(pack.context()) as f64;
     let cut = cut(&**pack, &sample[..sample.len().min(BLOCK)])?;
@@ -104,7 +128,7 @@ pub fn seconds(
         tokens => cut.starts.len() as f64 / tokens as f64,
     };
     let tokens = length as f64 / bytes;
-    let mut run = Arc::clone(pack).start((FAR + 2) * BATCH, false)?;
+    let mut run = Arc::clone(pack).start((FAR + 3) * BATCH, false)?;
     let fed = vec![pack.first_token().unwrap_or(0); BATCH];
     let mut logits = Vec::new();
     let mut timed = |tokens: &[u32]| {
@@ -120,6 +144,13 @@ pub fn seconds(
     let mut alone = 0.0;
     for token in fed.chunks(1).take(ALONE) {
         alone += timed(token)? / ALONE as f64;
+    }
+    // Tokens of several places of the text take about as long as the same number that follow each other.
+    let others = segments.clamp(1, BATCH as u64) as usize - 1;
+    if others > 0 {
+        let together = timed(&fed[..others])?;
+        let share = first.min(length) as f64 / length.max(1) as f64;
+        alone = share * alone + (1.0 - share) * together;
     }
     if tokens < LONG {
         return Ok((near * tokens, alone * tokens));

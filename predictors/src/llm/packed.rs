@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::context::BATCH;
+use super::lockstep::{Lockstep, Member};
 use super::{LanguageModel, ModelPack, Vocabulary};
 use crate::segment::PredictorError;
 use crate::simd;
@@ -54,7 +54,7 @@ impl ModelPack for Packed {
         self.first_token
     }
 
-    fn memory(&self, window: usize) -> u64 {
+    fn memory(&self, window: usize, together: usize) -> u64 {
         let config = self.model.config();
         let positions = window.min(self.context()).next_multiple_of(64) as u64;
         let values = (config.head_size + config.head_size.next_multiple_of(64)) as u64;
@@ -64,7 +64,7 @@ impl ModelPack for Packed {
         // What the adapter knows of each token; a batch's logits, and what is computed of it.
         heads * positions * (2 * values + 8)
             + 400 * vocab
-            + BATCH as u64 * (4 * vocab + 32 * widest)
+            + together as u64 * (4 * vocab + 32 * widest)
     }
 
     fn tokens_of(&self, text: &[u8], tokens: &mut Vec<u32>) {
@@ -77,28 +77,55 @@ impl ModelPack for Packed {
         learns: bool,
     ) -> Result<Box<dyn LanguageModel>, PredictorError> {
         Ok(Box::new(Run {
-            session: Session::new(&self.model, window)?,
+            session: Some(Session::new(&self.model, window)?),
             states: States::new(),
             adapter: learns.then(|| Adapter::new(&self.model)).transpose()?,
+            forks: Arc::new(Lockstep::new(&self.model)),
+            member: None,
+            made: Vec::new(),
+            model: Arc::clone(&self.model),
         }))
     }
 }
 
 struct Run {
-    session: Session,
+    model: Arc<Model>,
+    /// There but while it is with the others.
+    session: Option<Session>,
     /// After the tokens fed last.
     states: States,
     adapter: Option<Adapter>,
+    /// Where forks of this one meet.
+    forks: Arc<Lockstep>,
+    /// Its own place beside other forks, if it is one.
+    member: Option<Member>,
+    /// Logits after the token fed last, where they were made together with those of others.
+    made: Vec<i32>,
 }
+
+/// Why there is a session.
+const BROKEN: PredictorError = PredictorError::Usage("the model was broken off before");
 
 impl LanguageModel for Run {
     fn advance(&mut self, tokens: &[u32]) -> Result<(), PredictorError> {
         self.states.clear();
-        self.session.advance_states(tokens, &mut self.states)
+        self.made.clear();
+        if let (Some(member), &[token]) = (&self.member, tokens) {
+            let done = member.evaluate(self.session.take().ok_or(BROKEN)?, token)?;
+            (self.session, self.states, self.made) = (Some(done.session), done.state, done.logits);
+            return Ok(());
+        }
+        let session = self.session.as_mut().ok_or(BROKEN)?;
+        session.advance_states(tokens, &mut self.states)
     }
 
     fn logits(&self, range: Range<usize>, logits: &mut Vec<i32>) -> Result<(), PredictorError> {
-        self.session.model().logits(&self.states, range, logits)
+        if self.made.is_empty() {
+            return self.model.logits(&self.states, range, logits);
+        }
+        let vocab = self.model.config().vocab;
+        logits.extend_from_slice(&self.made[range.start * vocab..range.end * vocab]);
+        Ok(())
     }
 
     fn left(&self) -> usize {
@@ -117,7 +144,24 @@ impl LanguageModel for Run {
         }
     }
 
+    fn fork(&self) -> Result<Box<dyn LanguageModel>, PredictorError> {
+        Ok(Box::new(Self {
+            model: Arc::clone(&self.model),
+            session: Some(self.session.clone().ok_or(BROKEN)?),
+            states: States::new(),
+            adapter: self.adapter.clone(),
+            forks: Arc::new(Lockstep::new(&self.model)),
+            member: Some(Lockstep::join(&self.forks)),
+            made: Vec::new(),
+        }))
+    }
+
     fn reset(&mut self) {
-        self.session.reset();
+        if let Some(session) = &mut self.session {
+            session.reset();
+        }
+        if let Some(member) = &self.member {
+            member.pause();
+        }
     }
 }

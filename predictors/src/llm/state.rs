@@ -14,24 +14,36 @@ use crate::cm::model::Model;
 use crate::cm::plan::Plan;
 use crate::segment::{CANARY_BYTES, PredictorError};
 use crate::simd::{self, Job, Kernels, Level};
+use crate::varint;
 
 /// Settings are those of `cm`, then log2 of the window in tokens, 0 for all that the model takes, then
-/// whether the model learns the segment.
+/// whether the model learns the segment; then, where others start from the state after the segment, the
+/// bytes of the longest of them, as a varint.
 #[derive(Clone)]
 pub struct Settings {
     pub cm: [u8; 4],
     pub window: usize,
     pub learns: bool,
+    /// 0 where no segment starts from the state after this one.
+    pub longest_after: u64,
 }
 
 impl Settings {
     /// # Errors
     /// [`PredictorError::Unsupported`] for settings that this version does not know.
     pub fn parse(settings: &[u8]) -> Result<Self, PredictorError> {
-        let Ok([cm @ .., window, learns @ 0..=1]) = <[u8; 6]>::try_from(settings) else {
-            return Err(PredictorError::Unsupported("settings of llm"));
+        let unknown = PredictorError::Unsupported("settings of llm");
+        let Some((&[cm @ .., window, learns @ 0..=1], mut rest)) =
+            settings.split_first_chunk::<6>()
+        else {
+            return Err(unknown);
         };
         cm::codec::parse(&cm)?;
+        let mut longest_after = 0;
+        if !rest.is_empty() {
+            let known = varint::take(&mut rest).filter(|&longest| longest > 0);
+            longest_after = known.filter(|_| rest.is_empty()).ok_or(unknown)?;
+        }
         let window = match window {
             0 => usize::MAX,
             1..=24 => 1 << window,
@@ -41,6 +53,7 @@ impl Settings {
             cm,
             window,
             learns: learns == 1,
+            longest_after,
         })
     }
 }
@@ -48,12 +61,18 @@ impl Settings {
 /// A segment, and what it is coded with once its model is there.
 pub struct Segment {
     pub settings: Settings,
-    pub raw_len: u64,
+    /// Bytes that its tables are made for.
+    pub room: u64,
     /// Bytes that are still to come.
     pub left: u64,
+    length: u64,
     pack: Option<Arc<dyn ModelPack>>,
-    /// None before the first byte.
+    /// What it starts from, where that is not a state that has learnt nothing.
+    origin: Option<Arc<State>>,
+    /// None before the first byte, and once others have started from it.
     state: Option<State>,
+    /// Where others start.
+    end: Option<Arc<State>>,
     /// Hash of the model's first prediction and of those of the first bytes, and how many bytes of
     /// these are left.
     canary: Hasher,
@@ -78,13 +97,16 @@ impl Segment {
         Ok(Self::new(Settings::parse(settings)?, raw_len))
     }
 
-    fn new(settings: Settings, raw_len: u64) -> Self {
+    fn new(settings: Settings, length: u64) -> Self {
         Self {
+            room: length.saturating_add(settings.longest_after),
             settings,
-            raw_len,
-            left: raw_len,
+            left: length,
+            length,
             pack: None,
+            origin: None,
             state: None,
+            end: None,
             canary: Hasher::new(),
             watched: CANARY_BYTES,
         }
@@ -93,9 +115,32 @@ impl Segment {
     /// The same segment before its first byte, with the same model.
     pub fn anew(&self) -> Self {
         Self {
+            room: self.room,
             pack: self.pack.clone(),
-            ..Self::new(self.settings.clone(), self.raw_len)
+            origin: self.origin.clone(),
+            ..Self::new(self.settings.clone(), self.length)
         }
+    }
+
+    /// A segment of `length` bytes that starts from the state of this one, between two blocks.
+    ///
+    /// # Errors
+    /// [`PredictorError::Corrupt`] where there is no room for as many bytes.
+    pub fn after(&mut self, length: u64) -> Result<Self, PredictorError> {
+        if length > self.settings.longest_after {
+            return Err(PredictorError::Corrupt(
+                "a segment is longer than the first one makes room for",
+            ));
+        }
+        if let Some(state) = self.state.take() {
+            self.end = Some(Arc::new(state));
+        }
+        Ok(Self {
+            room: self.room,
+            pack: self.pack.clone(),
+            origin: self.end.clone(),
+            ..Self::new(self.settings.clone(), length)
+        })
     }
 
     pub fn set_pack(&mut self, pack: Arc<dyn ModelPack>) {
@@ -133,7 +178,10 @@ impl Segment {
         let none = PredictorError::Usage("the segment has no model");
         let pack = self.pack.as_ref().ok_or(none)?;
         if self.state.is_none() {
-            self.state = Some(State::new(&self.settings, self.raw_len, pack)?);
+            self.state = Some(match &self.origin {
+                Some(origin) => origin.fork()?,
+                None => State::new(&self.settings, self.room, pack)?,
+            });
         }
         Ok((self.state.as_mut().expect("just made"), pack.vocabulary()))
     }
@@ -213,14 +261,14 @@ impl Segment {
 impl State {
     fn new(
         settings: &Settings,
-        raw_len: u64,
+        room: u64,
         pack: &Arc<dyn ModelPack>,
     ) -> Result<Self, PredictorError> {
         let (level, content) = cm::codec::parse(&settings.cm)?;
         let simd = simd::active().map_err(PredictorError::Setup)?;
         let plan = Plan::new(level, content);
         let (primer, rates) = (primer(&plan), plan.rates);
-        let length = raw_len.saturating_add(primer.len() as u64);
+        let length = room.saturating_add(primer.len() as u64);
         let mut joined = AnyJoined::new(joined(plan), length, &EXTERNALS)?;
         with_model!(&mut joined, model => {
             model.add_plain_mixer(rates);
@@ -233,6 +281,18 @@ impl State {
             walk: Walk::new(pack.vocabulary())?,
             on: false,
             heard: false,
+        })
+    }
+
+    /// A copy that goes on by itself, between two blocks.
+    fn fork(&self) -> Result<Self, PredictorError> {
+        Ok(Self {
+            joined: self.joined.fork()?,
+            simd: self.simd,
+            context: self.context.fork()?,
+            walk: self.walk.fork()?,
+            on: self.on,
+            heard: self.heard,
         })
     }
 

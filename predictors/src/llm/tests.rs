@@ -11,6 +11,7 @@ struct Pairs {
     context: usize,
 }
 
+#[derive(Clone)]
 struct Run {
     pack: Arc<Pairs>,
     fed: Vec<u32>,
@@ -80,6 +81,10 @@ impl LanguageModel for Run {
         }
     }
 
+    fn fork(&self) -> Result<Box<dyn LanguageModel>, PredictorError> {
+        Ok(Box::new(self.clone()))
+    }
+
     fn reset(&mut self) {
         self.fed.clear();
     }
@@ -98,7 +103,7 @@ impl ModelPack for Pairs {
         Some(256)
     }
 
-    fn memory(&self, _: usize) -> u64 {
+    fn memory(&self, _: usize, _: usize) -> u64 {
         0
     }
 
@@ -164,6 +169,10 @@ impl LanguageModel for Teller {
         Ok(())
     }
 
+    fn fork(&self) -> Result<Box<dyn LanguageModel>, PredictorError> {
+        Ok(Box::new(Self(Arc::clone(&self.0), self.1, self.2)))
+    }
+
     fn reset(&mut self) {
         self.1 = 0;
     }
@@ -182,7 +191,7 @@ impl ModelPack for Told {
         None
     }
 
-    fn memory(&self, _: usize) -> u64 {
+    fn memory(&self, _: usize, _: usize) -> u64 {
         0
     }
 
@@ -353,6 +362,98 @@ fn a_block_that_the_model_does_not_help_with_does_not_need_it() {
     assert!(sizes[0] * 100 <= alone * 101, "{sizes:?} {alone}");
 }
 
+/// Codes parts as segments of which all but the first go on from it, and decodes them, in turns; the
+/// sizes of all but the first.
+fn going_on(settings: &[u8], parts: &[Vec<u8>], pack: &Arc<dyn ModelPack>) -> Vec<usize> {
+    let mut first = encoder(settings, parts[0].len(), pack);
+    first.write(&parts[0]).unwrap();
+    let coded = first.finish_chunk().unwrap();
+    let mut again = decoder(settings, parts[0].len(), pack);
+    if coded.len() < parts[0].len() {
+        let mut back = vec![0; parts[0].len()];
+        again.decode_chunk(&coded, &mut back).unwrap();
+        assert!(back == parts[0]);
+    } else {
+        again.train(&parts[0]).unwrap();
+    }
+    let (mut sizes, mut decoders) = (Vec::new(), Vec::new());
+    for part in &parts[1..] {
+        let mut own = first.after(part.len() as u64).unwrap();
+        // A chunk that does not shrink first.
+        let mut coded = Vec::new();
+        for chunk in [&part[..part.len() / 3], &part[part.len() / 3..]] {
+            own.write(chunk).unwrap();
+            coded.push((chunk.to_vec(), own.finish_chunk().unwrap()));
+        }
+        sizes.push(coded.iter().map(|(_, coded)| coded.len()).sum());
+        decoders.push((again.after(part.len() as u64).unwrap(), coded, own.canary()));
+    }
+    for number in 0..2 {
+        for (decoder, coded, canary) in &mut decoders {
+            let (raw, coded) = &coded[number];
+            if coded.len() >= raw.len() {
+                decoder.train(raw).unwrap();
+            } else {
+                let mut back = vec![0; raw.len()];
+                decoder.decode_chunk(coded, &mut back).unwrap();
+                assert!(back == *raw);
+            }
+            assert!(number == 0 || decoder.canary() == *canary);
+        }
+    }
+    sizes
+}
+
+#[test]
+fn segments_go_on_from_the_first_one() {
+    let parts = [
+        [text(9_000), letters(300)].concat(),
+        [letters(300), text(20_000)].concat(),
+        text(600),
+        [noise(500), text(1_000)].concat(),
+    ];
+    for level in [3, 6, 7] {
+        // At most 20,300 bytes.
+        let settings = [level, 0, 0, 0, 5, 1, 0xcc, 0x9e, 1];
+        let sizes = going_on(&settings, &parts, &pairs(1000));
+        // What they begin with is known from the first one.
+        let alone = roundtrip(&settings[..6], &parts[1..2], &pairs(1000));
+        assert!(sizes[0] + 150 < alone[0], "{sizes:?} {alone:?}");
+    }
+    // The first one does not shrink.
+    going_on(
+        &[6, 0, 0, 0, 5, 1, 100],
+        &[noise(90), text(100)],
+        &pairs(100),
+    );
+}
+
+#[test]
+fn segments_go_on_where_there_is_room_and_a_chunk_has_ended() {
+    let pack = pairs(100);
+    let settings = [6, 0, 0, 0, 5, 1, 100];
+    let mut first = encoder(&settings, 50, &pack);
+    first.write(&text(20)).unwrap();
+    assert!(matches!(
+        first.after(9).err(),
+        Some(PredictorError::Usage(_))
+    ));
+    let coded = first.finish_chunk().unwrap();
+    assert!(first.after(100).is_ok());
+    assert!(matches!(
+        first.after(101).err(),
+        Some(PredictorError::Corrupt(_))
+    ));
+    let mut again = decoder(&settings, 50, &pack);
+    again.begin_chunk(coded).unwrap();
+    again.read(&mut [0; 19]).unwrap();
+    assert!(matches!(
+        again.after(9).err(),
+        Some(PredictorError::Usage(_))
+    ));
+    assert!(encoder(&settings[..6], 50, &pack).after(1).is_err());
+}
+
 #[test]
 fn another_model_has_another_canary() {
     let settings = [6, 0, 0, 0, 0, 0];
@@ -405,6 +506,9 @@ fn unknown_settings_are_unsupported() {
         &[6, 0, 0, 0, 0, 2],
         &[9, 0, 0, 0, 0, 0],
         &[6, 4, 0, 0, 0, 0],
+        &[6, 0, 0, 0, 0, 0, 0],
+        &[6, 0, 0, 0, 0, 0, 128],
+        &[6, 0, 0, 0, 0, 0, 1, 1],
     ] {
         assert!((llm.encoder)(settings, 10).is_err());
         assert!((llm.decoder)(settings, 10).is_err());

@@ -41,6 +41,18 @@ impl Trial {
         })
     }
 
+    /// A copy that goes on by itself.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn fork(&self) -> Result<Self, PredictorError> {
+        Ok(Self {
+            model: Box::new(self.model.fork()?),
+            masses: None,
+            ..*self
+        })
+    }
+
     /// Whether the model should be asked about a block: it must look like text, and after blocks that
     /// the model did not help with some are passed over.
     pub fn asks(&mut self, block: &[u8]) -> bool {

@@ -50,6 +50,7 @@ struct Token {
 }
 
 /// Adapts one sequence's logits, and learns from its tokens.
+#[derive(Clone)]
 pub struct Adapter {
     model: Arc<Model>,
     /// Place of each token in `tokens`; `u32::MAX` for those that were never learnt from.

@@ -9,7 +9,7 @@ use crate::zeros::filled;
 pub const BLOCK: usize = 32;
 
 /// Keys and values of one head in one layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HeadCache {
     /// `[panel of positions][pair of values][position][2]`.
     pub keys: Vec<i16>,
@@ -62,7 +62,7 @@ impl HeadCache {
 }
 
 /// What a sequence of tokens leaves for those after it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Cache {
     /// Layer by layer, head by head.
     pub heads: Vec<HeadCache>,

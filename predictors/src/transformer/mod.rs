@@ -49,4 +49,4 @@ pub fn squash_rows() -> &'static [u32; 4096] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

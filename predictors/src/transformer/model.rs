@@ -141,6 +141,12 @@ impl Model {
         self.pack.config()
     }
 
+    /// How many threads evaluate together.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// The longest window that a session may have.
     #[must_use]
     pub fn context(&self) -> usize {

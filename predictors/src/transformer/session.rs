@@ -10,6 +10,7 @@ use crate::segment::PredictorError;
 use crate::zeros::room;
 
 /// Evaluates a sequence of tokens, some at a time.
+#[derive(Clone)]
 pub struct Session {
     model: Arc<Model>,
     cache: Cache,

@@ -54,6 +54,19 @@ impl States {
         )
     }
 
+    /// The states of a range.
+    ///
+    /// # Panics
+    /// Where there are none such.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let width = self.values.len() / self.len().max(1);
+        Self {
+            values: self.values[range.start * width..range.end * width].to_vec(),
+            fractions: self.fractions[range].to_vec(),
+        }
+    }
+
     pub(super) fn append(&mut self, x: &Activations) {
         self.values.extend_from_slice(&x.values);
         self.fractions.extend_from_slice(&x.fractions);

@@ -166,12 +166,17 @@ fn pack_of(header: &str, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A tiny random model that `threads` evaluate.
+pub fn any_model(threads: usize) -> Arc<Model> {
+    model(tiny(false), Level::Scalar, threads)
+}
+
 fn model(bytes: Vec<u8>, level: Level, threads: usize) -> Arc<Model> {
     let pack = Arc::new(Pack::parse(Arc::new(bytes)).unwrap());
     Arc::new(Model::new(pack, level, threads).unwrap())
 }
 
-fn tokens(count: usize) -> Vec<u32> {
+pub fn tokens(count: usize) -> Vec<u32> {
     let mut random = Random(99);
     (0..count)
         .map(|_| (random.next() % VOCAB as u64) as u32)
