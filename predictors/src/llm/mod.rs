@@ -54,11 +54,16 @@ pub trait LanguageModel: Send + Sync {
         usize::MAX
     }
 
-    /// Adapts these logits to what was learnt of the document; in order, each once, and only what is used.
-    fn adapt(&mut self, _range: Range<usize>, _logits: &mut [i32]) {}
+    /// Adapts logits to what was learnt of the document; in order, each once, and only what is used.
+    fn adapt(&mut self, _logits: &mut [i32]) {}
 
     /// Learns what came where it had predicted these adapted logits; `None` for what is no token.
-    fn learn(&mut self, _logits: &[i32], _token: Option<u32>) {}
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] where threads cannot be had.
+    fn learn(&mut self, _logits: &[i32], _token: Option<u32>) -> Result<(), PredictorError> {
+        Ok(())
+    }
 
     /// Forgets what was fed, but not what was learnt.
     fn reset(&mut self);

@@ -75,7 +75,7 @@ fn sample_helps(
     context.expect(&cut.tokens);
     for &token in &cut.tokens[..first] {
         context.predict()?;
-        context.push(token);
+        context.push(token)?;
     }
     let starts = cut.starts.iter().enumerate();
     let mut starts = starts.filter_map(|(at, &start)| start.then_some(at));

@@ -105,16 +105,15 @@ impl LanguageModel for Run {
         self.adapter.as_ref().map_or(usize::MAX, Adapter::left)
     }
 
-    fn adapt(&mut self, range: Range<usize>, logits: &mut [i32]) {
+    fn adapt(&mut self, logits: &mut [i32]) {
         if let Some(adapter) = &mut self.adapter {
-            adapter.adapt(&self.states, range, logits);
+            adapter.adapt(logits);
         }
     }
 
-    fn learn(&mut self, logits: &[i32], token: Option<u32>) {
-        if let Some(adapter) = &mut self.adapter {
-            adapter.learn(logits, token);
-        }
+    fn learn(&mut self, logits: &[i32], token: Option<u32>) -> Result<(), PredictorError> {
+        let adapter = self.adapter.as_mut();
+        adapter.map_or(Ok(()), |adapter| adapter.learn(logits, token))
     }
 
     fn reset(&mut self) {
