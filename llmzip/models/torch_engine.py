@@ -150,13 +150,15 @@ class TorchModel:
             int.from_bytes(self._bytes("rotary")[at : at + 8], "little")
             for at in range(0, self._entries["rotary"]["length"], 8)
         ]
-        self._turns: list[list[tuple[int, int]]] = []
+        self._turns: dict[int, list[tuple[int, int]]] = {}
         self.reset()
 
     def reset(self) -> None:
         """Forgets every token."""
-        self._seen: list[int] = []
+        self._filled = self._dropped = 0
         self._cache: list[tuple[Tensor, ...] | None] = [None] * self.config["layers"]
+        # Keys of the first positions before they are rotated.
+        self._plain: list[Tensor | None] = [None] * self.config["layers"]
 
     def advance(self, tokens: Sequence[int]) -> Tensor:
         """Feeds tokens; for each the logits of the token after it.
@@ -173,11 +175,9 @@ class TorchModel:
         states: list[tuple[Tensor, Tensor]] = []
         tokens = list(tokens)
         while tokens:
-            if len(self._seen) == self.window:
-                kept = self._seen[self.window - self.window // 2 :]
-                self.reset()
-                self._evaluate(kept)
-            room = self.window - len(self._seen)
+            if self._filled == self.window:
+                self._make_room()
+            room = self.window - self._filled
             now, tokens = tokens[:room], tokens[room:]
             states.append(self._evaluate(now))
         if not states:
@@ -250,9 +250,13 @@ class TorchModel:
     def _rotated(self, heads: Tensor, first: int) -> Tensor:
         torch = _torch()
         count = heads.shape[0]
-        for position in range(len(self._turns), first + count):
-            self._turns.append([_turn(position * f % (1 << 64)) for f in self._rotary])
-        turns = torch.tensor(self._turns[first : first + count], device=self._device)
+        first += self._dropped
+        for position in range(first, first + count):
+            if position not in self._turns:
+                angles = [position * f % (1 << 64) for f in self._rotary]
+                self._turns[position] = [_turn(angle) for angle in angles]
+        own = [self._turns[position] for position in range(first, first + count)]
+        turns = torch.tensor(own, device=self._device)
         cos, sin = turns[:, None, :, 0], turns[:, None, :, 1]
         a, b = heads.chunk(2, -1)
         both = torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
@@ -262,20 +266,43 @@ class TorchModel:
         values = (of[0].narrow(x) + of[1]).clamp(-LIMIT32, LIMIT32)
         return values.unflatten(-1, (-1, self.config["head_size"]))
 
+    def _keep(self, number: int, plain: Tensor) -> None:
+        """Keeps those of a layer's keys that belong to first positions."""
+        before, kept = self._plain[number], _sinks(self.window)
+        joined = plain if before is None else _torch().cat([before, plain[:kept]])
+        self._plain[number] = joined[:kept].clone()
+
+    def _make_room(self) -> None:
+        """Drops the oldest positions but the very first, whose keys are rotated anew."""
+        torch = _torch()
+        kept, count = _sinks(self.window), 2 * max(1, self.window // 32)
+        self._dropped += count
+        self._filled -= count
+        for position in [position for position in self._turns if position < self._dropped]:
+            del self._turns[position]
+        for number, (cache, plain) in enumerate(zip(self._cache, self._plain, strict=True)):
+            assert cache is not None and plain is not None
+            keys = _quantise(self._rotated(plain, 0), 16, 12)
+            first = (*keys, *(part[:kept] for part in cache[2:]))
+            self._cache[number] = tuple(
+                torch.cat([start, part[kept + count :]])
+                for start, part in zip(first, cache, strict=True)
+            )
+
     def _evaluate(self, tokens: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Rows of states after the last norm, and their fraction bits."""
         torch = _torch()
-        first = len(self._seen)
-        self._seen.extend(tokens)
+        first = self._filled
+        self._filled += len(tokens)
         chosen = torch.tensor(list(tokens), device=self._device)
         stream = self._embedding.weights[chosen].long()
         stream = _scaled(stream, torch.tensor(self._embedding.exponent - 24, device=self._device))
         for number, layer in enumerate(self._layers):
             x = self._normalised(stream, layer["input"])
-            queries, keys = (
-                _quantise(self._rotated(self._heads(x, layer[name]), first), 16, 12)
-                for name in ("q", "k")
-            )
+            queries = _quantise(self._rotated(self._heads(x, layer["q"]), first), 16, 12)
+            plain = self._heads(x, layer["k"])
+            keys = _quantise(self._rotated(plain, first), 16, 12)
+            self._keep(number, plain)
             new = (*keys, *_quantise(self._heads(x, layer["v"]), 16, 12))
             before = self._cache[number]
             if before is not None:
@@ -340,6 +367,11 @@ class TorchModel:
             mixed = (((sums >> (shift - 1)) + 1) >> 1).sum(1)
             out.append(_mean(mixed, total[:, None], most[:, 0] - top))
         return torch.stack(out, 1)
+
+
+def _sinks(window: int) -> int:
+    """First positions of a window so long that stay."""
+    return 2 * min(2, window // 8)
 
 
 def _scores(dots: Tensor, shift: Tensor) -> Tensor:

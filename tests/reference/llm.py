@@ -82,9 +82,9 @@ class Llm:
         self.vocabulary = Vocabulary(pack)
         self.ends = Ends()
         self.first = max(pack.tokenizer["bos"], 0)
-        config = pack.config
-        self.adapter = Adapter(config["hidden"], config["vocab"]) if self.settings[5] else None
         self.begin_text()
+        adapts = self.settings[5]
+        self.adapter = Adapter(self.network.head, self.network.norm) if adapts else None
         first = np.array(self.network.logits(self.first), dtype="<i4")
         self.canary_bytes = first.tobytes()
         self.begin_text()
@@ -119,10 +119,9 @@ class Llm:
 
     def take_logits(self) -> None:
         """A new token: the model's masses for it."""
-        self.state = self.network.state(self.next)
-        self.logits = np.asarray(self.network.head_of(self.state), dtype=np.int64)
+        self.logits = np.asarray(self.network.logits(self.next), dtype=np.int64)
         if self.adapter:
-            self.logits = self.adapter.adapt(self.state[0], self.logits)
+            self.logits = self.adapter.adapt(self.logits)
         self.below = self.vocabulary.masses(self.logits)
 
     def mass(self, begin: int, end: int) -> int:
@@ -134,7 +133,7 @@ class Llm:
             raise CorruptError("a token goes on past its block")
         token = int(self.vocabulary.tokens[rank])
         if self.adapter and token != NO_TOKEN:
-            self.adapter.learn(self.state[0], self.logits, token)
+            self.adapter.learn(self.logits, token)
         self.next = self.first if token == NO_TOKEN else token
         self.open = b""
 

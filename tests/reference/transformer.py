@@ -177,59 +177,50 @@ def attend(
     return scaled(mixed * (2 ** (n + 30) // total), n - 24 - (most - top))
 
 
-def signs(inputs: int) -> np.ndarray:
-    """1 or -1 for each of 31 numbers and each input."""
-    words = []
-    for i in range(inputs):
-        z = (i + 1) * 0x9E3779B97F4A7C15 % 2**64
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
-        words.append(z ^ z >> 31)
-    return np.array([[1 - 2 * (word >> j & 1) for word in words] for j in range(31)], np.int64)
-
-
 class Adapter:
     """What is learnt of a document: 10.8."""
 
-    def __init__(self, inputs: int, vocab: int) -> None:
-        self.signs = signs(inputs)
-        self.weights = np.zeros((vocab, 32), np.int64)
-        self.gradients = np.zeros((vocab, 32), np.int64)
-        self.squares = np.zeros(vocab, np.int64)
-        self.moves = np.zeros(vocab, bool)
+    def __init__(self, head: Matrix, gains: tuple[np.ndarray, int]) -> None:
+        self.head, self.exponent = head, gains[1]
+        vocab, hidden = head.weights.shape
+        self.shift = np.zeros(vocab, np.int64)
+        self.errors = np.zeros(vocab, np.int64)
+        self.tokens, self.token_squares = [0] * vocab, [0] * vocab
+        self.state, self.state_squares = [0] * hidden, [0] * hidden
+        self.rate = isqrt(sum(int(gain) ** 2 for gain in gains[0]) // hidden) * 1966 >> 8
         self.learnt = 0
 
-    def numbers(self, state: np.ndarray) -> np.ndarray:
-        root = max(isqrt(int((state * state).sum())), 1)
-        return np.append(np.clip((self.signs @ state) * 256 // root, -2047, 2047), 256)
+    def adapt(self, logits: np.ndarray) -> np.ndarray:
+        return narrow(logits + self.shift)
 
-    def adapt(self, state: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        sums = ((self.weights + 2**11) >> 12) @ self.numbers(state)
-        return np.where(sums == 0, logits, narrow(logits + ((sums + 8) >> 4)))
-
-    def learn(self, state: np.ndarray, logits: np.ndarray, token: int) -> None:
+    def learn(self, logits: np.ndarray, token: int) -> None:
         below = (np.minimum(logits.max() - logits, 20 * 2**16 - 1) >> 4) * 5909 >> 12
         powers = np.array([power(f) for f in (below & 4095).tolist()], np.int64)
         powers = (powers << 10) >> (below >> 12)
-        total = int(powers.sum())
-        own = np.arange(len(logits)) == token
-        errors = np.where((powers << 12 >= total) | own, (powers << 16) // total, 0) - (own << 16)
-        self.gradients += (errors[:, None] * self.numbers(state) + 32) >> 6
-        self.moves |= errors != 0
+        self.errors += (powers * (2**56 // int(powers.sum()))) >> 32
+        self.errors[token] -= 2**24
         self.learnt += 1
-        if self.learnt % 256 == 0:
+        if self.learnt % 64 == 0:
             self._step()
 
     def _step(self) -> None:
-        for token in np.flatnonzero(self.moves):
-            gradient = self.gradients[token]
-            self.squares[token] += int(((gradient >> 6) ** 2).sum()) // 32
-            rate = (7864 << 24) // (isqrt(int(self.squares[token])) + 1049)
-            most = 2**27 - 2**12
-            moved = self.weights[token] - (gradient * rate >> 24)
-            self.weights[token] = np.clip(moved, -most, most)
-        self.gradients[:] = 0
-        self.moves[:] = False
+        errors = self.errors >> 8
+        self.errors[:] = 0
+        for token in np.flatnonzero(errors).tolist():
+            error = int(errors[token])
+            self.token_squares[token] = min(self.token_squares[token] + error**2, 2**64 - 1)
+            root = isqrt(min(self.token_squares[token] + 2**32, 2**64 - 1))
+            moved = self.tokens[token] - 5033165 * error // root
+            self.tokens[token] = min(max(moved, -(2**29)), 2**29)
+        sums = (errors @ self.head.weights) >> 16
+        for value in np.flatnonzero(sums).tolist():
+            gradient = int(sums[value])
+            self.state_squares[value] = min(self.state_squares[value] + gradient**2, 2**64 - 1)
+            moved = self.state[value] - gradient * self.rate // isqrt(self.state_squares[value])
+            self.state[value] = min(max(moved, -(2**40)), 2**40)
+        x = quantise(np.array(self.state, np.int64), self.exponent + 8, 15)
+        tokens = np.array(self.tokens, np.int64)
+        self.shift = narrow(narrow(self.head.product(x, 16)) + ((tokens + 2**7) >> 8))
 
 
 class Layer:
@@ -248,6 +239,8 @@ class Layer:
         )
         self.keys: list[list[tuple[np.ndarray, int]]] = []
         self.values: list[list[tuple[np.ndarray, int]]] = []
+        # Keys of the first positions before they are rotated.
+        self.plain: list[list[np.ndarray]] = []
 
 
 class Model:
@@ -262,7 +255,7 @@ class Model:
         self.head = pack.matrix("lm_head.weight") if untied else self.embedding
         self.norm = pack.gains("norm.weight")
         self.rotary = [int(f) for f in np.frombuffer(pack.bytes("rotary"), "<u8")]
-        self.tokens: list[int] = []
+        self.filled = self.dropped = 0
 
     def logits(self, token: int) -> np.ndarray:
         """Feeds a token; the logits of the one after it, in units of 2^-16 nats."""
@@ -273,11 +266,22 @@ class Model:
 
     def state(self, token: int) -> tuple[np.ndarray, int]:
         """Feeds a token; what the head multiplies, and its fraction bits."""
-        if len(self.tokens) == self.window:
-            kept, self.tokens = self.tokens[self.window - self.window // 2 :], []
-            for old in kept:
-                self._advance(old)
+        if self.filled == self.window:
+            self._make_room()
         return norm(self._advance(token), self.norm, self.config["norm_eps"])
+
+    def _make_room(self) -> None:
+        kept, count = 2 * min(2, self.window // 8), 2 * max(1, self.window // 32)
+        self.dropped += count
+        self.filled -= count
+        for layer in self.layers:
+            del layer.keys[kept : kept + count], layer.values[kept : kept + count]
+            for position in range(kept):
+                layer.keys[position] = self._turned(layer.plain[position], position)
+
+    def _turned(self, heads: list[np.ndarray], position: int) -> list[tuple[np.ndarray, int]]:
+        turn = self.dropped + position
+        return [quantise(rotate(head, turn, self.rotary), 16, 12) for head in heads]
 
     def _heads(
         self, x: tuple[np.ndarray, int], of: tuple[Matrix, np.ndarray | int]
@@ -286,19 +290,19 @@ class Model:
         return np.split(values, len(values) // self.config["head_size"])
 
     def _advance(self, token: int) -> np.ndarray:
-        position, eps = len(self.tokens), self.config["norm_eps"]
+        position, eps = self.filled, self.config["norm_eps"]
         shared = self.config["heads"] // self.config["kv_heads"]
-        self.tokens.append(token)
+        self.filled += 1
         stream = scaled(self.embedding.weights[token], self.embedding.exponent - 24)
         for layer in self.layers:
             x = norm(stream, layer.norms[0], eps)
-            queries, keys = (
-                [quantise(rotate(h, position, self.rotary), 16, 12) for h in self._heads(x, of)]
-                for of in (layer.q, layer.k)
-            )
+            plain = self._heads(x, layer.k)
+            queries = self._turned(self._heads(x, layer.q), position)
             values = [quantise(h, 16, 12) for h in self._heads(x, layer.v)]
-            del layer.keys[position:], layer.values[position:]
-            layer.keys.append(keys)
+            del layer.keys[position:], layer.values[position:], layer.plain[position:]
+            layer.keys.append(self._turned(plain, position))
+            if position < 4:
+                layer.plain.append(plain)
             layer.values.append(values)
             mixed = [
                 attend(

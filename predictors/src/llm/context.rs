@@ -98,14 +98,18 @@ impl Context {
     }
 
     /// Takes up the token that came, and learns from it.
-    pub fn push(&mut self, token: u32) {
+    ///
+    /// # Errors
+    /// As [`LanguageModel::learn`].
+    pub fn push(&mut self, token: u32) -> Result<(), PredictorError> {
         if let Some(last) = self.used.checked_sub(1) {
             let logits = &self.logits[last * self.width..self.used * self.width];
             self.model
-                .learn(logits, (token != NO_TOKEN).then_some(token));
+                .learn(logits, (token != NO_TOKEN).then_some(token))?;
         }
         self.last = Some(token);
         self.arrived += 1;
+        Ok(())
     }
 
     /// Logits of the next token.
@@ -119,8 +123,8 @@ impl Context {
             let range = self.made..self.made + count;
             self.logits.clear();
             self.used = 0;
-            self.model.logits(range.clone(), &mut self.logits)?;
-            self.model.adapt(range, &mut self.logits);
+            self.model.logits(range, &mut self.logits)?;
+            self.model.adapt(&mut self.logits);
             self.made += count;
         }
         self.used += 1;

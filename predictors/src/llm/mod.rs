@@ -35,8 +35,8 @@ pub(crate) use codec::PREDICTOR;
 ///
 /// The same tokens give the same logits on any machine, however many are fed at a time.
 pub trait LanguageModel: Send + Sync {
-    /// Feeds tokens, after each of which it then has a prediction, until more are fed. Before a token
-    /// for which the window has no room, the last half of it becomes all that was fed.
+    /// Feeds tokens, after each of which it then has a prediction, until more are fed. Where the
+    /// window has no room for one, the oldest but the very first are forgotten.
     ///
     /// # Errors
     /// [`PredictorError::Setup`] when there is not enough memory.
@@ -55,11 +55,16 @@ pub trait LanguageModel: Send + Sync {
         usize::MAX
     }
 
-    /// Adapts these logits to what was learnt of the document; in order, each once, and only what is used.
-    fn adapt(&mut self, _range: Range<usize>, _logits: &mut [i32]) {}
+    /// Adapts logits to what was learnt of the document; in order, each once, and only what is used.
+    fn adapt(&mut self, _logits: &mut [i32]) {}
 
     /// Learns what came where it had predicted these adapted logits; `None` for what is no token.
-    fn learn(&mut self, _logits: &[i32], _token: Option<u32>) {}
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] where threads cannot be had.
+    fn learn(&mut self, _logits: &[i32], _token: Option<u32>) -> Result<(), PredictorError> {
+        Ok(())
+    }
 
     /// A copy that goes on by itself. Copies that run in several threads may be evaluated together.
     ///

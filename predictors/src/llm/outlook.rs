@@ -96,7 +96,7 @@ fn sample_helps(
     context.expect(&cut.tokens);
     for &token in &cut.tokens[..first] {
         context.predict()?;
-        context.push(token);
+        context.push(token)?;
     }
     let starts = cut.starts.iter().enumerate();
     let mut starts = starts.filter_map(|(at, &start)| start.then_some(at));
@@ -155,19 +155,16 @@ pub fn seconds(
     if tokens < LONG {
         return Ok((near * tokens, alone * tokens));
     }
-    // What lies further back takes more; a full window has its later half evaluated once more.
+    // What lies further back takes more.
     for _ in 1..FAR {
         timed(&fed)?;
     }
     let each = (timed(&fed)? - near).max(0.0) / (FAR * BATCH) as f64;
-    let (back, again) = if tokens > window {
-        (window * 0.75, each.mul_add(window * 0.25, near))
+    let back = if tokens > window {
+        window * (1.0 - window / tokens * 0.5)
     } else {
-        (tokens * 0.5, 0.0)
+        tokens * 0.5
     };
     let further = each * back;
-    Ok((
-        tokens * (near + further + again),
-        tokens * (alone + further + again),
-    ))
+    Ok((tokens * (near + further), tokens * (alone + further)))
 }

@@ -63,7 +63,7 @@ impl ModelPack for Packed {
         let vocab = config.vocab as u64;
         // What the adapter knows of each token; a batch's logits, and what is computed of it.
         heads * positions * (2 * values + 8)
-            + 400 * vocab
+            + 24 * vocab
             + together as u64 * (4 * vocab + 32 * widest)
     }
 
@@ -132,16 +132,15 @@ impl LanguageModel for Run {
         self.adapter.as_ref().map_or(usize::MAX, Adapter::left)
     }
 
-    fn adapt(&mut self, range: Range<usize>, logits: &mut [i32]) {
+    fn adapt(&mut self, logits: &mut [i32]) {
         if let Some(adapter) = &mut self.adapter {
-            adapter.adapt(&self.states, range, logits);
+            adapter.adapt(logits);
         }
     }
 
-    fn learn(&mut self, logits: &[i32], token: Option<u32>) {
-        if let Some(adapter) = &mut self.adapter {
-            adapter.learn(logits, token);
-        }
+    fn learn(&mut self, logits: &[i32], token: Option<u32>) -> Result<(), PredictorError> {
+        let adapter = self.adapter.as_mut();
+        adapter.map_or(Ok(()), |adapter| adapter.learn(logits, token))
     }
 
     fn fork(&self) -> Result<Box<dyn LanguageModel>, PredictorError> {

@@ -322,7 +322,7 @@ impl State {
         if self.walk.is_open() {
             let token = self.walk.close(vocabulary);
             let token = token.ok_or(PredictorError::Corrupt("a token goes on past its block"))?;
-            self.context.push(token);
+            self.context.push(token)?;
         }
         Ok(())
     }
@@ -411,7 +411,7 @@ impl<B: Bits, const S: usize, const A: usize> Job for Code<'_, B, S, A> {
         for (at, byte) in data.iter_mut().enumerate() {
             let starts = starts.get(at).copied().unwrap_or(false);
             if let Some(token) = walk.end::<K, S, A>(vocabulary, model, starts, bits) {
-                context.push(token);
+                context.push(token)?;
             }
             if !walk.is_open() {
                 walk.open(vocabulary, context.predict()?);

@@ -61,9 +61,10 @@ impl LanguageModel for Run {
         LEARNT - self.fresh.len() - self.ahead
     }
 
-    fn adapt(&mut self, range: Range<usize>, logits: &mut [i32]) {
-        assert!(range.len() <= self.left());
-        self.ahead += range.len();
+    fn adapt(&mut self, logits: &mut [i32]) {
+        let positions = logits.len() / self.learnt.len();
+        assert!(positions <= self.left());
+        self.ahead += positions;
         for logits in logits.chunks_exact_mut(self.learnt.len()) {
             for (logit, count) in logits.iter_mut().zip(&self.learnt) {
                 *logit += count << 13;
@@ -71,7 +72,7 @@ impl LanguageModel for Run {
         }
     }
 
-    fn learn(&mut self, _: &[i32], token: Option<u32>) {
+    fn learn(&mut self, _: &[i32], token: Option<u32>) -> Result<(), PredictorError> {
         self.ahead -= 1;
         self.fresh.push(token);
         if self.fresh.len() == LEARNT {
@@ -79,6 +80,7 @@ impl LanguageModel for Run {
                 self.learnt[token as usize] += 1;
             }
         }
+        Ok(())
     }
 
     fn fork(&self) -> Result<Box<dyn LanguageModel>, PredictorError> {

@@ -1,97 +1,51 @@
-//! Learns the document at hand: a matrix of low rank that is added to the head; FORMAT.md, 10.8.
+//! Learns the document at hand: what is added to all states before the head, and to each token's
+//! logit; FORMAT.md, 10.8.
 //!
-//! A random projection, fixed for ever, makes few numbers of a state; what is learnt is how they move
-//! each token's logit, by gradient descent with one rate a token that falls as its gradients add up
-//! (J. Duchi et al., "Adaptive subgradient methods", JMLR 2011).
+//! Both go against the gradient of the code length, at rates that fall as squared gradients add up
+//! (J. Duchi et al., "Adaptive subgradient methods", JMLR 2011). The gradients are those of a block's
+//! sum of errors over the whole vocabulary: unlikely tokens matter, for there are so many.
 
-use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::attention::QUERIES;
-use super::fixed::{LIMIT32, power};
+use super::fixed::{LIMIT32, WIDE, power};
 use super::model::Model;
-use super::pack::PANEL;
 use super::states::States;
+use super::transposed::sum_of_rows;
 use crate::segment::PredictorError;
-use crate::zeros::{filled, room};
+use crate::zeros::filled;
 
-/// Numbers made of a state, of which the last is a constant.
-pub const RANK: usize = 32;
 /// Positions after which what was learnt is put to use.
-pub const BLOCK: usize = 256;
-/// The constant, which is 1: numbers have 8 fraction bits.
-const ONE: i16 = 1 << 8;
-/// What numbers stay within.
-const MOST: i64 = 2047;
-/// What weights of 24 fraction bits stay within, so that 12 of these fit 16 bits.
-const LIMIT: i64 = (1 << 27) - (1 << 12);
-/// How far a weight moves at most when its token is first seen, in units of 2^-18: about 0.03.
-const RATE: u64 = 7864;
-/// Added to the root of a token's squared gradients, in units of 2^-20: about 0.001.
-const LEAST: u64 = 1049;
-/// Tokens of less than `2^-SMALL` are not learnt from.
-const SMALL: i32 = 12;
-
-type Numbers = [i16; RANK];
-
-/// What is known of a token that was learnt from.
-#[derive(Debug, Clone)]
-struct Token {
-    number: u32,
-    /// 24 fraction bits.
-    weights: [i32; RANK],
-    /// 18 fraction bits, times the positions of a block.
-    gradient: [i32; RANK],
-    /// Sum over blocks of the mean square of gradients, in units of 2^-40.
-    squares: u64,
-    /// Whether it has a gradient.
-    moves: bool,
-}
+pub const BLOCK: usize = 64;
+/// How far a token's bias moves at most, in units of 2^-24: 0.3.
+const TOKEN_RATE: i64 = 5_033_165;
+/// How far the states' bias moves, as a part of what states are, in units of 2^-16: 0.03.
+const STATE_RATE: u64 = 1966;
+/// What the biases stay within.
+const TOKEN_LIMIT: i64 = 1 << 29;
+const STATE_LIMIT: i64 = 1 << 40;
 
 /// Adapts one sequence's logits, and learns from its tokens.
 #[derive(Clone)]
 pub struct Adapter {
     model: Arc<Model>,
-    /// Place of each token in `tokens`; `u32::MAX` for those that were never learnt from.
-    places: Vec<u32>,
-    tokens: Vec<Token>,
-    /// Weights of 12 fraction bits: `[panel of tokens][pair of numbers][token][2]`.
-    panels: Vec<i16>,
-    /// Numbers of positions that were adapted, until their tokens come.
-    ahead: VecDeque<Numbers>,
-    /// Positions learnt from since weights were last moved.
+    /// Added to each logit: what both biases make together.
+    shift: Vec<i32>,
+    /// Of each token: 24 fraction bits, and the sum of squared errors in units of 2^-32.
+    biases: Vec<i32>,
+    squares: Vec<u64>,
+    /// Of each value of a state: 8 fraction bits more than gains of the last norm have, and the sum of
+    /// squared gradients.
+    state: Vec<i64>,
+    state_squares: Vec<u64>,
+    /// Sums over the block of each token's probability less whether it came, in units of 2^-24.
+    errors: Vec<i32>,
+    /// Positions adapted whose tokens have not come, and those of the block that were learnt from.
+    ahead: usize,
     learnt: usize,
-    /// Room for powers of all logits, and for sums.
+    /// Whether anything was learnt.
+    moved: bool,
+    /// Room for powers of all logits.
     powers: Vec<i32>,
-    sums: Vec<i32>,
-}
-
-/// Signs of the projection: bit `j` says that input `input` counts negative in number `j`.
-fn signs(input: usize) -> u64 {
-    let mut z = (input as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// The numbers of a state.
-fn numbers(state: &[i16], signs: &[u32]) -> Numbers {
-    let mut sums = [0_i64; RANK];
-    let mut square = 0;
-    for (&value, &signs) in state.iter().zip(signs) {
-        let value = i64::from(value);
-        square += (value * value) as u64;
-        for (j, sum) in sums.iter_mut().enumerate() {
-            let minus = -i64::from(signs >> j & 1);
-            *sum += (value ^ minus) - minus;
-        }
-    }
-    let root = square.isqrt().max(1) as i64;
-    let mut numbers =
-        sums.map(|sum| (i64::from(ONE) * sum).div_euclid(root).clamp(-MOST, MOST) as i16);
-    numbers[RANK - 1] = ONE;
-    numbers
 }
 
 /// Powers of e: of each logit less the highest, in units of 2^-28; their sum.
@@ -113,45 +67,20 @@ pub fn powers(logits: &[i32], out: &mut [i32]) -> i64 {
     sum as i64
 }
 
-/// Adds what weights make of a state to a token's logit; both have 16 and 20 fraction bits.
-fn moved(logit: i32, sum: i32) -> i32 {
-    let logit = i64::from(logit) + ((i64::from(sum) + 8) >> 4);
-    logit.clamp(-LIMIT32, LIMIT32) as i32
+/// Adds to sums the probabilities, in units of 2^-24, of powers whose sum is `2^56 / reciprocal`.
+#[inline(always)]
+pub fn add_probabilities(powers: &[i32], reciprocal: u32, sums: &mut [i32]) {
+    for (sum, &power) in sums.iter_mut().zip(powers) {
+        *sum += ((u64::from(power as u32) * u64::from(reciprocal)) >> 32) as i32;
+    }
 }
 
-impl Token {
-    fn new(number: u32) -> Self {
-        Self {
-            number,
-            weights: [0; RANK],
-            gradient: [0; RANK],
-            squares: 0,
-            moves: false,
-        }
-    }
-
-    /// Adds the error of a probability, in units of 2^-16, for a state's numbers.
-    fn add(&mut self, error: i32, numbers: &Numbers) {
-        self.moves = true;
-        for (sum, &number) in self.gradient.iter_mut().zip(numbers) {
-            *sum += (error * i32::from(number) + 32) >> 6;
-        }
-    }
-
-    /// Moves the weights against the gradient, which becomes zero.
-    fn step(&mut self) {
-        let squares = self.gradient.iter().map(|&g| {
-            let g = i64::from(g >> 6);
-            (g * g) as u64
-        });
-        self.squares += squares.sum::<u64>() / RANK as u64;
-        let rate = ((RATE << 24) / (self.squares.isqrt() + LEAST)) as i64;
-        for (weight, gradient) in self.weights.iter_mut().zip(&mut self.gradient) {
-            let moved = i64::from(*weight) - ((i64::from(*gradient) * rate) >> 24);
-            *weight = moved.clamp(-LIMIT, LIMIT) as i32;
-            *gradient = 0;
-        }
-        self.moves = false;
+/// Adds to logits, kept within what logits may be.
+#[inline(always)]
+pub fn shift(shift: &[i32], logits: &mut [i32]) {
+    for (logit, &shift) in logits.iter_mut().zip(shift) {
+        let sum = logit.saturating_add(shift);
+        *logit = sum.clamp(-LIMIT32 as i32, LIMIT32 as i32);
     }
 }
 
@@ -159,17 +88,20 @@ impl Adapter {
     /// One that has learnt nothing, and changes nothing.
     ///
     /// # Errors
-    /// [`PredictorError::Setup`] when there is not enough memory for all tokens to be learnt from.
+    /// [`PredictorError::Setup`] when there is not enough memory.
     pub fn new(model: &Arc<Model>) -> Result<Self, PredictorError> {
-        let vocab = model.config().vocab;
+        let (vocab, hidden) = (model.config().vocab, model.config().hidden);
         Ok(Self {
-            places: filled(vocab, u32::MAX)?,
-            tokens: room(vocab)?,
-            panels: room(vocab.next_multiple_of(PANEL) * RANK)?,
-            ahead: VecDeque::new(),
+            shift: filled(vocab, 0)?,
+            biases: filled(vocab, 0)?,
+            squares: filled(vocab, 0)?,
+            state: filled(hidden, 0)?,
+            state_squares: filled(hidden, 0)?,
+            errors: filled(vocab, 0)?,
+            ahead: 0,
             learnt: 0,
+            moved: false,
             powers: filled(vocab, 0)?,
-            sums: Vec::new(),
             model: Arc::clone(model),
         })
     }
@@ -177,114 +109,101 @@ impl Adapter {
     /// How many more positions may be adapted before [`Adapter::learn`] has to be told what came.
     #[must_use]
     pub fn left(&self) -> usize {
-        BLOCK - self.learnt - self.ahead.len()
+        BLOCK - self.learnt - self.ahead
     }
 
-    /// Adapts the logits after some states, a vocabulary for each. How many at a time changes no bit.
+    /// Adapts the logits after some positions, a vocabulary for each. How many at a time changes no bit.
     ///
     /// # Panics
-    /// For more of them than are [`Adapter::left`], or states and logits that are not as many.
-    pub fn adapt(&mut self, states: &States, range: Range<usize>, logits: &mut [i32]) {
-        let vocab = self.places.len();
-        assert!(range.len() <= self.left() && logits.len() == range.len() * vocab);
-        let first = self.ahead.len();
-        for position in range {
-            let (state, _) = states.get(position);
-            self.ahead.push_back(numbers(state, &self.model.signs));
-        }
-        if self.tokens.is_empty() {
-            return;
-        }
-        let room = self.panels.len() / RANK;
-        let numbers: Vec<i16> = self.ahead.range(first..).flatten().copied().collect();
-        let positions = numbers
-            .chunks(QUERIES * RANK)
-            .zip(logits.chunks_mut(QUERIES * vocab));
-        for (numbers, logits) in positions {
-            let sums = &mut self.sums;
-            sums.resize(numbers.len() / RANK * room, 0);
-            (self.model.kernels.scores)(&self.panels, RANK, numbers, sums);
-            let sums = sums.chunks_exact(room);
-            for (logits, sums) in logits.chunks_exact_mut(vocab).zip(sums) {
-                for (token, &sum) in self.tokens.iter().zip(sums) {
-                    let logit = &mut logits[token.number as usize];
-                    *logit = moved(*logit, sum);
-                }
-            }
+    /// For more of them than are [`Adapter::left`].
+    pub fn adapt(&mut self, logits: &mut [i32]) {
+        let positions = logits.chunks_exact_mut(self.shift.len());
+        assert!(positions.len() <= self.left());
+        self.ahead += positions.len();
+        if self.moved {
+            positions.for_each(|logits| (self.model.kernels.shift)(&self.shift, logits));
         }
     }
 
     /// Learns from the token that came at the earliest position that was adapted, of which these are
     /// the adapted logits. None was of use where it is none of the vocabulary's.
     ///
+    /// # Errors
+    /// [`PredictorError::Setup`] where threads cannot be had.
+    ///
     /// # Panics
     /// Where no position was adapted, or for a token that the vocabulary does not have.
-    pub fn learn(&mut self, logits: &[i32], token: Option<u32>) {
-        let numbers = self.ahead.pop_front().expect("a position was adapted");
+    pub fn learn(&mut self, logits: &[i32], token: Option<u32>) -> Result<(), PredictorError> {
+        let ahead = self.ahead.checked_sub(1);
+        self.ahead = ahead.expect("a position was adapted");
         let Some(token) = token else {
-            return;
+            return Ok(());
         };
-        let total = (self.model.kernels.powers)(logits, &mut self.powers);
-        let least = (total + (1 << SMALL) - 1) >> SMALL;
-        let powers = std::mem::take(&mut self.powers);
-        for (first, some) in powers.chunks(PANEL).enumerate() {
-            let high = some.iter().fold(0, |high, &power| high.max(power));
-            let has_token = token as usize / PANEL == first;
-            if i64::from(high) < least && !has_token {
-                continue;
-            }
-            for (i, &power) in some.iter().enumerate() {
-                let number = (first * PANEL + i) as u32;
-                if i64::from(power) < least && number != token {
-                    continue;
-                }
-                let probability = ((i64::from(power) << 16) / total) as i32;
-                let error = probability - if number == token { 1 << 16 } else { 0 };
-                if error != 0 {
-                    let place = self.place(number);
-                    self.tokens[place].add(error, &numbers);
-                }
-            }
-        }
-        self.powers = powers;
+        let kernels = &self.model.kernels;
+        let total = (kernels.powers)(logits, &mut self.powers);
+        // The highest power alone is 2^28.
+        let reciprocal = ((1_i64 << 56) / total) as u32;
+        (kernels.add_probabilities)(&self.powers, reciprocal, &mut self.errors);
+        self.errors[token as usize] -= 1 << 24;
         self.learnt += 1;
         if self.learnt == BLOCK {
             self.learnt = 0;
-            self.step();
+            self.step()?;
         }
+        Ok(())
     }
 
-    /// Where a token is, which gets a place if it has none.
-    fn place(&mut self, number: u32) -> usize {
-        let place = &mut self.places[number as usize];
-        if *place == u32::MAX {
-            *place = self.tokens.len() as u32;
-            if self.tokens.len().is_multiple_of(PANEL) {
-                self.panels.resize(self.panels.len() + PANEL * RANK, 0);
-            }
-            self.tokens.push(Token::new(number));
+    /// Moves both biases against a block's errors, and forgets these.
+    fn step(&mut self) -> Result<(), PredictorError> {
+        self.moved = true;
+        for error in &mut self.errors {
+            *error >>= 8;
         }
-        *place as usize
-    }
-
-    /// Moves the weights of all tokens that have gradients.
-    fn step(&mut self) {
-        for (place, token) in self.tokens.iter_mut().enumerate() {
-            if !token.moves {
-                continue;
-            }
-            token.step();
-            let from = place / PANEL * PANEL * RANK + place % PANEL * 2;
-            for (pair, weights) in token.weights.chunks_exact(2).enumerate() {
-                for (i, &weight) in weights.iter().enumerate() {
-                    self.panels[from + pair * 2 * PANEL + i] = ((weight + (1 << 11)) >> 12) as i16;
-                }
+        let sums = sum_of_rows(&self.model, &self.errors)?;
+        let tokens = self.biases.iter_mut().zip(&mut self.squares);
+        for ((bias, square), error) in tokens.zip(&mut self.errors) {
+            let error = i64::from(std::mem::take(error));
+            if error != 0 {
+                *square = square.saturating_add((error * error) as u64);
+                let root = square.saturating_add(1 << 32).isqrt() as i64;
+                let moved = i64::from(*bias) - (TOKEN_RATE * error).div_euclid(root);
+                *bias = moved.clamp(-TOKEN_LIMIT, TOKEN_LIMIT) as i32;
             }
         }
+        let rate = self.state_rate();
+        let values = self.state.iter_mut().zip(&mut self.state_squares);
+        for ((bias, square), sum) in values.zip(sums) {
+            let gradient = sum >> 16;
+            if gradient != 0 {
+                *square = square.saturating_add((gradient * gradient) as u64);
+                let moved = *bias - (gradient * rate).div_euclid(square.isqrt() as i64);
+                *bias = moved.clamp(-STATE_LIMIT, STATE_LIMIT);
+            }
+        }
+        self.shift()
     }
-}
 
-/// Signs of all inputs of a model so wide.
-pub fn all_signs(hidden: usize) -> Vec<u32> {
-    (0..hidden).map(|input| signs(input) as u32).collect()
+    /// How far the states' bias moves at most: a part of the gains' root mean square.
+    fn state_rate(&self) -> i64 {
+        let gains = &self.model.norm.values;
+        let squares = gains.iter().map(|&gain| i64::from(gain).pow(2) as u64);
+        let root = (squares.sum::<u64>() / gains.len() as u64).isqrt();
+        ((root * STATE_RATE) >> 8) as i64
+    }
+
+    /// What the head makes of the states' bias, and the tokens' biases.
+    fn shift(&mut self) -> Result<(), PredictorError> {
+        let mut values = vec![0; self.state.len()];
+        let exponent = self.model.norm.exponent + 8;
+        let fraction = (self.model.kernels.quantise)(&self.state, exponent, WIDE, &mut values);
+        let mut states = States::new();
+        states.push(&values, fraction);
+        self.shift.clear();
+        self.model.logits(&states, 0..1, &mut self.shift)?;
+        for (shift, &bias) in self.shift.iter_mut().zip(&self.biases) {
+            let sum = i64::from(*shift) + ((i64::from(bias) + (1 << 7)) >> 8);
+            *shift = sum.clamp(-LIMIT32, LIMIT32) as i32;
+        }
+        Ok(())
+    }
 }

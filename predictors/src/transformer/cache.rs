@@ -18,7 +18,19 @@ pub struct HeadCache {
     /// Fraction bits of each position's key and value.
     pub key_fractions: Vec<i32>,
     pub value_fractions: Vec<i32>,
+    /// Keys of the first positions before they were rotated, with 16 fraction bits.
+    sinks: Vec<i32>,
     head_size: usize,
+}
+
+/// First positions of a window so long that stay: a model pays much attention to them, whatever they are.
+pub fn sinks(window: usize) -> usize {
+    2 * (window / 8).min(2)
+}
+
+/// Positions behind these that make room together when a window is full.
+pub fn step(window: usize) -> usize {
+    2 * (window / 32).max(1)
 }
 
 impl HeadCache {
@@ -29,29 +41,85 @@ impl HeadCache {
             values: filled(room * head_size.next_multiple_of(PANEL), 0)?,
             key_fractions: filled(room, 0)?,
             value_fractions: filled(room, 0)?,
+            sinks: filled(sinks(window) * head_size, 0)?,
             head_size,
         })
     }
 
-    /// Keeps a position's key and value, each as integers below `2^NARROW` with their fraction bits.
-    pub fn put(&mut self, position: usize, key: (&[i16], i32), value: (&[i16], i32)) {
-        debug_assert!(
-            key.0
-                .iter()
-                .chain(value.0)
-                .all(|v| v.unsigned_abs() < 1 << NARROW)
-        );
-        let from = position / PANEL * PANEL * self.head_size + position % PANEL * 2;
-        for (i, pair) in key.0.chunks_exact(2).enumerate() {
-            self.keys[from + i * 2 * PANEL..][..2].copy_from_slice(pair);
+    /// Keeps a position's key and value, each as integers below `2^NARROW` with their fraction bits;
+    /// `plain` is the key before it was rotated.
+    pub fn put(
+        &mut self,
+        position: usize,
+        plain: &[i32],
+        key: (&[i16], i32),
+        value: (&[i16], i32),
+    ) {
+        debug_assert!(value.0.iter().all(|v| v.unsigned_abs() < 1 << NARROW));
+        let sink = position * self.head_size..(position + 1) * self.head_size;
+        if let Some(sink) = self.sinks.get_mut(sink) {
+            sink.copy_from_slice(plain);
         }
+        self.put_key(position, key);
         let size = self.value_fractions.len() * PANEL;
         for (i, &value) in value.0.iter().enumerate() {
             let at = i / PANEL * size + position / 2 * 2 * PANEL + i % PANEL * 2 + position % 2;
             self.values[at] = value;
         }
-        self.key_fractions[position] = key.1;
         self.value_fractions[position] = value.1;
+    }
+
+    fn put_key(&mut self, position: usize, (key, fraction): (&[i16], i32)) {
+        debug_assert!(key.iter().all(|v| v.unsigned_abs() < 1 << NARROW));
+        let from = self.key_at(position);
+        for (i, pair) in key.chunks_exact(2).enumerate() {
+            self.keys[from + i * 2 * PANEL..][..2].copy_from_slice(pair);
+        }
+        self.key_fractions[position] = fraction;
+    }
+
+    /// Where the first pair of a position's key is.
+    fn key_at(&self, position: usize) -> usize {
+        position / PANEL * PANEL * self.head_size + position % PANEL * 2
+    }
+
+    /// Of `filled` positions, drops `count` behind the first `kept`, all even; those after them move down.
+    pub fn drop_behind(&mut self, kept: usize, count: usize, filled: usize) {
+        if count.is_multiple_of(PANEL) && filled.is_multiple_of(PANEL) && kept < PANEL {
+            // Whole panels move, but for the first positions' own keys.
+            let first = self.keys[..PANEL * self.head_size].to_vec();
+            let size = self.head_size;
+            self.keys.copy_within(count * size..filled * size, 0);
+            for pair in (0..PANEL * size).step_by(2 * PANEL) {
+                self.keys[pair..][..2 * kept].copy_from_slice(&first[pair..][..2 * kept]);
+            }
+        } else {
+            for position in kept..filled - count {
+                let (from, to) = (self.key_at(position + count), self.key_at(position));
+                for pair in (0..PANEL * self.head_size).step_by(2 * PANEL) {
+                    self.keys
+                        .copy_within(from + pair..from + pair + 2, to + pair);
+                }
+            }
+        }
+        let size = self.value_fractions.len() * PANEL;
+        for panel in (0..self.values.len()).step_by(size) {
+            let from = panel + (kept + count) * PANEL..panel + filled * PANEL;
+            self.values.copy_within(from, panel + kept * PANEL);
+        }
+        self.key_fractions.copy_within(kept + count..filled, kept);
+        self.value_fractions.copy_within(kept + count..filled, kept);
+    }
+
+    /// Rotates the keys of the first positions anew: `rotate(position, plain, key)` gives a key's
+    /// fraction bits.
+    pub fn turn_sinks(&mut self, mut rotate: impl FnMut(usize, &[i32], &mut [i16]) -> i32) {
+        let mut key = vec![0; self.head_size];
+        for position in 0..self.sinks.len() / self.head_size {
+            let plain = &self.sinks[position * self.head_size..][..self.head_size];
+            let fraction = rotate(position, plain, &mut key);
+            self.put_key(position, (&key, fraction));
+        }
     }
 
     /// Values of a panel of them, of the first `positions` positions.

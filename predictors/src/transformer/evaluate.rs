@@ -22,7 +22,10 @@ const OWN: usize = 16;
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
     pub stream: usize,
+    /// Where in the cache it is.
     pub position: usize,
+    /// The position that rotates its queries and keys.
+    pub turn: u64,
     pub token: u32,
 }
 
@@ -41,6 +44,7 @@ struct Part<'a> {
     model: &'a Model,
     place: Place<'a>,
     rows: &'a [Row],
+    turns: Vec<[i32; 2]>,
     residual: Vec<i64>,
     x: Activations,
     queries: Heads,
@@ -58,10 +62,15 @@ impl<'a> Part<'a> {
         for (at, out) in rows.iter().zip(residual.chunks_exact_mut(hidden)) {
             row(&model.pack, &model.embedding, at.token as usize, out);
         }
+        let mut turns = Vec::new();
+        for row in rows {
+            model.turns_at(row.turn, &mut turns);
+        }
         Self {
             model,
             place,
             rows,
+            turns,
             residual,
             x: Activations::default(),
             queries: Heads::default(),
@@ -157,8 +166,8 @@ impl<'a> Part<'a> {
             .values
             .chunks_exact_mut(size)
             .zip(&mut heads.fractions);
-        for (row, narrow) in self.rows.iter().zip(self.narrow.chunks_exact(width)) {
-            let turns = &self.model.turns[row.position * (size / 2)..][..size / 2];
+        let rows = self.turns.chunks_exact(size / 2);
+        for (turns, narrow) in rows.zip(self.narrow.chunks_exact(width)) {
             for head in narrow[first..][..of.matrix.rows].chunks_exact(size) {
                 let (out, fraction) = out.next().expect("as many as there are heads");
                 *fraction = if turn {
@@ -192,13 +201,17 @@ impl<'a> Part<'a> {
     fn keep(&self, layer: usize, caches: &Caches<'_>) {
         let config = self.model.config();
         let (count, size) = (config.kv_heads, config.head_size);
+        let (queries, others) = config.widths();
+        let all = queries + 2 * others;
         let mut at = 0;
         for run in self.rows.chunk_by(|a, b| a.stream == b.stream) {
             let mut cache = caches[run[0].stream].write().expect(SOUND);
             for row in run {
                 for head in 0..count {
+                    let plain = &self.narrow[at / count * all + queries + head * size..][..size];
                     cache.heads[layer * count + head].put(
                         row.position,
+                        plain,
                         (
                             &self.keys.values[at * size..][..size],
                             self.keys.fractions[at],

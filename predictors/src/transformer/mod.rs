@@ -17,6 +17,7 @@ mod session;
 mod simd;
 mod states;
 mod team;
+mod transposed;
 
 pub use adapter::Adapter;
 pub use model::Model;

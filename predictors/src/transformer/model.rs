@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::adapter::all_signs;
 use super::matrix::excess;
 use super::pack::{Config, Gains, LONGEST, Matrix, Pack};
 use super::rotary;
@@ -50,10 +49,8 @@ pub struct Model {
     pub(super) layers: Vec<Layer>,
     pub(super) norm: Gains,
     pub(super) head: Matrix,
-    /// Cosine and sine of each position and pair.
-    pub(super) turns: Vec<[i32; 2]>,
-    /// Signs of the adapter's projection.
-    pub(super) signs: Vec<u32>,
+    /// Turns by which a position rotates each pair, in units of 2^-64.
+    pub(super) frequencies: Vec<u64>,
 }
 
 impl Model {
@@ -106,8 +103,7 @@ impl Model {
         Ok(Self {
             norm: pack.gains("norm.weight", config.hidden)?,
             head,
-            signs: all_signs(config.hidden),
-            turns: Self::turns(&pack, &config)?,
+            frequencies: Self::frequencies(&pack, &config)?,
             kernels,
             threads: threads.max(1),
             embedding,
@@ -116,22 +112,23 @@ impl Model {
         })
     }
 
-    fn turns(pack: &Pack, config: &Config) -> Result<Vec<[i32; 2]>, PredictorError> {
+    /// Appends how a position rotates the pairs of a head.
+    pub(super) fn turns_at(&self, position: u64, turns: &mut Vec<[i32; 2]>) {
+        turns.extend(
+            self.frequencies
+                .iter()
+                .map(|f| rotary::turned(f.wrapping_mul(position))),
+        );
+    }
+
+    fn frequencies(pack: &Pack, config: &Config) -> Result<Vec<u64>, PredictorError> {
         let bytes = pack.plain("rotary", "u64")?;
         if bytes.len() != config.head_size / 2 * 8 {
             return Err(PredictorError::Corrupt("the model pack is damaged"));
         }
-        let frequencies: Vec<u64> = bytes
+        Ok(bytes
             .chunks_exact(8)
             .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
-            .collect();
-        let positions = 0..config.context.min(LONGEST) as u64;
-        Ok(positions
-            .flat_map(|at| {
-                frequencies
-                    .iter()
-                    .map(move |f| rotary::turned(f.wrapping_mul(at)))
-            })
             .collect())
     }
 

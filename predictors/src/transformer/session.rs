@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::cache::Cache;
+use super::cache::{Cache, sinks, step};
 use super::evaluate::{Row, evaluate};
 use super::model::Model;
 use super::states::States;
 use crate::segment::PredictorError;
-use crate::zeros::room;
 
 /// Evaluates a sequence of tokens, some at a time.
 #[derive(Clone)]
 pub struct Session {
     model: Arc<Model>,
     cache: Cache,
-    /// Tokens whose keys and values the cache has.
-    seen: Vec<u32>,
+    /// Positions whose keys and values the cache has, and how many it had before and dropped.
+    filled: usize,
+    dropped: u64,
     window: usize,
 }
 
@@ -28,7 +28,8 @@ impl Session {
         let window = window.clamp(2, model.context());
         Ok(Self {
             cache: Cache::new(model.config(), window)?,
-            seen: room(window)?,
+            filled: 0,
+            dropped: 0,
             model: Arc::clone(model),
             window,
         })
@@ -48,28 +49,45 @@ impl Session {
 
     /// Forgets every token.
     pub fn reset(&mut self) {
-        self.seen.clear();
+        self.filled = 0;
+        self.dropped = 0;
     }
 
-    /// Where the window is full, its later half becomes all that was seen, from position 0 on.
-    fn make_room(&mut self) -> Result<(), PredictorError> {
-        if self.seen.len() == self.window {
-            let kept = self.seen.split_off(self.window - self.window / 2);
-            self.seen.clear();
-            let rows = self.place(&kept);
-            evaluate(&self.model, &mut [&mut self.cache], &rows, None)?;
+    /// Where the window is full, drops its oldest positions but the very first, whose keys turn to
+    /// stay as near as they are (G. Xiao et al., "Efficient Streaming Language Models with Attention
+    /// Sinks", ICLR 2024, 3.2).
+    fn make_room(&mut self) {
+        if self.filled < self.window {
+            return;
         }
-        Ok(())
+        let (kept, count) = (sinks(self.window), step(self.window));
+        self.dropped = self.dropped.wrapping_add(count as u64);
+        let size = self.model.config().head_size;
+        let mut turns = Vec::new();
+        for position in 0..kept as u64 {
+            let turn = self.dropped.wrapping_add(position);
+            self.model.turns_at(turn, &mut turns);
+        }
+        let mut scratch = vec![0; size];
+        for head in &mut self.cache.heads {
+            head.drop_behind(kept, count, self.filled);
+            head.turn_sinks(|position, plain, key| {
+                let turns = &turns[position * (size / 2)..][..size / 2];
+                (self.model.kernels.rotate)(plain, turns, &mut scratch, key)
+            });
+        }
+        self.filled -= count;
     }
 
-    /// Counts tokens as seen, and gives them their positions.
+    /// Gives tokens the next positions.
     fn place(&mut self, tokens: &[u32]) -> Vec<Row> {
-        let from = self.seen.len();
-        self.seen.extend_from_slice(tokens);
+        let from = self.filled;
+        self.filled += tokens.len();
         let rows = tokens.iter().enumerate();
         rows.map(|(i, &token)| Row {
             stream: 0,
             position: from + i,
+            turn: self.dropped.wrapping_add((from + i) as u64),
             token,
         })
         .collect()
@@ -98,8 +116,8 @@ impl Session {
     ) -> Result<(), PredictorError> {
         Self::check(&self.model, tokens)?;
         while !tokens.is_empty() {
-            self.make_room()?;
-            let count = tokens.len().min(self.window - self.seen.len());
+            self.make_room();
+            let count = tokens.len().min(self.window - self.filled);
             let (now, later) = tokens.split_at(count);
             let rows = self.place(now);
             evaluate(&self.model, &mut [&mut self.cache], &rows, Some(states))?;
@@ -141,7 +159,7 @@ impl Session {
         let mut rows = Vec::with_capacity(tokens.len());
         for (stream, (session, &token)) in sessions.iter_mut().zip(tokens).enumerate() {
             assert!(Arc::ptr_eq(&session.model, &model));
-            session.make_room()?;
+            session.make_room();
             let row = session.place(&[token]);
             rows.extend(row.into_iter().map(|row| Row { stream, ..row }));
         }

@@ -67,6 +67,11 @@ impl States {
         }
     }
 
+    pub(super) fn push(&mut self, values: &[i16], fraction: i32) {
+        self.values.extend_from_slice(values);
+        self.fractions.push(fraction);
+    }
+
     pub(super) fn append(&mut self, x: &Activations) {
         self.values.extend_from_slice(&x.values);
         self.fractions.extend_from_slice(&x.fractions);

@@ -25,12 +25,13 @@ mod scalar;
 
 pub use llmzip_coders::simd::Level;
 
-use super::adapter::powers;
+use super::adapter::{add_probabilities, powers, shift};
 use super::attention::{Normaliser, softmax};
 use super::fixed::{NARROW, WIDE, gated, quantise, rms_norm};
 use super::matrix::{add_to, narrow};
-use super::pack::{Gains, Nibbles, PANEL, Panel};
+use super::pack::{Gains, Nibbles, PANEL, Panel, Rows};
 use super::rotary;
+use super::transposed::rows;
 use crate::cm::tables::Tables;
 
 /// The functions of one level.
@@ -61,6 +62,12 @@ pub struct Kernels {
     pub softmax: fn(&mut [i32], &[i32], &[i32], i32, &mut [i16], &mut [i32]) -> Normaliser,
     /// Powers of e of logits, relative to the highest, and their sum.
     pub powers: fn(&[i32], &mut [i32]) -> i64,
+    /// Adds the probabilities that powers and the reciprocal of their sum make.
+    pub add_probabilities: fn(&[i32], u32, &mut [i32]),
+    /// Adds to logits.
+    pub shift: fn(&[i32], &mut [i32]),
+    /// Adds to sums a panel's rows, each times a number.
+    pub rows: fn(Rows<'_>, &[i32; PANEL], &mut [i64]),
 }
 
 #[inline(always)]
@@ -96,6 +103,9 @@ const SCALAR: Kernels = Kernels {
     quantise,
     softmax,
     powers,
+    add_probabilities,
+    shift,
+    rows,
 };
 
 /// Safe functions that enter code for the features. The module that uses this names its constant
@@ -119,7 +129,7 @@ macro_rules! kernels {
     ($features:literal, $offset:literal) => {
         use crate::transformer::attention::{self, Normaliser};
         use crate::transformer::pack::{Gains, Nibbles, PANEL, Panel};
-        use crate::transformer::{adapter, fixed, matrix};
+        use crate::transformer::{adapter, fixed, matrix, pack, transposed};
         use crate::transformer::simd::{Kernels, entered};
         entered!($features, {
             enter_arrange(x: &mut [i16]) = arrange;
@@ -136,6 +146,9 @@ macro_rules! kernels {
             softmax(d: &mut [i32], k: &[i32], v: &[i32], f: i32, w: &mut [i16], s: &mut [i32])
                 -> Normaliser = attention::softmax;
             powers(l: &[i32], out: &mut [i32]) -> i64 = adapter::powers;
+            add_probabilities(p: &[i32], r: u32, sums: &mut [i32]) = adapter::add_probabilities;
+            shift(s: &[i32], l: &mut [i32]) = adapter::shift;
+            rows(r: pack::Rows<'_>, f: &[i32; PANEL], sums: &mut [i64]) = transposed::rows;
         });
         pub const KERNELS: Kernels = Kernels {
             arrange: enter_arrange,
@@ -152,6 +165,9 @@ macro_rules! kernels {
             quantise,
             softmax,
             powers,
+            add_probabilities,
+            shift,
+            rows,
         };
     };
 }

@@ -2,7 +2,7 @@
 
 use super::{Kernels, SCALAR};
 use crate::transformer::cache::BLOCK;
-use crate::transformer::pack::{GROUP, Gains, Nibbles, PANEL, Panel, RUN};
+use crate::transformer::pack::{GROUP, Gains, Nibbles, PANEL, Panel, RUN, Rows};
 use crate::transformer::tests::Random;
 
 /// Random integers below `most` in magnitude; at times only the ends.
@@ -253,6 +253,78 @@ fn powers_are_those_of_the_scalar_twin() {
                 assert_eq!(out.iter().max(), Some(&(1 << 28)));
                 out
             });
+        }
+    }
+}
+
+#[test]
+fn what_an_adapter_sums_is_what_the_scalar_twin_sums() {
+    let mut random = Random(6);
+    for count in [1, 100, 5000] {
+        let logits = words(&mut random, count, 1 << 20);
+        let shifts = words(&mut random, count, 1 << 30);
+        same(|kernels| {
+            let mut powers = vec![1; count];
+            let sum = (kernels.powers)(&logits, &mut powers);
+            let reciprocal = ((1_i64 << 56) / sum) as u32;
+            let mut sums: Vec<i32> = logits.iter().map(|&logit| logit >> 8).collect();
+            (kernels.add_probabilities)(&powers, reciprocal, &mut sums);
+            let mut shifted = logits.clone();
+            (kernels.shift)(&shifts, &mut shifted);
+            (sums, shifted)
+        });
+    }
+}
+
+#[test]
+fn sums_of_rows_are_products_with_the_transpose() {
+    let mut random = Random(7);
+    for groups in [1, 9] {
+        let inputs = groups * GROUP;
+        let bytes = integers(&mut random, inputs * PANEL, 127);
+        let weights: Vec<u8> = bytes.iter().map(|&v| v as i8 as u8).collect();
+        let scales: Vec<u8> = (0..groups * PANEL)
+            .flat_map(|_| (random.next() as u16).to_le_bytes())
+            .collect();
+        let runs = runs(&mut random, inputs / RUN);
+        let mut factors = [0; PANEL];
+        factors.copy_from_slice(&words(&mut random, PANEL, 1 << 22));
+        factors[7] = 0;
+        let excess: &[i64] = &[];
+        let panels = [
+            Rows::Bytes(Panel {
+                weights: &weights,
+                scales: &scales,
+                excess,
+            }),
+            Rows::Nibbles(Nibbles {
+                runs: &runs,
+                excess,
+            }),
+        ];
+        for panel in panels {
+            // A row's sum of products with one input of 1 is that input's weight.
+            let weight = |input: usize| {
+                let mut x = vec![0; inputs];
+                x[input] = 1;
+                let mut out = [[0; PANEL]];
+                match panel {
+                    Rows::Bytes(panel) => (SCALAR.products)(panel, &x, &mut out),
+                    Rows::Nibbles(panel) => (SCALAR.nibbles)(panel, &x, &mut out),
+                }
+                out[0]
+            };
+            let expected: Vec<i64> = (0..inputs)
+                .map(|input| {
+                    let pairs = weight(input).into_iter().zip(factors);
+                    5 + pairs.map(|(w, f)| w * i64::from(f)).sum::<i64>()
+                })
+                .collect();
+            for (name, kernels) in Kernels::every() {
+                let mut sums = vec![5; inputs];
+                (kernels.rows)(panel, &factors, &mut sums);
+                assert!(sums == expected, "{name}");
+            }
         }
     }
 }
