@@ -282,8 +282,9 @@ class TorchModel:
             del self._turns[position]
         for number, (cache, plain) in enumerate(zip(self._cache, self._plain, strict=True)):
             assert cache is not None and plain is not None
-            keys = _quantise(self._rotated(plain, 0), 16, 12)
-            first = (*keys, *(part[:kept] for part in cache[2:]))
+            first = tuple(part[:kept] for part in cache)
+            if kept:
+                first = (*_quantise(self._rotated(plain, 0), 16, 12), *first[2:])
             self._cache[number] = tuple(
                 torch.cat([start, part[kept + count :]])
                 for start, part in zip(first, cache, strict=True)

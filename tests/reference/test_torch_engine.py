@@ -23,9 +23,10 @@ def test_logits_are_the_engines(block):
     assert digest == LOGITS
 
 
-def test_an_untied_head_and_odd_windows():
+@pytest.mark.parametrize("window", [2, 5, 33])
+def test_an_untied_head_and_odd_windows(window):
     pack = build(SHAPE, weights(), RULES)
-    model, reference, word = TorchModel(pack, 33), Model(pack, 33), Words(4)
+    model, reference, word = TorchModel(pack, window), Model(pack, window), Words(4)
     tokens = [word() % 100 for _ in range(70)]
     found = model.advance(tokens).tolist()
     assert found == [reference.logits(token).tolist() for token in tokens]

@@ -214,6 +214,21 @@ fn levels_blocks_and_threads_give_the_same_bits() {
 }
 
 #[test]
+fn windows_of_any_length_roll_alike_in_blocks_and_token_by_token() {
+    let model = model(tiny(true), Level::Scalar, 1);
+    let tokens = tokens(150);
+    for window in [2, 7, 17, 70] {
+        let one_by_one = logits(&model, window, &tokens, 1);
+        assert!(
+            logits(&model, window, &tokens, 150) == one_by_one,
+            "{window}"
+        );
+        let blocks = logits(&model, window, &tokens, 11);
+        assert!(blocks == one_by_one, "{window}");
+    }
+}
+
+#[test]
 fn logits_depend_on_token_order_and_window() {
     let model = model(tiny(false), Level::Scalar, 1);
     let tokens = tokens(80);
