@@ -9,24 +9,6 @@ use llmzip_predictors::llm::Packed;
 use llmzip_predictors::segment::{SegmentEncoder, find};
 use llmzip_predictors::transformer::Pack;
 
-/// A pack's bytes from a cache line on, as a file that is mapped has them.
-struct Bytes(Vec<u8>, usize);
-
-impl AsRef<[u8]> for Bytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.0[self.1..]
-    }
-}
-
-fn read(path: &str) -> Bytes {
-    let data = std::fs::read(path).unwrap();
-    let mut bytes = vec![0; data.len() + 64];
-    let start = bytes.as_ptr().align_offset(64);
-    bytes[start..][..data.len()].copy_from_slice(&data);
-    bytes.truncate(start + data.len());
-    Bytes(bytes, start)
-}
-
 fn coded(encoder: &mut dyn SegmentEncoder, text: &[u8]) -> usize {
     encoder.write(text).unwrap();
     encoder.finish_chunk().unwrap().len()
@@ -35,7 +17,7 @@ fn coded(encoder: &mut dyn SegmentEncoder, text: &[u8]) -> usize {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |i: usize| -> usize { args[i].parse().unwrap() };
-    let pack = Pack::parse(Arc::new(read(&args[0]))).unwrap();
+    let pack = Pack::parse(Arc::new(std::fs::read(&args[0]).unwrap())).unwrap();
     let model = Arc::new(Packed::new(pack, number(4)).unwrap());
     let text = std::fs::read(&args[1]).unwrap();
     let text = &text[..number(2).min(text.len())];

@@ -11,7 +11,7 @@ use llmzip_predictors::transformer::{Model, Pack, Session, States};
 /// Positions whose logits are made at a time.
 const PIECE: usize = 64;
 
-/// A pack's bytes from a cache line on, as a file that is mapped has them.
+/// A pack's bytes from a cache line on, so that runs compare: where a process has them by chance differs.
 struct Bytes(Vec<u8>, usize);
 
 impl AsRef<[u8]> for Bytes {

@@ -30,16 +30,20 @@ pub fn costs(
             logits.clear();
             run.logits(0..some.len(), &mut logits)?;
             let rows = logits.chunks_exact(width);
-            costs.extend(rows.zip(&mut next).map(|(row, &token)| cost(row, token)));
+            for (row, &token) in rows.zip(&mut next) {
+                costs.push(cost(row, token)?);
+            }
         }
     }
     Ok(costs)
 }
 
 /// Nats of a token by these logits.
-fn cost(logits: &[i32], token: u32) -> f64 {
+fn cost(logits: &[i32], token: u32) -> Result<f64, PredictorError> {
+    let own = logits.get(token as usize);
+    let own = *own.ok_or(PredictorError::Usage("the model has no such token"))?;
     let nats = |logit: i32| f64::from(logit) / 65536.0;
     let top = nats(logits.iter().fold(i32::MIN, |top, &l| top.max(l)));
     let sum: f64 = logits.iter().map(|&l| (nats(l) - top).exp()).sum();
-    top + sum.ln() - nats(logits[token as usize])
+    Ok(top + sum.ln() - nats(own))
 }

@@ -83,7 +83,7 @@ impl HeadCache {
         position / PANEL * PANEL * self.head_size + position % PANEL * 2
     }
 
-    /// Of `filled` positions, drops `count` behind the first `kept`, all even; those after them move down.
+    /// Of `filled` positions, drops `count` behind the first `kept`, both even; those after them move down.
     pub fn drop_behind(&mut self, kept: usize, count: usize, filled: usize) {
         if count.is_multiple_of(PANEL) && filled.is_multiple_of(PANEL) && kept < PANEL {
             // Whole panels move, but for the first positions' own keys.
@@ -103,8 +103,10 @@ impl HeadCache {
             }
         }
         let size = self.value_fractions.len() * PANEL;
+        // The last position may stand alone in its pair, which moves whole.
+        let end = filled.next_multiple_of(2);
         for panel in (0..self.values.len()).step_by(size) {
-            let from = panel + (kept + count) * PANEL..panel + filled * PANEL;
+            let from = panel + (kept + count) * PANEL..panel + end * PANEL;
             self.values.copy_within(from, panel + kept * PANEL);
         }
         self.key_fractions.copy_within(kept + count..filled, kept);
