@@ -66,7 +66,7 @@ if setting == "block":
 else:
     for token in tokens:
         model.eval([token])
-print(len(tokens) / (time.perf_counter() - began), llama_cpp.__version__)
+print(f"{len(tokens) / (time.perf_counter() - began):.1f} tokens/s")
 """
 Row = dict[str, str]
 
@@ -157,6 +157,12 @@ def speed(asked: argparse.Namespace, results: Results) -> None:
             _interleaved(commands, threads, asked, facts(asked.text, data), results)
 
 
+def said(output: str) -> float | None:
+    """Tokens a second, as llmzip's example and llama.cpp's script print them."""
+    number = re.search(r"([0-9.]+) tokens/s", output)
+    return float(number[1]) if number else None
+
+
 def _interleaved(
     commands: dict[tuple[str, str], list[str]],
     threads: int,
@@ -175,13 +181,13 @@ def _interleaved(
             if name[0] == "llama.cpp" and asked.gguf is None:
                 continue
             done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True)
-            # llmzip's example says what it counts, llama.cpp's script a number first.
-            number = re.search(r"([0-9.]+) tokens/s|^([0-9.]+) ", done.stdout, re.MULTILINE)
-            if done.returncode or not number:
-                why = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
+            number = said(done.stdout)
+            if done.returncode or number is None:
+                lines = done.stderr.strip().splitlines()
+                why = lines[-1] if lines else f"exit code {done.returncode}"
                 print(f"{' '.join(name)}: left out: {why}", file=sys.stderr)
                 continue
-            found[name].append(float(number[1] or number[2]))
+            found[name].append(number)
     for (tool, setting), speeds in found.items():
         if speeds:
             results.put(

@@ -47,6 +47,13 @@ def test_sizes_are_measured_once(
         llm.load(results)
 
 
+def test_speeds_are_those_that_are_said(llm: ModuleType) -> None:
+    own = "2048 tokens, 7391.5 bits, 512.4 tokens/s, 498.0 per CPU second, logits 0123\n"
+    assert llm.said(own) == 512.4
+    assert llm.said("98.7 tokens/s\n") == 98.7
+    assert llm.said("128 tokens\n") is None
+
+
 def test_documents_are_joined_in_the_order_of_their_names(llm: ModuleType) -> None:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz") as archive:
