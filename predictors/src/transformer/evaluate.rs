@@ -10,7 +10,7 @@ use super::matrix::{Activations, With, add_outputs, outputs, row};
 use super::model::{Layer, Model, Projection};
 use super::pack::{Gains, Matrix, PANEL};
 use super::states::States;
-use super::team::{self, Place, SOUND};
+use super::team::{Place, SOUND};
 use crate::segment::PredictorError;
 
 /// Rows that a thread evaluates at a time: enough to read weights seldom, few enough for its caches.
@@ -339,10 +339,10 @@ pub fn evaluate(
     let caches = caches.iter_mut().map(|cache| RwLock::new(&mut **cache));
     let caches: Vec<_> = caches.collect();
     let wanted = states.is_some();
-    for rows in rows.chunks(ROWS * model.threads) {
-        let few = rows.len() < OWN * model.threads;
-        let share = rows.len().div_ceil(model.threads);
-        let mut parts = team::run(model.threads, few, |place| {
+    for rows in rows.chunks(ROWS * model.team.size()) {
+        let few = rows.len() < OWN * model.team.size();
+        let share = rows.len().div_ceil(model.team.size());
+        let mut parts = model.team.run(few, |place| {
             let from = rows.len().min(place.id * share);
             let own = &rows[from..rows.len().min(from + share)];
             let mut part = Part::new(model, place, if few { rows } else { own });

@@ -6,6 +6,7 @@ use super::matrix::excess;
 use super::pack::{Config, Gains, LONGEST, Matrix, Pack};
 use super::rotary;
 use super::simd::{Kernels, Level};
+use super::team::Team;
 use crate::segment::PredictorError;
 
 /// A matrix and its biases, which may be none.
@@ -44,7 +45,7 @@ impl Layer {
 pub struct Model {
     pub(super) pack: Arc<Pack>,
     pub(super) kernels: Kernels,
-    pub(super) threads: usize,
+    pub(super) team: Team,
     pub(super) embedding: Matrix,
     pub(super) layers: Vec<Layer>,
     pub(super) norm: Gains,
@@ -105,7 +106,7 @@ impl Model {
             head,
             frequencies: Self::frequencies(&pack, &config)?,
             kernels,
-            threads: threads.max(1),
+            team: Team::new(threads),
             embedding,
             layers,
             pack,
@@ -141,7 +142,7 @@ impl Model {
     /// How many threads evaluate together.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.threads
+        self.team.size()
     }
 
     /// The longest window that a session may have.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::matrix::{Activations, With, outputs};
 use super::model::Model;
 use super::pack::PANEL;
-use super::team::{self, SOUND};
+use super::team::SOUND;
 use crate::segment::PredictorError;
 
 /// States of positions, one after another: what the last norm gives and the head multiplies.
@@ -113,7 +113,7 @@ impl Model {
         let (vocab, from) = (self.config().vocab, logits.len());
         logits.resize(from + range.len() * vocab, 0);
         let mut rows = logits[from..].chunks_exact_mut(vocab);
-        let (threads, panels) = (self.threads, self.head.panels());
+        let (threads, panels) = (self.team.size(), self.head.panels());
         let mut shares = Vec::with_capacity(threads);
         if range.len() < 2 * threads {
             // Too few for rows to be shared.
@@ -143,7 +143,7 @@ impl Model {
             }
         }
         let shares: Vec<_> = shares.into_iter().map(Mutex::new).collect();
-        team::run(threads, false, |place| {
+        self.team.run(false, |place| {
             let Share { x, panels, out } = &mut *shares[place.id].lock().expect(SOUND);
             (self.kernels.arrange)(&mut x.values);
             let with = With {

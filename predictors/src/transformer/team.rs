@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock, RwLock};
-use std::thread::{Builder, scope};
+use std::sync::{Condvar, Mutex, PoisonError, RwLock};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::segment::PredictorError;
 
 /// Why locks are not poisoned.
 pub const SOUND: &str = "no thread of the team panicked";
 
-/// How often a thread looks before it sleeps: for some ten microseconds, which most meetings take.
-const LOOKS: usize = 1 << 9;
+/// How often a thread looks before it sleeps: for some hundred microseconds. Most meetings take less, and
+/// to be woken takes about as long.
+const LOOKS: usize = 1 << 12;
 
 /// Where all threads wait until the last has come.
 #[derive(Debug, Default)]
@@ -175,60 +177,83 @@ impl Place<'_> {
     }
 }
 
-/// Has `size` threads, of which this is one, do the work, which they share by columns or by rows; what
-/// each returns, in their order.
+/// Threads that wait for work, all of which do it together.
 ///
-/// # Errors
-/// [`PredictorError::Setup`] where the threads cannot be had; then no work was done.
-pub fn run<R: Send>(
+/// They stay from one piece of work to the next: to start threads for every token takes longer than what
+/// they gain, and the system puts new ones where their parent is.
+#[derive(Debug)]
+pub struct Team {
     size: usize,
-    by_columns: bool,
-    work: impl Fn(Place<'_>) -> R + Sync,
-) -> Result<Vec<R>, PredictorError> {
-    let meeting = Meeting {
-        size,
-        ..Meeting::default()
-    };
-    let common = Common {
-        meeting,
-        narrow: Exchange::new(size),
-        wide: Exchange::new(size),
-    };
-    let work = |id| {
-        let _guard = Guard(&common.meeting);
-        work(Place {
-            id,
-            of: size,
-            by_columns,
-            common: &common,
-            rounds: 0,
-        })
-    };
-    // Nobody begins before all are there.
-    let go: OnceLock<bool> = OnceLock::new();
-    scope(|scope| {
-        let (work, go) = (&work, &go);
-        let mut others = Vec::new();
-        for id in 1..size {
-            let other = Builder::new().spawn_scoped(scope, move || go.wait().then(|| work(id)));
-            let Ok(other) = other else {
-                go.get_or_init(|| false);
-                return Err(PredictorError::Setup(
-                    "the system gives no more threads; ask for fewer with -T",
-                ));
-            };
-            others.push(other);
+    /// Made when first asked for, by the process with this number: a fork has none of its parent's threads.
+    pool: Mutex<Option<(u32, ThreadPool)>>,
+}
+
+impl Team {
+    /// A team of `size` threads, one where it is 0.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        Self {
+            size: size.max(1),
+            pool: Mutex::new(None),
         }
-        go.get_or_init(|| true);
-        let mut all = vec![work(0)];
-        for other in others {
-            match other.join() {
-                Ok(done) => all.extend(done),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+    }
+
+    /// How many threads there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Has all threads do the work, which they share by columns or by rows; what each returns, in their
+    /// order. One piece of work after another: who comes while there is one waits.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] where the threads cannot be had; then no work was done.
+    pub fn run<R: Send>(
+        &self,
+        by_columns: bool,
+        work: impl Fn(Place<'_>) -> R + Sync,
+    ) -> Result<Vec<R>, PredictorError> {
+        let size = self.size;
+        let meeting = Meeting {
+            size,
+            ..Meeting::default()
+        };
+        let common = Common {
+            meeting,
+            narrow: Exchange::new(size),
+            wide: Exchange::new(size),
+        };
+        let work = |id| {
+            let _guard = Guard(&common.meeting);
+            work(Place {
+                id,
+                of: size,
+                by_columns,
+                common: &common,
+                rounds: 0,
+            })
+        };
+        if size == 1 {
+            return Ok(vec![work(0)]);
         }
-        Ok(all)
-    })
+        // A panic of the work leaves the threads as they were.
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = std::process::id();
+        if let Some(of_parent) = pool.take_if(|(of, _)| *of != process) {
+            // Its threads are the parent's: there is nobody here to end them.
+            std::mem::forget(of_parent);
+        }
+        if pool.is_none() {
+            let made = ThreadPoolBuilder::new().num_threads(size).build();
+            let made = made.map_err(|_| {
+                PredictorError::Setup("the system gives no more threads; ask for fewer with -T")
+            })?;
+            *pool = Some((process, made));
+        }
+        let (_, pool) = pool.as_ref().expect("was made");
+        Ok(pool.broadcast(|place| work(place.index())))
+    }
 }
 
 #[cfg(test)]
@@ -239,7 +264,7 @@ mod tests {
     fn threads_that_share_columns_all_have_whole_rows_in_the_end() {
         for size in [1, 2, 3, 7] {
             for count in [1, 2, 5, 20] {
-                let rows = run(size, true, |mut place| {
+                let rows = Team::new(size).run(true, |mut place| {
                     let (mut wide, mut narrow) = (vec![0_i64; 3 * 2 * count], vec![0; count]);
                     for round in 0..50 {
                         for i in place.share(count) {
@@ -270,7 +295,7 @@ mod tests {
     #[test]
     fn threads_with_rows_of_their_own_meet() {
         let done = AtomicUsize::new(0);
-        let seen = run(5, false, |place| {
+        let seen = Team::new(5).run(false, |place| {
             assert_eq!(place.share(9), 0..9);
             done.fetch_add(1, Ordering::Relaxed);
             place.meet_for_rows();
@@ -281,9 +306,10 @@ mod tests {
 
     #[test]
     fn a_panic_of_one_thread_is_one_of_all() {
+        let team = Team::new(3);
         for bad in 0..3 {
             let result = std::panic::catch_unwind(|| {
-                run(3, false, |place| {
+                team.run(false, |place| {
                     assert!(place.id != bad, "as it should");
                     place.meet_for_rows();
                 })

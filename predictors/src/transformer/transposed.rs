@@ -2,7 +2,6 @@
 
 use super::model::Model;
 use super::pack::{GROUP, PANEL, RUN, RUN_BYTES, Rows, line};
-use super::team;
 use crate::segment::PredictorError;
 
 /// Lanes of sums: two rows of a quad of inputs.
@@ -78,9 +77,11 @@ pub fn rows(panel: Rows<'_>, factors: &[i32; PANEL], sums: &mut [i64]) {
 /// [`PredictorError::Setup`] where threads cannot be had.
 pub fn sum_of_rows(model: &Model, factors: &[i32]) -> Result<Vec<i64>, PredictorError> {
     let (head, count) = (&model.head, model.head.panels());
-    let parts = team::run(model.threads, false, |place| {
+    let parts = model.team.run(false, |place| {
         let mut sums = vec![0; head.inputs];
-        for panel in count * place.id / model.threads..count * (place.id + 1) / model.threads {
+        for panel in
+            count * place.id / model.team.size()..count * (place.id + 1) / model.team.size()
+        {
             let mut own = [0; PANEL];
             let some = &factors[panel * PANEL..factors.len().min((panel + 1) * PANEL)];
             own[..some.len()].copy_from_slice(some);
