@@ -170,6 +170,13 @@ class Encoder:
         """Shows the whole segment before the first `write`; `tensor` trains on it."""
 
     def write(self, data: ReadableBuffer) -> None: ...
+    def work(self, last: bool) -> bool:
+        """Does a part of what `write` left to be done; returns whether there is more of it.
+
+        last: the open chunk is written whole. Only `llm` leaves anything; what is left is done by
+        the next `write`, and by `finish_chunk`.
+        """
+
     def finish_chunk(self) -> bytes:
         """The chunk's coded bytes; where they are not shorter, it must be stored as type 3."""
 
@@ -188,6 +195,10 @@ class Encoder:
 
         For predictor `llm` between two chunks, where its settings make room for `raw_len` bytes.
         """
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of the open chunk that were written, but are not coded yet."""
 
     @property
     def coded_so_far(self) -> int:

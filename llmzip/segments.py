@@ -255,10 +255,15 @@ def _encode_paced(
                 if model is not None and route.needs_model(ref):
                     encoder.set_model(model.native)
                 encoder.look_ahead(data)
+            counted = 0
             for at, end in pace.pieces(len(raw)):
                 encoder.write(raw[at:end])
-                told, before = encoder.coded_so_far, told
-                tick(end - at, told - before)
+                more = True
+                while more:
+                    more = encoder.work(end == len(raw))
+                    told, before = encoder.coded_so_far, told
+                    counted, so_far = end - encoder.waiting, counted
+                    tick(counted - so_far, told - before)
             kind, payload = container.CODED, encoder.finish_chunk()
             if len(payload) >= len(raw):
                 kind, payload = container.STORED_AFTER_CODING, raw

@@ -339,6 +339,12 @@ impl Encoder {
         py.detach(|| self.0.write(data)).map_err(raise)
     }
 
+    /// Does a part of what `write` left to be done; returns whether there is more of it. `last`: the
+    /// open chunk is written whole.
+    fn work(&mut self, py: Python<'_>, last: bool) -> PyResult<bool> {
+        py.detach(|| self.0.work(last)).map_err(raise)
+    }
+
     fn finish_chunk<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let coded = py.detach(|| self.0.finish_chunk()).map_err(raise)?;
         Ok(PyBytes::new(py, &coded))
@@ -370,6 +376,12 @@ impl Encoder {
     /// An encoder of a segment that starts from the state after this one, which codes no more.
     fn after(&mut self, raw_len: u64) -> PyResult<Self> {
         self.0.after(raw_len).map(Self).map_err(raise)
+    }
+
+    /// Bytes that were written, but are not coded yet.
+    #[getter]
+    fn waiting(&self) -> u64 {
+        self.0.waiting()
     }
 
     /// Coded bytes of the open chunk so far, for progress.

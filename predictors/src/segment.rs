@@ -75,6 +75,21 @@ pub trait SegmentEncoder: Send + Sync {
     /// [`PredictorError::Usage`] past the segment's declared length.
     fn write(&mut self, data: &[u8]) -> Result<(), PredictorError>;
 
+    /// Does a part of what `write` left to be done, a moment's worth; returns whether there is more of
+    /// it. `last` says that the open chunk is written whole. Nothing has to be done here: what is left is
+    /// done by the next `write`, and by `finish_chunk`.
+    ///
+    /// # Errors
+    /// As those of `write`.
+    fn work(&mut self, _last: bool) -> Result<bool, PredictorError> {
+        Ok(false)
+    }
+
+    /// Bytes of the open chunk that were written, but are not coded yet.
+    fn waiting(&self) -> u64 {
+        0
+    }
+
     /// Ends the open chunk and returns its coded bytes.
     ///
     /// # Errors

@@ -18,6 +18,9 @@ pub const BLOCK: usize = 1 << 14;
 /// Said where the state is asked for within a chunk.
 const MID_CHUNK: &str = "a chunk has not ended";
 
+/// Bytes that [`Encoder::work`] codes: a second's worth of a large model.
+const PART: usize = 512;
+
 /// Probability that a block uses the model.
 const EVEN: u32 = 1 << 31;
 
@@ -65,13 +68,29 @@ struct Done {
     last: bool,
 }
 
+/// A block that is being coded: its bytes, for each whether a token starts there, how many are coded.
+#[derive(Default)]
+struct Open {
+    data: Vec<u8>,
+    starts: Vec<bool>,
+    coded: usize,
+    on: bool,
+}
+
+impl Open {
+    fn left(&self) -> usize {
+        self.data.len() - self.coded
+    }
+}
+
 struct Encoder {
     segment: Segment,
     coder: BitEncoder,
     trial: Option<Trial>,
     /// Whether the model is used no more.
     gave_up: bool,
-    /// Bytes of the block that is not coded yet.
+    /// The block that is coded, and the bytes of the one behind it.
+    open: Open,
     block: Vec<u8>,
     /// What was coded before, and its blocks, until the model is given up.
     coded: Vec<u8>,
@@ -88,6 +107,7 @@ impl Encoder {
             coder: BitEncoder::new(),
             trial: None,
             gave_up: false,
+            open: Open::default(),
             block: Vec::new(),
             coded: Vec::new(),
             blocks: Vec::new(),
@@ -96,11 +116,12 @@ impl Encoder {
         }
     }
 
-    fn code_block(&mut self) -> Result<(), PredictorError> {
-        let mut data = std::mem::take(&mut self.block);
-        if data.is_empty() {
-            return Ok(());
-        }
+    /// Opens the block that was written, where the one before it is coded.
+    fn open_block(&mut self) -> Result<(), PredictorError> {
+        debug_assert!(self.open.left() == 0);
+        let mut data = std::mem::take(&mut self.open.data);
+        data.clear();
+        std::mem::swap(&mut data, &mut self.block);
         let cut = if self.gave_up || !self.trial()?.asks(&data) {
             Cut::default()
         } else {
@@ -116,17 +137,40 @@ impl Encoder {
         }
         self.coder.encode(on, EVEN);
         self.segment.start_block(on)?;
-        self.segment.code(&mut self.coder, &mut data, &cut.starts)?;
-        if !self.gave_up {
-            self.coded.extend_from_slice(&data);
+        self.open = Open {
+            data,
+            starts: cut.starts,
+            coded: 0,
+            on,
+        };
+        Ok(())
+    }
+
+    /// Codes at most so many bytes of the open block.
+    fn code_part(&mut self, most: usize) -> Result<(), PredictorError> {
+        let count = self.open.left().min(most);
+        if count == 0 {
+            return Ok(());
+        }
+        let Open {
+            data,
+            starts,
+            coded,
+            on,
+        } = &mut self.open;
+        let part = *coded..*coded + count;
+        let starts = starts.get(part.clone()).unwrap_or_default();
+        self.segment
+            .code(&mut self.coder, &mut data[part], starts)?;
+        *coded += count;
+        if *coded == data.len() && !self.gave_up {
+            self.coded.extend_from_slice(data);
             self.blocks.push(Done {
                 length: data.len(),
-                on,
+                on: *on,
                 last: false,
             });
         }
-        data.clear();
-        self.block = data;
         Ok(())
     }
 
@@ -235,14 +279,27 @@ impl SegmentEncoder for Encoder {
             (some, data) = data.split_at(data.len().min(BLOCK - self.block.len()));
             self.block.extend_from_slice(some);
             if self.block.len() == BLOCK {
-                self.code_block()?;
+                self.code_part(BLOCK)?;
+                self.open_block()?;
             }
         }
         Ok(())
     }
 
+    fn work(&mut self, last: bool) -> Result<bool, PredictorError> {
+        if self.open.left() == 0 && last && !self.block.is_empty() {
+            self.open_block()?;
+        }
+        self.code_part(PART)?;
+        Ok(self.open.left() > 0 || last && !self.block.is_empty())
+    }
+
+    fn waiting(&self) -> u64 {
+        (self.open.left() + self.block.len()) as u64
+    }
+
     fn finish_chunk(&mut self) -> Result<Vec<u8>, PredictorError> {
-        self.code_block()?;
+        while self.work(true)? {}
         self.segment.end_block()?;
         let coded = self.coder.finish();
         if !self.gave_up {
@@ -266,7 +323,7 @@ impl SegmentEncoder for Encoder {
     }
 
     fn after(&mut self, raw_len: u64) -> Result<Box<dyn SegmentEncoder>, PredictorError> {
-        if !self.block.is_empty() {
+        if self.waiting() > 0 {
             return Err(PredictorError::Usage(MID_CHUNK));
         }
         let segment = self.segment.after(raw_len)?;

@@ -303,6 +303,35 @@ fn letters(bytes: usize) -> Vec<u8> {
 }
 
 #[test]
+fn work_is_done_in_parts_or_at_once() {
+    let (data, pack) = (text(40_000), pairs(100));
+    let settings = [6, 0, 0, 0, 5, 1];
+    let mut whole = encoder(&settings, data.len(), &pack);
+    whole.write(&data).unwrap();
+    let mut parts = encoder(&settings, data.len(), &pack);
+    let (mut left, mut works) = (data.len(), 0);
+    for piece in data.chunks(3_000) {
+        parts.write(piece).unwrap();
+        left -= piece.len();
+        let mut before = parts.waiting();
+        loop {
+            let more = parts.work(left == 0).unwrap();
+            assert!(before - parts.waiting() <= 512);
+            before = parts.waiting();
+            if !more {
+                break;
+            }
+            works += 1;
+        }
+        // What is left is less than a block, and nothing at the end.
+        assert!(before < 1 << 14 && (left > 0 || before == 0));
+    }
+    assert!(works > 70, "{works}");
+    assert!(whole.finish_chunk().unwrap() == parts.finish_chunk().unwrap());
+    assert_eq!(whole.canary(), parts.canary());
+}
+
+#[test]
 fn the_model_is_used() {
     let data = letters(10_000);
     let pack = told(&data, 12);
