@@ -54,12 +54,22 @@ pub fn room<T>(count: usize) -> Result<Vec<T>, PredictorError> {
     Ok(list)
 }
 
+/// Appends `count` values that are all the same.
+///
+/// # Errors
+/// As [`zeros`].
+pub fn extend<T: Clone>(list: &mut Vec<T>, count: usize, value: T) -> Result<(), PredictorError> {
+    list.try_reserve(count).map_err(|_| TOO_LITTLE)?;
+    list.resize(list.len() + count, value);
+    Ok(())
+}
+
 /// A list of `count` values that are all the same.
 ///
 /// # Errors
 /// As [`zeros`].
 pub fn filled<T: Clone>(count: usize, value: T) -> Result<Vec<T>, PredictorError> {
     let mut list = room(count)?;
-    list.resize(count, value);
+    extend(&mut list, count, value)?;
     Ok(list)
 }

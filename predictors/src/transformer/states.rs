@@ -8,6 +8,7 @@ use super::model::Model;
 use super::pack::PANEL;
 use super::team::SOUND;
 use crate::segment::PredictorError;
+use crate::zeros::extend;
 
 /// States of positions, one after another: what the last norm gives and the head multiplies.
 #[derive(Debug, Default, Clone)]
@@ -99,7 +100,7 @@ impl Model {
     /// Appends the logits after each of some states: `vocab` numbers of 16 fraction bits, in nats.
     ///
     /// # Errors
-    /// [`PredictorError::Setup`] where threads cannot be had.
+    /// [`PredictorError::Setup`] where threads or memory cannot be had.
     ///
     /// # Panics
     /// Where there are no such states, or they are another model's.
@@ -111,7 +112,7 @@ impl Model {
     ) -> Result<(), PredictorError> {
         assert!(range.end <= states.len());
         let (vocab, from) = (self.config().vocab, logits.len());
-        logits.resize(from + range.len() * vocab, 0);
+        extend(logits, range.len() * vocab, 0)?;
         let mut rows = logits[from..].chunks_exact_mut(vocab);
         let (threads, panels) = (self.team.size(), self.head.panels());
         let mut shares = Vec::with_capacity(threads);
