@@ -3,7 +3,7 @@
 Usage: python bench/llm.py speed MODEL TEXT --gguf FILE [--threads 1,2] [--turns 5] [--peer PYTHON]
        python bench/llm.py size MODEL FILE... [--bytes N] [--levels 6,7] [--threads 0] [--floats]
        python bench/llm.py text SDIST OUTPUT
-       python bench/llm.py table
+       python bench/llm.py readme bench/README.md
 
 `speed` evaluates the same tokens with both, turns interleaved, and keeps medians: blocks in a
 window of 2,048 with all logits, and one token at a time; llmzip also eight sequences in lockstep.
@@ -12,7 +12,8 @@ interpreter PYTHON, this one by default, and is left out with a note where that 
 compresses with the model and without, decodes and compares; with --floats (extra `hf`) the model
 alone in float32, in windows of 2,048 that move by half, stands beside it. `text` makes a text out
 of a source distribution, see `new_text.toml`. Rows that are in llm.csv are measured again with
---again alone; they are kept one by one, so that a run can be broken off. `table` prints all.
+--again alone; they are kept one by one, so that a run can be broken off. `readme` puts tables of
+them into a file.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ else:
         model.eval([token])
 print(f"{len(tokens) / (time.perf_counter() - began):.1f} tokens/s")
 """
+PLACE = re.compile(r"(<!-- bench: llm -->\n).*?(<!-- end bench -->)", re.DOTALL)
 Row = dict[str, str]
 
 
@@ -276,10 +278,30 @@ def documents(sdist: bytes, folder: str, suffixes: tuple[str, ...]) -> bytes:
         return b"".join(file.read() for member in chosen if (file := archive.extractfile(member)))
 
 
-def table(rows: list[Row]) -> str:
-    """All rows as Markdown."""
-    names = ("tool", "file", "bytes", "setting", "threads", "value", "unit", "seconds")
-    return grid(names, [[row[name] for name in names] for row in rows])
+def tables(rows: list[Row]) -> str:
+    """Speeds and their ratios, then sizes, as Markdown."""
+    speeds = [row for row in rows if row["part"] == "speed"]
+    found = {(row["tool"], row["setting"], row["threads"]): float(row["value"]) for row in speeds}
+    body = []
+    for row in speeds:
+        if row["tool"] == "llama.cpp":
+            continue
+        # llama.cpp has no lockstep: one token at a time is what a user of it has.
+        other = row["setting"] if row["setting"] == "block" else "one"
+        peer = found.get(("llama.cpp", other, row["threads"]))
+        shown = ("-", "-") if peer is None else (f"{peer:.1f}", f"{float(row['value']) / peer:.2f}")
+        body.append((row["setting"], row["threads"], row["value"], *shown))
+    head = ("tokens/s", "threads", "llmzip", "llama.cpp", "ratio")
+    names = ("file", "bytes", "tool", "setting", "value", "seconds")
+    sizes = [[row[name] for name in names] for row in rows if row["part"] == "size"]
+    size = grid(("file", "bytes", "tool", "setting", "bits/byte", "s there / back"), sizes)
+    note = f"{rows[-1]['machine']}, until {max(row['date'] for row in rows)}."
+    return f"{grid(head, body)}\n\n{size}\n\n{note}\n"
+
+
+def fill(text: str, rows: list[Row]) -> str:
+    """Replaces the marked tables in a Markdown text."""
+    return PLACE.sub(lambda place: place[1] + (tables(rows) if rows else "") + place[2], text)
 
 
 def main() -> None:
@@ -305,7 +327,8 @@ def main() -> None:
     three = parts.add_parser("text")
     three.add_argument("sdist", type=Path)
     three.add_argument("output", type=Path)
-    parts.add_parser("table")
+    four = parts.add_parser("readme")
+    four.add_argument("file", type=Path)
     asked = parser.parse_args()
     if asked.part == "text":
         text(asked)
@@ -316,7 +339,7 @@ def main() -> None:
     elif asked.part == "size":
         size(asked, results)
     else:
-        print(table(results.rows))
+        asked.file.write_text(fill(asked.file.read_text(), results.rows))
 
 
 if __name__ == "__main__":

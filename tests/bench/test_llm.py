@@ -41,7 +41,13 @@ def test_sizes_are_measured_once(
     assert (row["part"], row["bytes"], row["unit"]) == ("size", "900", "bits/byte")
     assert 0 < float(row["value"]) < 8
     assert row["sha256"] == hashlib.sha256(text.read_bytes()[:900]).hexdigest()
-    assert "llmzip with the model" in llm.table(llm.load(results))
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- bench: llm -->\nold\n<!-- end bench -->\nb\n")
+    monkeypatch.setattr(sys, "argv", ["llm.py", "--results", str(results), "readme", str(readme)])
+    llm.main()
+    made = readme.read_text()
+    assert made.startswith("a\n<!-- bench: llm -->\n| tokens/s") and made.endswith("-->\nb\n")
+    assert "llmzip with the model" in made and row["value"] in made and "old" not in made
     results.write_text("other,columns\n")
     with pytest.raises(ValueError, match="measure anew"):
         llm.load(results)
@@ -52,6 +58,28 @@ def test_speeds_are_those_that_are_said(llm: ModuleType) -> None:
     assert llm.said(own) == 512.4
     assert llm.said("98.7 tokens/s\n") == 98.7
     assert llm.said("128 tokens\n") is None
+
+
+def test_speeds_stand_beside_the_peer(llm: ModuleType) -> None:
+    row = {"part": "speed", "machine": "m", "date": "2026-01-02"}
+    rows = [
+        row | {"tool": tool, "setting": setting, "threads": "1", "value": value}
+        for tool, setting, value in (
+            ("llmzip", "block", "500.0"),
+            ("llmzip", "lockstep 8", "300.0"),
+            ("llama.cpp", "block", "100.0"),
+            ("llama.cpp", "one", "60.0"),
+        )
+    ]
+    made = llm.tables(rows)
+    assert "| 5.00 |" in made.replace("  ", " ")
+    assert "100.0" in made and "60.0" in made
+
+
+def test_the_tables_in_the_readme_are_those_of_llm_csv(llm: ModuleType) -> None:
+    text = (ROOT / "bench" / "README.md").read_text()
+    assert llm.PLACE.search(text)
+    assert llm.fill(text, llm.load(llm.RESULTS)) == text
 
 
 def test_documents_are_joined_in_the_order_of_their_names(llm: ModuleType) -> None:
