@@ -117,12 +117,16 @@ def rows_repeat(settings: bytes, data: ReadableBuffer) -> bool:
     """Whether its rows come again, however far away, as far as a look at each tells."""
 
 class Model:
-    """A language model from the bytes of a model pack, which it keeps; segments may share it.
+    """A language model from the bytes of a model pack, which it copies; segments may share it.
 
     `threads` evaluate at a time what one segment asks for.
     """
 
     def __new__(cls, pack: bytes, threads: int) -> Model: ...
+    @property
+    def pack(self) -> bytes:
+        """The bytes of the pack, copied."""
+
     @property
     def context(self) -> int:
         """Most tokens that the model can look back on."""

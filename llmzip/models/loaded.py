@@ -24,7 +24,7 @@ _MOST_NAME = 64
 class Loaded:
     """A model; `ref` is what an archive's metadata says of it, `native` what coders take.
 
-    pack: of the sha256 that is given. place: where it is, for errors.
+    pack: of the sha256 that is given; `native` keeps a copy. place: where it is, for errors.
     """
 
     def __init__(self, pack: bytes, sha256: bytes, name: str, place: str, threads: int) -> None:
@@ -36,8 +36,12 @@ class Loaded:
             raise UnsupportedError(f"{place}: {error}: update llmzip") from None
         except _native.SetupFailed as error:
             raise SetupError(str(error)) from None
-        self.pack = pack
         self.ref = ModelRef(MODEL, sha256, len(pack), name[:_MOST_NAME])
+
+    @property
+    def pack(self) -> bytes:
+        """The pack, copied at every call."""
+        return self.native.pack
 
     @property
     def embedded(self) -> ModelRef:

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llmzip_predictors::chunks::{self, Expected, Job};
 use llmzip_predictors::llm::{self, ModelPack, Packed};
 use llmzip_predictors::segment::{self, Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
-use llmzip_predictors::transformer::Pack;
+use llmzip_predictors::transformer::{Aligned, Pack};
 use llmzip_predictors::xxh3::{Hasher, xxh3_128};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
@@ -231,16 +231,28 @@ pub fn rows_repeat(settings: &[u8], data: Bytes) -> PyResult<bool> {
 
 /// A language model, made from the bytes of a model pack; segments and threads may share it.
 #[pyclass(module = "llmzip._native", frozen, weakref)]
-pub struct Model(Arc<dyn ModelPack>);
+pub struct Model(Arc<dyn ModelPack>, Arc<Aligned>);
 
 #[pymethods]
 impl Model {
-    /// `threads` evaluate at a time what one segment asks for. `pack` stays in use where it is: it is
-    /// `bytes`, which never change, and not a mapped file, which could.
+    /// `threads` evaluate at a time what one segment asks for. `pack` is copied to where it is read fast.
     #[new]
     fn new(py: Python<'_>, pack: PyBackedBytes, threads: usize) -> PyResult<Self> {
-        let made = py.detach(|| Packed::new(Pack::parse(Arc::new(pack))?, threads));
-        Ok(Self(Arc::new(made.map_err(raise)?)))
+        py.detach(|| {
+            let pack = Arc::new(Aligned::copy(&pack)?);
+            let own: Arc<Aligned> = Arc::clone(&pack);
+            Ok(Self(
+                Arc::new(Packed::new(Pack::parse(pack)?, threads)?),
+                own,
+            ))
+        })
+        .map_err(raise)
+    }
+
+    /// The bytes of the pack, copied.
+    #[getter]
+    fn pack<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, (*self.1).as_ref())
     }
 
     /// Most tokens that the model can look back on.

@@ -6,28 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use llmzip_predictors::simd::active;
-use llmzip_predictors::transformer::{Model, Pack, Session, States};
+use llmzip_predictors::transformer::{Aligned, Model, Pack, Session, States};
 
 /// Positions whose logits are made at a time.
 const PIECE: usize = 64;
-
-/// A pack's bytes from a cache line on, so that runs compare: where a process has them by chance differs.
-struct Bytes(Vec<u8>, usize);
-
-impl AsRef<[u8]> for Bytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.0[self.1..]
-    }
-}
-
-fn read(path: &str) -> Bytes {
-    let data = std::fs::read(path).unwrap();
-    let mut bytes = vec![0; data.len() + 64];
-    let start = bytes.as_ptr().align_offset(64);
-    bytes[start..][..data.len()].copy_from_slice(&data);
-    bytes.truncate(start + data.len());
-    Bytes(bytes, start)
-}
 
 /// How long this thread has run, which other work on the machine does not lengthen; 0 where Linux does
 /// not say. With one thread it is all that evaluates.
@@ -74,7 +56,8 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |i: usize| -> usize { args[i].parse().unwrap() };
 
-    let pack = Pack::parse(Arc::new(read(&args[0]))).unwrap();
+    let pack = Aligned::copy(&std::fs::read(&args[0]).unwrap()).unwrap();
+    let pack = Pack::parse(Arc::new(pack)).unwrap();
     let tokens: Vec<u32> = std::fs::read(&args[1])
         .unwrap()
         .chunks_exact(4)

@@ -21,7 +21,7 @@ mod transposed;
 
 pub use adapter::Adapter;
 pub use model::Model;
-pub use pack::{Bytes, Config, Pack};
+pub use pack::{Aligned, Bytes, Config, Pack};
 pub use session::Session;
 pub use states::States;
 

@@ -4,9 +4,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use memmap2::MmapMut;
 use serde_json::{Map, Value};
 
 use crate::segment::PredictorError;
+use crate::zeros::zeros;
 
 pub const MAGIC: &[u8; 8] = b"\x8bLZPACK\n";
 const VERSION: u32 = 1;
@@ -143,6 +145,35 @@ fn number(map: &Map<String, Value>, key: &str, most: u64) -> Result<usize, Predi
         .filter(|&n| n <= most)
         .and_then(|n| usize::try_from(n).ok())
         .ok_or(DAMAGED)
+}
+
+/// The bytes of a pack, from the beginning of a page on: where they do not begin with a line of the cache,
+/// each of the kernels' reads touches two.
+#[derive(Debug)]
+pub struct Aligned {
+    map: MmapMut,
+    length: usize,
+}
+
+impl Aligned {
+    /// A copy of a pack.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn copy(pack: &[u8]) -> Result<Self, PredictorError> {
+        let mut map = zeros(pack.len())?;
+        map[..pack.len()].copy_from_slice(pack);
+        Ok(Self {
+            map,
+            length: pack.len(),
+        })
+    }
+}
+
+impl AsRef<[u8]> for Aligned {
+    fn as_ref(&self) -> &[u8] {
+        &self.map[..self.length]
+    }
 }
 
 impl Pack {
