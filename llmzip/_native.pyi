@@ -110,6 +110,7 @@ def decode_segments_into(
     as usual. Buffers as for `Decoder.decode_chunk_into`. ValueError where lengths do not fit.
     """
 
+def has_columns(sample: Buffer) -> bool: ...
 def may_repeat(settings: bytes, sample: ReadableBuffer) -> bool:
     """Whether a tensor with these settings may repeat itself, as far as a quick look tells."""
 

@@ -128,7 +128,9 @@ def candidates(
         if needs_model(ref) and not model:
             raise UsageError(f"predictor {predictor} needs a model: name one with -m (model=)")
         return (ref,)
-    general = (_named("zstd"),) if level <= 2 else (_named("cm"), _named("store"))
+    general: tuple[PredictorRef, ...] = (_named("zstd"),)
+    if level > 2:
+        general = (_named("cm"), _named("store"), _named(_PC))
     if model:
         general = (*general, _named(_LLM))
     if not tensors:
@@ -157,6 +159,11 @@ def most_memory(
 
 _TENSOR = "tensor"
 _LLM = "llm"
+_PC = "pc"
+# What is looked at to tell whether content is a table, and what two predictors are tried on.
+_COLUMNS_LOOK = 1 << 18
+_COLUMNS_TRIAL = 1 << 19
+_COLUMNS_LEVEL = 6
 # Settings of a segment by a model after which no other one starts.
 _ALONE_SETTINGS = 6
 # Settings of a change: those of a tensor, and where in the base it is.
@@ -273,12 +280,12 @@ def is_constant(data: bytes | memoryview) -> bool:
 
 def counts(ref: PredictorRef) -> bool:
     """Whether `ref` codes by the position in the segment, so that every chunk goes through it."""
-    return ref.id == _TENSOR
+    return ref.id in (_TENSOR, _PC)
 
 
 def in_a_moment(choice: Choice) -> bool:
     """Whether a segment is coded too fast to report on its way: tensors, but for high levels."""
-    return counts(choice.predictor) and choice.settings[0] <= 6
+    return choice.predictor.id == _TENSOR and choice.settings[0] <= 6
 
 
 def base_offset(ref: PredictorRef, settings: bytes) -> int | None:
@@ -331,7 +338,18 @@ def choose(
                 return choice
         except _native.SetupFailed as error:
             raise SetupError(str(error)) from None
+    if len(options) > 2 and _columns_pay(data, level):
+        return _with_settings(_named(_PC), level, data[:_SAMPLE])
     return _with_settings(options[0], level, data[:_SAMPLE])
+
+
+def _columns_pay(data: bytes, level: int) -> bool:
+    """Whether content is a table, and a part of it is smaller when it is coded as that."""
+    if not _native.has_columns(data[:_COLUMNS_LOOK]):
+        return False
+    sample, level = data[:_COLUMNS_TRIAL], min(level, _COLUMNS_LEVEL)
+    plain, table = (_with_settings(_named(name), level, sample) for name in ("cm", _PC))
+    return _sampled(table, sample, None) < _sampled(plain, sample, None)
 
 
 def _with_settings(ref: PredictorRef, level: int, sample: bytes) -> Choice:

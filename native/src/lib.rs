@@ -64,8 +64,9 @@ mod native_module {
     #[pymodule_export]
     use super::segment::{
         CorruptData, Decoder, Encoder, Model, SetupFailed, UnsupportedData, copy_chunk_into,
-        decode_segments_into, may_repeat, memory, model_predictors, predictors, rows_repeat,
-        settings, tensor_histograms, tensor_settings, tensor_with_matches, tensor_with_values,
+        decode_segments_into, has_columns, may_repeat, memory, model_predictors, predictors,
+        rows_repeat, settings, tensor_histograms, tensor_settings, tensor_with_matches,
+        tensor_with_values,
     };
     #[pymodule_export]
     use super::sha256::Sha256;

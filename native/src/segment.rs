@@ -223,6 +223,13 @@ pub fn may_repeat(settings: &[u8], sample: Bytes) -> PyResult<bool> {
     llmzip_predictors::tensor::may_repeat(settings, sample.as_slice()).map_err(raise)
 }
 
+/// Whether `sample`, the first bytes of a segment, looks like what predictor `pc` is for.
+#[pyfunction]
+pub fn has_columns(py: Python<'_>, sample: Bytes) -> bool {
+    let sample = sample.as_slice();
+    py.detach(|| llmzip_predictors::pc::has_columns(sample))
+}
+
 /// Whether rows of a tensor with these settings come again, however far away.
 #[pyfunction]
 pub fn rows_repeat(settings: &[u8], data: Bytes) -> PyResult<bool> {

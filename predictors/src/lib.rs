@@ -3,13 +3,18 @@
 //! The registry in [`segment`] lists every predictor with its id and version; the container names
 //! them by that. Depends on `llmzip-coders` alone and opens no file.
 
+pub mod bits;
 pub mod chunks;
+pub mod circuit;
 pub mod cm;
 pub mod index;
 pub mod llm;
+pub mod log;
+pub mod pc;
 pub mod segment;
 pub mod simd;
 mod store;
+pub mod table;
 pub mod tensor;
 pub mod transformer;
 mod varint;

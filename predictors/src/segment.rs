@@ -9,6 +9,7 @@ use std::sync::Arc;
 use llmzip_coders::CoderError;
 
 use crate::llm::ModelPack;
+use crate::pc::CircuitPack;
 
 /// Bytes of a segment that the canary covers; FORMAT.md, "Canary".
 pub const CANARY_BYTES: usize = 64;
@@ -64,6 +65,14 @@ pub trait SegmentEncoder: Send + Sync {
     /// [`PredictorError::Usage`] where the predictor takes none.
     fn set_model(&mut self, _pack: Arc<dyn ModelPack>) -> Result<(), PredictorError> {
         Err(PredictorError::Usage("the predictor takes no model"))
+    }
+
+    /// Gives the circuit that predicts, before all else.
+    ///
+    /// # Errors
+    /// [`PredictorError::Usage`] where the predictor takes none.
+    fn set_circuit(&mut self, _circuit: Arc<CircuitPack>) -> Result<(), PredictorError> {
+        Err(PredictorError::Usage("the predictor takes no circuit"))
     }
 
     /// Shows the whole segment, before the first `write`, to a predictor that trains on it.
@@ -142,6 +151,14 @@ pub trait SegmentDecoder: Send + Sync {
     /// As there.
     fn set_model(&mut self, _pack: Arc<dyn ModelPack>) -> Result<(), PredictorError> {
         Err(PredictorError::Usage("the predictor takes no model"))
+    }
+
+    /// As [`SegmentEncoder::set_circuit`].
+    ///
+    /// # Errors
+    /// As there.
+    fn set_circuit(&mut self, _circuit: Arc<CircuitPack>) -> Result<(), PredictorError> {
+        Err(PredictorError::Usage("the predictor takes no circuit"))
     }
 
     /// Starts a chunk with its coded bytes.
@@ -231,13 +248,15 @@ pub fn registry() -> &'static [Predictor] {
         crate::zstd::PREDICTOR,
         crate::cm::PREDICTOR,
         crate::tensor::PREDICTOR,
+        crate::pc::PREDICTOR,
     ]
 }
 
-/// Every predictor of this build that needs a model, see [`SegmentEncoder::set_model`].
+/// Every predictor of this build that needs a model, see [`SegmentEncoder::set_model`] and
+/// [`SegmentEncoder::set_circuit`].
 #[must_use]
 pub fn registry_with_models() -> &'static [Predictor] {
-    &[crate::llm::PREDICTOR]
+    &[crate::llm::PREDICTOR, crate::pc::WITH_CIRCUIT]
 }
 
 /// Finds a predictor by id and version.

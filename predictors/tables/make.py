@@ -95,12 +95,21 @@ def history_table() -> list[tuple[int, int, int, int]]:
     return rows
 
 
+def circuit_levels() -> list[int]:
+    """Entry q: 2^(-18 (q / 63)^2) in units of 2^-24."""
+    with localcontext() as context:
+        context.prec = 40
+        log = Decimal(2).ln()
+        return [nearest((log * (24 - Decimal(18 * q * q) / 3969)).exp()) for q in range(64)]
+
+
 def files() -> dict[str, str]:
     """Every file with its text."""
     tables = {
         "squash.csv": [(value,) for value in squash_table()],
         "stretch.csv": [(value,) for value in stretch_table()],
         "bit_history.csv": history_table(),
+        "circuit_levels.csv": [(value,) for value in circuit_levels()],
     }
     return {
         name: "".join(",".join(str(value) for value in row) + "\n" for row in rows)

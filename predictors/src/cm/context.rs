@@ -47,6 +47,8 @@ pub enum Context {
     Back(&'static [u8], u32, bool),
     /// What the byte would be if it went on as in the two records above, and the last n bytes.
     Trend(u32),
+    /// The n-th context of the place in the record, see [`super::records`].
+    Record(usize),
 }
 
 /// Low bits of `value`: its last `n` bytes.
@@ -108,6 +110,10 @@ impl Context {
                 let (near, far) = (h.back(h.stride), h.back(2 * h.stride));
                 gather(h, &[], n, (2 * near).wrapping_sub(far) & 0xff)
             }
+            Self::Record(context) => h
+                .records
+                .as_ref()
+                .map_or(0, |records| records.hash(h, context)),
         }
     }
 

@@ -1,5 +1,8 @@
 //! The bytes so far and what contexts want to know of them: words, lines, shapes, brackets.
 
+use std::sync::Arc;
+
+use super::records::Records;
 use crate::segment::PredictorError;
 
 const NO_ROOM: &str = "not enough memory for the segment; free some or cut it smaller";
@@ -21,6 +24,9 @@ pub fn mix(hash: u64, value: u64) -> u64 {
 
 pub struct History {
     pub bytes: Vec<u8>,
+    /// Contexts of records, and the place in the record of the byte to come.
+    pub records: Option<Arc<Records>>,
+    place: usize,
     /// The last 8 bytes, the latest lowest.
     pub last8: u64,
     /// Hash of the letters of the current word, 0 between words.
@@ -85,6 +91,8 @@ impl History {
             .ok_or(PredictorError::Setup(NO_ROOM))?;
         Ok(Self {
             bytes,
+            records: None,
+            place: 0,
             rich,
             last8: 0,
             word: 0,
@@ -112,11 +120,17 @@ impl History {
         bytes.extend_from_slice(&self.bytes);
         Ok(Self {
             bytes,
+            records: self.records.clone(),
             followed_byte: self.followed_byte.clone(),
             followed_pair: self.followed_pair.clone(),
             open: self.open.clone(),
             ..*self
         })
+    }
+
+    /// Place in the record of the byte to come.
+    pub fn place(&self) -> usize {
+        self.place
     }
 
     pub fn push(&mut self, byte: u8) {
@@ -134,6 +148,12 @@ impl History {
             self.word = 0;
         }
         self.bytes.push(byte);
+        if let Some(records) = &self.records {
+            self.place += 1;
+            if self.place == records.stride() {
+                self.place = 0;
+            }
+        }
         self.last8 = self.last8 << 8 | u64::from(byte);
         if byte == b'\n' {
             self.line_above = self.line_start;
@@ -162,6 +182,9 @@ impl History {
     pub fn undo(&mut self, mark: Mark) {
         debug_assert!(self.can_undo());
         self.bytes.pop();
+        if let Some(records) = &self.records {
+            self.place = self.place.checked_sub(1).unwrap_or(records.stride() - 1);
+        }
         self.last8 = mark.last8;
         self.word = mark.word;
         self.previous = mark.previous;

@@ -19,6 +19,7 @@ mod match_model;
 pub mod mixer;
 pub mod model;
 pub mod plan;
+pub mod records;
 mod run_map;
 pub mod selector;
 pub(crate) mod tables;

@@ -1,6 +1,7 @@
 //! The context mixer: predicts one bit at a time and learns from it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::apm::Apm;
 use super::bilevel::Bilevel;
@@ -11,6 +12,7 @@ use super::history::{History, Mark};
 use super::match_model::MatchModel;
 use super::mixer::{External, Mixer, ONE, Rate, padded};
 use super::plan::Plan;
+use super::records::Records;
 use super::run_map::RunMap;
 use super::selector::{Curve, Selector};
 use super::tables::{STATES, Tables};
@@ -218,6 +220,24 @@ impl<const S: usize, const A: usize> Model<S, A> {
         }
     }
 
+    /// Says what contexts of records are made of, before all else.
+    pub fn set_records(&mut self, records: Arc<Records>) {
+        self.history.records = Some(records);
+        self.look_ahead();
+        self.byte_boundary();
+    }
+
+    /// Passes over the first `bits` of the next byte, fewer than 8, which are zeros on both sides.
+    #[inline(always)]
+    pub fn skip(&mut self, bits: u32) {
+        self.partial = 1 << bits.min(4);
+        if bits >= 4 {
+            self.nibble_boundary();
+            self.partial = 1 << bits;
+        }
+        self.bit_position = bits;
+    }
+
     /// The byte that the first match model expects next, between two bytes, and the class of its match
     /// length: 0, where it expects none, to 15.
     #[must_use]
@@ -303,6 +323,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
                 Curve::Order2 => hash16(self.history.last8 & 0xffff),
                 // Follows the input, see `set_external`.
                 Curve::External(..) => continue,
+                Curve::Place => self.history.place().min(255) * 256,
             };
             apm.prefetch(*base ^ 1);
         }
@@ -447,6 +468,11 @@ impl<const S: usize, const A: usize> Model<S, A> {
             Selector::Pixels => self.bilevel.as_ref().map_or(0, Bilevel::near),
             Selector::PixelsFar => self.bilevel.as_ref().map_or(0, Bilevel::far),
             Selector::External(index, contexts) => self.external[index].1.min(contexts - 1),
+            Selector::Place => history.place().min(255),
+            Selector::PlaceBits => {
+                let both = (history.place() as u32) << 8 ^ self.partial;
+                (both.wrapping_mul(0x9e37_79b1) >> 20) as usize
+            }
         }
     }
 

@@ -182,6 +182,37 @@ const RICH_BINARY: &[Context] = &[
     Trend(2),
 ];
 
+/// Ordered as [`TEXT`]; what they are made of stands in [`super::records`].
+const RECORD: &[Context] = &[
+    Record(0),
+    Record(1),
+    Record(2),
+    Record(3),
+    Record(4),
+    Record(5),
+    Record(6),
+    Record(7),
+    Record(8),
+    Record(9),
+    Record(10),
+    Record(11),
+    Record(12),
+    Record(13),
+    Record(14),
+    Record(15),
+    Record(16),
+    Record(17),
+    Record(18),
+    Record(19),
+];
+
+const RECORD_SELECTORS: &[Selector] = &[
+    Selector::PlaceBits,
+    Selector::Place,
+    Selector::Hits,
+    Selector::Expected,
+];
+
 const LEAN: &[Selector] = &[Selector::Partial, Selector::Byte1, Selector::Hits];
 
 const LEAN_BILEVEL: &[Selector] = &[Selector::Partial, Selector::Pixels, Selector::Hits];
@@ -212,6 +243,12 @@ const RICH_BILEVEL: &[Selector] = &[
     Selector::Matches,
 ];
 
+/// Contexts of a circuit's prediction, an external input.
+pub const CIRCUIT_CONTEXTS: usize = 32 * 8;
+
+const RECORD_CURVES: &[(Curve, u32)] =
+    &[(Curve::Place, 3), (Curve::External(0, CIRCUIT_CONTEXTS), 3)];
+
 const LEAN_RATES: [Rate; 2] = [
     Rate {
         floor: 400,
@@ -238,6 +275,19 @@ const RICH_RATES: [Rate; 2] = [
     },
 ];
 
+const RECORD_RATES: [Rate; 2] = [
+    Rate {
+        floor: 300,
+        extra: 4000,
+        shift: 6,
+    },
+    Rate {
+        floor: 60,
+        extra: 1000,
+        shift: 7,
+    },
+];
+
 impl Plan {
     /// The plan of a level (3..=8) for a segment's content.
     #[must_use]
@@ -246,6 +296,26 @@ impl Plan {
             Self::rich(level, content)
         } else {
             Self::lean(level, content)
+        }
+    }
+
+    /// The plan of a level (3..=8) for records of one length, with a circuit's prediction as an external
+    /// input whose selector has [`CIRCUIT_CONTEXTS`] contexts.
+    #[must_use]
+    pub fn records(level: u8) -> Self {
+        Self {
+            contexts: &RECORD[..if level < 6 { 12 } else { RECORD.len() }],
+            selectors: RECORD_SELECTORS,
+            curves: RECORD_CURVES,
+            match_lengths: &[12, 20],
+            distance: level >= 7,
+            runs: false,
+            bilevel: false,
+            primer: false,
+            stride: 0,
+            limit: 1023,
+            rates: RECORD_RATES,
+            log_table: 25,
         }
     }
 

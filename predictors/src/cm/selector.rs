@@ -29,6 +29,10 @@ pub enum Selector {
     PixelsFar,
     /// The n-th external input's own selector, with its number of contexts.
     External(usize, usize),
+    /// Place in the record.
+    Place,
+    /// Place in the record and the bits of the current byte.
+    PlaceBits,
 }
 
 impl Selector {
@@ -37,7 +41,7 @@ impl Selector {
     pub fn keeps_for_a_byte(self) -> bool {
         matches!(
             self,
-            Self::Byte1 | Self::Byte2 | Self::Byte3 | Self::Shape | Self::Column
+            Self::Byte1 | Self::Byte2 | Self::Byte3 | Self::Shape | Self::Column | Self::Place
         )
     }
 
@@ -56,6 +60,8 @@ impl Selector {
             Self::Expected => 257 * 8,
             Self::WordLength => 16 * 16 * 8,
             Self::External(_, contexts) => contexts,
+            Self::Place => 256,
+            Self::PlaceBits => 4096,
         }
     }
 }
@@ -71,6 +77,8 @@ pub enum Curve {
     Order2,
     /// The n-th external input's own selector, with its number of contexts.
     External(usize, usize),
+    /// Place in the record.
+    Place,
 }
 
 impl Curve {
@@ -79,7 +87,7 @@ impl Curve {
     pub fn contexts(self) -> usize {
         match self {
             Self::Order0 => 1 << 8,
-            Self::Order1 | Self::Order2 => 1 << 16,
+            Self::Order1 | Self::Order2 | Self::Place => 1 << 16,
             Self::External(_, contexts) => contexts << 8,
         }
     }

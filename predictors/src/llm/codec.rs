@@ -5,7 +5,6 @@ use std::sync::Arc;
 use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 
 use super::ModelPack;
-use super::join::Bits;
 use super::state::{Known, Segment, Settings};
 use super::trial::Trial;
 use super::vocabulary::NO_TOKEN;
@@ -44,21 +43,6 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         settings
     },
 };
-
-impl Bits for BitEncoder {
-    #[inline(always)]
-    fn code(&mut self, bit: bool, p: u32) -> bool {
-        self.encode(bit, p);
-        bit
-    }
-}
-
-impl Bits for BitDecoder {
-    #[inline(always)]
-    fn code(&mut self, _: bool, p: u32) -> bool {
-        self.decode(p)
-    }
-}
 
 /// A block that was coded: its length, whether with the model, and whether its chunk ended with it.
 #[derive(Clone, Copy)]

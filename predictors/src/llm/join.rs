@@ -1,21 +1,16 @@
 //! The model's predictions, bit by bit, in `cm`'s mixer; the ends of tokens between the bytes.
 
-use super::mass::{Masses, stretch};
+use super::mass::Masses;
 use super::vocabulary::{Node, Vocabulary};
+use crate::bits::Bits;
 use crate::cm::decisions::{Decisions, RATES};
 use crate::cm::mixer::{External, ONE};
 use crate::cm::model::Model;
 use crate::cm::plan::Plan;
 use crate::cm::selector::Curve;
+use crate::log::stretch;
 use crate::segment::PredictorError;
 use crate::simd::Kernels;
-
-/// Codes bits: writes, reads or only hears of them.
-pub trait Bits {
-    /// Codes a bit, a one with a probability of `p` in units of `2^-32`; returns it. A decoder takes no
-    /// notice of `bit`.
-    fn code(&mut self, bit: bool, p: u32) -> bool;
-}
 
 /// Classes of a stretched probability, 0 for no prediction.
 const STRETCHES: usize = 32;

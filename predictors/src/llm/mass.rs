@@ -4,22 +4,17 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::vocabulary::Vocabulary;
+use crate::log::Logs;
 
 /// Mass of the likeliest token.
 const TOP_BITS: u32 = 31;
 /// log2(e) in units of `2^-32`.
 const LOG2_E: u64 = 6_196_328_019;
-/// ln(2) in units of `2^-16`.
-const LN_2: i64 = 45_426;
-/// Binary logarithms in units of `2^-16` are looked up by this many bits after the leading one.
-const LOG_BITS: u32 = 12;
 
 struct Tables {
     /// `2^(-i / 256)` and `2^(-i / 65536)` in units of `2^-31`.
     coarse: [u32; 256],
     fine: [u32; 256],
-    /// `log2(1 + (i + 1/2) / 4096)` in units of `2^-16`.
-    log: [i32; 1 << LOG_BITS],
 }
 
 impl Tables {
@@ -46,20 +41,6 @@ impl Tables {
         Self {
             coarse: std::array::from_fn(|i| power(i, 0)),
             fine: std::array::from_fn(|i| power(i, 8)),
-            log: std::array::from_fn(|i| {
-                // Digit by digit: a square beyond two gives a one.
-                let mut x = (1_u128 << 62) + ((2 * i as u128 + 1) << (61 - LOG_BITS));
-                let mut log = 0;
-                for _ in 0..16 {
-                    x = (x * x) >> 62;
-                    log <<= 1;
-                    if x >= 1 << 63 {
-                        x >>= 1;
-                        log |= 1;
-                    }
-                }
-                log
-            }),
         }
     }
 }
@@ -71,31 +52,6 @@ fn exp(tables: &Tables, x: u32) -> u32 {
     let power = ((u64::from(x.min(1 << 22)) * LOG2_E) >> 32) as usize;
     let fraction = u64::from(tables.coarse[power >> 8 & 255]) * u64::from(tables.fine[power & 255]);
     ((fraction >> TOP_BITS) >> (power >> 16).min(63)).max(1) as u32
-}
-
-/// Binary logarithm of a number other than 0, in units of `2^-16`.
-#[inline(always)]
-fn log2(tables: &Tables, x: u64) -> i64 {
-    let exponent = x.ilog2();
-    let fraction = (x << (63 - exponent)) << 1 >> (64 - LOG_BITS);
-    (i64::from(exponent) << 16) + i64::from(tables.log[fraction as usize])
-}
-
-/// `ln(yes / no)` in units of `2^-11` nats, kept within `±32767`; neither is 0.
-#[inline(always)]
-#[must_use]
-pub fn stretch(yes: u64, no: u64) -> i16 {
-    let tables = Tables::get();
-    let nats = ((log2(tables, yes) - log2(tables, no)) * LN_2) >> 21;
-    nats.clamp(-32767, 32767) as i16
-}
-
-/// What an event of probability `p`, in units of `2^-32` and not 0, takes to code, in units of
-/// `2^-16` bits.
-#[inline]
-#[must_use]
-pub fn bits(p: u32) -> u64 {
-    (32 << 16) - log2(Tables::get(), u64::from(p)).min(32 << 16) as u64
 }
 
 /// Masses of the tokens of a vocabulary by rank, as sums over all ranks below.
@@ -138,8 +94,9 @@ impl Masses {
     /// What coding a token by its mass takes, in units of `2^-16` bits.
     #[must_use]
     pub fn cost(&self, rank: usize) -> u64 {
-        let all = log2(self.tables, self.of(&(0..self.below.len() - 1)));
-        (all - log2(self.tables, self.of(&(rank..rank + 1)))).max(0) as u64
+        let logs = Logs::get();
+        let all = logs.log2(self.of(&(0..self.below.len() - 1)));
+        (all - logs.log2(self.of(&(rank..rank + 1)))).max(0) as u64
     }
 
     /// Mass of a range of ranks.
@@ -165,23 +122,6 @@ mod tests {
         }
         assert_eq!(exp(tables, 0), 1 << 31);
         assert_eq!(exp(tables, u32::MAX), 1);
-    }
-
-    #[test]
-    fn stretches_are_right_to_a_unit() {
-        for (yes, no) in [
-            (1, 1),
-            (3, 1),
-            (1 << 31, 12345),
-            (987_654_321, 1 << 40),
-            (u64::MAX >> 10, u64::MAX >> 11),
-        ] {
-            let exact = (yes as f64 / no as f64).ln() * 2048.0;
-            assert!((f64::from(stretch(yes, no)) - exact).abs() < 2.0);
-            assert!((f64::from(stretch(no, yes)) + exact).abs() < 2.0);
-        }
-        assert_eq!(stretch(1 << 50, 1), 32767);
-        assert_eq!(stretch(1, 1 << 50), -32767);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crc32fast::Hasher;
 
 use super::context::{BATCH, Context};
-use super::join::{Bits, EXTERNALS, Walk, joined, plain_byte};
+use super::join::{EXTERNALS, Walk, joined, plain_byte};
 use super::{ModelPack, Vocabulary};
+use crate::bits::Bits;
 use crate::cm;
 use crate::cm::any_model::{AnyJoined, with_model};
 use crate::cm::codec::primer;

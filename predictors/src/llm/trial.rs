@@ -119,7 +119,7 @@ impl Job for Cost<'_> {
             for position in (0..8).rev() {
                 let bit = byte >> position & 1 == 1;
                 let p = self.model.predict::<K>();
-                cost += super::mass::bits(if bit { p } else { p.wrapping_neg() });
+                cost += crate::log::bits(if bit { p } else { p.wrapping_neg() });
                 self.model.update::<K>(bit);
             }
         }

@@ -1,0 +1,28 @@
+//! `pc`: tables and stacks of small images, with probabilistic circuits.
+//!
+//! [`table`](crate::table) makes records of rows; [`layout`] says in which order their fields are coded
+//! and from what each is predicted; [`rows`] codes them with a circuit that learns on both sides, in the
+//! mixer of `cm`; [`codec`] puts it together.
+
+mod codec;
+mod given;
+mod kinds;
+mod layout;
+mod pack;
+mod ranks;
+mod rows;
+mod stack;
+mod tables;
+mod texts;
+mod train;
+
+pub(crate) use codec::PREDICTOR;
+pub(crate) use given::PREDICTOR as WITH_CIRCUIT;
+pub use pack::{CircuitPack, Kind, MAGIC};
+pub use train::{Training, train};
+
+/// Whether the first bytes of a segment look like what `pc` is for: a table.
+#[must_use]
+pub fn has_columns(sample: &[u8]) -> bool {
+    crate::table::Schema::find(sample).is_some()
+}
