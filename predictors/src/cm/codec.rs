@@ -40,7 +40,13 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         let state = State::new(settings, raw_len)?;
         Ok(Box::new(Decoder(state, BitDecoder::new(Vec::new()))))
     },
-    settings: |level, sample| settings(level, detect(sample)),
+    settings: |level, sample| match detect(sample) {
+        // There the class only makes settings longer.
+        content if content.class == Class::Grey && level < 6 => {
+            settings(level, Content::new(Class::Binary, content.stride))
+        }
+        content => settings(level, content),
+    },
 };
 
 /// Text that models of the high levels learn before a segment; its parts stand in primer.toml.

@@ -76,7 +76,7 @@ pub fn memory(templates: &[Template], stride: usize) -> u64 {
     if templates.is_empty() {
         return 0;
     }
-    (counters(templates) * COUNTER + stride * 16 + (1 << 17)) as u64
+    (counters(templates) * COUNTER + stride * 10 + (1 << 16)) as u64
 }
 
 impl View {

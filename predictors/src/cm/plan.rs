@@ -6,7 +6,7 @@ use super::bilevel::Bilevel;
 use super::context::Context::{self, *};
 use super::detect::{Class, Content};
 use super::grey::{self, Grey, Template};
-use super::mixer::Rate;
+use super::mixer::{Rate, padded};
 use super::plan_grey::{GREY, LEAN_GREY, RICH_GREY, RICH_GREY_SELECTORS, TEMPLATES};
 use super::selector::{Curve, Selector};
 
@@ -362,6 +362,14 @@ impl Plan {
         self.log_table(raw_len) - 4
     }
 
+    /// Inputs to the mixer of a plan for grey images.
+    fn grey_width(&self) -> usize {
+        let contexts = self.contexts.len();
+        let matches = 2 * self.match_lengths.len();
+        let distances = if self.distance { padded(contexts) } else { 0 };
+        padded(contexts + 1 + matches + self.pixel_inputs()) + distances
+    }
+
     /// Bytes of memory of a model for a segment of `raw_len` bytes, at most.
     #[must_use]
     pub fn memory(&self, raw_len: u64) -> u64 {
@@ -373,7 +381,11 @@ impl Plan {
             .map(|s| s.contexts() as u64 + 256)
             .sum();
         // Inputs to the mixer: two and a run for each context, pixels and matches.
-        let width = 3 * contexts + 64;
+        let width = if self.templates.is_empty() {
+            3 * contexts + 64
+        } else {
+            self.grey_width() as u64
+        };
         let runs = if self.runs {
             4 << self.log_runs(raw_len)
         } else {
