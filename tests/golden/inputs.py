@@ -99,6 +99,21 @@ def image(width: int, height: int, seed: int = 1) -> bytes:
     return b"P5\n%d %d\n255\n" % (width, height) + bytes(pixels)
 
 
+def stack(width: int, height: int, images: int, seed: int = 1) -> bytes:
+    """An idx file of grey images: a bright disc each, at its own place, and a little noise."""
+    source = randoms(seed)
+    pixels = bytearray()
+    for _ in range(images):
+        left, top, radius = (next(source) % k for k in (width // 2, height // 2, 4))
+        for y in range(height):
+            for x in range(width):
+                away = (x - left - width // 4) ** 2 + (y - top - height // 4) ** 2
+                inside = max(255 - 255 * away // (radius + 5) ** 2, 0)
+                pixels.append(max(inside - next(source) % 9, 0))
+    sides = b"".join(side.to_bytes(4, "big") for side in (images, height, width))
+    return b"\0\0\x08\3" + sides + bytes(pixels)
+
+
 def bilevel(row: int, height: int, seed: int = 1) -> bytes:
     """Rows of `row` bytes of one-bit pixels: a disc, a ruled line, a little noise."""
     source = randoms(seed)

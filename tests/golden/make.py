@@ -84,6 +84,7 @@ CLASSES = {
     "binary": (inputs.records(2500), 16),
     "bilevel": (inputs.bilevel(40, 60), 40),
     "executable": (inputs.machine_code(2500), 4),
+    "grey": (inputs.stack(20, 17, 8), 20),
 }
 
 
@@ -264,6 +265,8 @@ def mixing() -> Iterator[Good]:
     for level in range(3, 9):
         for number, (name, (content, stride)) in enumerate(CLASSES.items()):
             settings = bytes([level, number]) + stride.to_bytes(2, "little")
+            if name == "grey":  # images of 340 pixels behind a header of 16 bytes
+                settings += (340).to_bytes(4, "little") + (16).to_bytes(4, "little")
             raws = [
                 (CODED, content[:1000]),
                 (CODED, inputs.random(60)),

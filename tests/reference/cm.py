@@ -11,6 +11,7 @@ import numpy as np
 
 from .cm_basics import TABLES
 from .cm_contexts import new_contexts
+from .cm_grey import new_grey
 from .cm_history import new_past
 from .cm_matches import new_matches, new_runs
 from .cm_mixer import new_curves, new_mixer
@@ -20,12 +21,13 @@ from .cm_steps import CANARY_BYTES, CODER, State, advance
 from .errors import CorruptError, UnsupportedError
 
 LEVELS = range(3, 9)
-CLASSES = range(4)
+CLASSES = range(5)
+GREY = 4
 PRIMER = (TABLES / "primer.txt").read_bytes()
 NO_CODER = np.zeros(0, dtype=CODER)
 
 
-def new_state(plan: Plan, stride: int, table_bits: int) -> State:
+def new_state(plan: Plan, stride: int, table_bits: int, plane: int = 0, offset: int = 0) -> State:
     """Without a primer."""
     return State(
         past=new_past(stride),
@@ -33,6 +35,7 @@ def new_state(plan: Plan, stride: int, table_bits: int) -> State:
         matches=new_matches(plan),
         runs=new_runs(plan, table_bits),
         pixels=new_pixels(plan.pixels),
+        grey=new_grey(plan, stride, plane, offset),
         mixer=new_mixer(plan),
         curves=new_curves(plan),
     )
@@ -61,10 +64,15 @@ class Cm:
     """The predictor of one segment. FORMAT.md, section 8."""
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
-        if len(settings) != 4 or settings[0] not in LEVELS or settings[1] not in CLASSES:
-            raise UnsupportedError("cm has settings of 4 bytes: level 3 to 8, class 0 to 3, stride")
+        known = len(settings) >= 4 and settings[0] in LEVELS and settings[1] in CLASSES
+        if not known or len(settings) != (12 if settings[1] == GREY else 4):
+            raise UnsupportedError("cm has settings of 4 bytes: level 3 to 8, class 0 to 4, stride")
         level, class_ = settings[:2]
-        stride = int.from_bytes(settings[2:], "little")
+        stride, plane, offset = (
+            int.from_bytes(settings[i:j], "little") for i, j in ((2, 4), (4, 8), (8, 12))
+        )
+        if class_ == GREY and stride < 2:
+            raise UnsupportedError("cm has rows of at least 2 grey pixels")
         plan = plan_of(level, class_)
         sized = 8 * len(plan.contexts) * (raw_len + (len(PRIMER) if plan.primer else 0))
         table_bits = min(max(sized.bit_length(), 16), plan.table_bits)
@@ -73,7 +81,7 @@ class Cm:
             parts = (type(part)(*(array.copy() for array in part)) for part in primed)
             self.state = State(*parts)
         else:
-            self.state = new_state(plan, stride, table_bits)
+            self.state = new_state(plan, stride, table_bits, plane, offset)
         self.seen = 0
         self.first = np.zeros(8 * CANARY_BYTES, dtype="<u4")
 

@@ -19,6 +19,7 @@ from .cm_basics import (
     updated,
     zeros,
 )
+from .cm_grey import around_value
 from .cm_history import Past, above, back, column, line_byte, nest, tail, word_length
 
 LIMIT = 1023
@@ -39,7 +40,7 @@ class Contexts(NamedTuple):
 
 def new_contexts(plan: plans.Plan, table_bits: int) -> Contexts:
     n = len(plan.contexts)
-    places = zeros(n, 4, 2)
+    places = zeros(n, 8, 2)
     for own, context in zip(places, plan.contexts, strict=True):
         own[: len(context.places)] = np.array(context.places).reshape(-1, 2)
     return Contexts(
@@ -133,6 +134,8 @@ def value(past: Past, s: Contexts, k: int) -> u64:
     if kind == plans.SHAPE or kind == plans.SHAPE_BYTE:
         shape = v.shape & ((u64(1) << u64(4 * j)) - u64(1))
         return shape if kind == plans.SHAPE else mix(tail(v, 1), shape)
+    if kind == plans.AROUND:
+        return around_value(past, s.places[k], count)
     if kind == plans.NEST:
         return mix(nest(past), tail(v, 2))
     if kind == plans.TREND:

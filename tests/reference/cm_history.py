@@ -30,6 +30,7 @@ for _class, _bytes in (
 
 
 DEEPEST = 64
+TERMS = 23
 
 VALUES = np.dtype(
     [(name, np.uint64) for name in ("last8", "word", "shape")]
@@ -52,6 +53,7 @@ class Past(NamedTuple):
     brackets: np.ndarray
     after1: np.ndarray
     after2: np.ndarray
+    around: np.ndarray  # 8.8a: terms of a grey pixel
 
 
 def new_past(stride: int) -> Past:
@@ -64,6 +66,7 @@ def new_past(stride: int) -> Past:
         brackets=zeros(DEEPEST),
         after1=zeros(256),
         after2=zeros(65536),
+        around=zeros(TERMS),
     )
 
 

@@ -7,6 +7,7 @@ from numpy import uint64 as u64
 
 from . import cm_plans as plans
 from .cm_basics import GOLDEN, SQUASH, clamp, compiled, squash, zeros
+from .cm_grey import grey_base, grey_selector
 from .cm_history import Past, above, back, column, tail, word_length
 from .cm_pixels import FAR, NEAR, joined
 from .cm_pixels import USED as PIXELS
@@ -36,7 +37,7 @@ class Mixer(NamedTuple):
 class Curves(NamedTuple):
     """One row for each set."""
 
-    sets: np.ndarray  # order, weight
+    sets: np.ndarray  # order or one of plans.SET_..., weight
     curves: np.ndarray
     bases: np.ndarray
     points: np.ndarray  # the one to be updated: curve, point
@@ -50,6 +51,7 @@ def initial_weights(plan: plans.Plan) -> list[int]:
         *[2**27, 0] * len(plan.lengths),
         *[0] * (n if plan.runs else 0),
         *[2**26] * (2 * PIXELS if plan.pixels else 0),
+        *[2**26] * (2 * len(plan.templates)),
         *[min(ONE * 21 // (8 * n), ONE)] * n,
         *[0] * (n if plan.distances else 0),
     ]
@@ -108,6 +110,8 @@ def selector(past: Past, models: np.ndarray, which: int) -> int:
         return (min(word_length(v), 15) * 16 + np.int64(v.shape & u64(15))) * 8 + v.pos
     if which == plans.BY_MATCHES:
         return models[1].len16 * 16 + models[2].len16
+    if which >= plans.BY_ENERGY:
+        return grey_selector(past, which)
     return joined(past, NEAR if which == plans.BY_NEAR else FAR)
 
 
@@ -169,14 +173,17 @@ def update_mixer(s: Mixer, bit: int) -> None:
 
 
 @compiled
-def form_bases(v: np.void, s: Curves) -> None:
+def form_bases(past: Past, s: Curves) -> None:
     """8.10: after each byte."""
+    v = past.values[0]
     for i in range(len(s.sets)):
         order = s.sets[i, 0]
         if order == 1:
             s.bases[i] = 256 * np.int64(tail(v, 1))
         elif order == 2:
             s.bases[i] = np.int64((tail(v, 2) * GOLDEN) >> u64(48))
+        elif order > 2:
+            s.bases[i] = grey_base(past, order)
 
 
 @compiled

@@ -5,19 +5,32 @@ from typing import NamedTuple
 # Kinds of contexts, 8.4.
 ORDER, MASKED, WORD, WORD_PREVIOUS, WORD_SKIP, WORD_TWO, WORD_ABOVE, WORDS = range(8)
 WORD_LINE, WORD_END, COLUMN, LINE_ABOVE, LINE_START, INDIRECT, SHAPE, SHAPE_BYTE = range(8, 16)
-NEST, ABOVE, PLACE, BACK, PHASE, TREND = range(16, 22)
+NEST, ABOVE, PLACE, BACK, PHASE, TREND, AROUND = range(16, 23)
 
-# Selectors, 8.9, and how many vectors each has. Those of 8.8 come last.
+# Terms, 8.8a, and the place in the image.
+W, N, NW, NE, WW, NN, NNE, NEE, BEFORE, X, Y, MEDIAN, ADJUSTED, BLENDED, CORRECTED = range(15)
+FALLING, ENERGY, ERRORS, TEXTURE, BRIGHT, SHADES, SUM, INSIDE = range(15, 23)
+
+# Sets of curves, 8.10, besides Order(0) to Order(2).
+SET_PLACE, SET_PREDICTION, SET_SHADES = range(3, 6)
+
+# Selectors, 8.9, and how many vectors each has. Those of 8.8 and 8.8a come last.
 BY_PARTIAL, BY_BYTE1, BY_BYTE2, BY_BYTE3, BY_HITS, BY_SHAPE = range(6)
 BY_COLUMN, BY_EXPECTED, BY_WORD_LENGTH, BY_MATCHES, BY_NEAR, BY_FAR = range(6, 12)
-VECTORS = (256, 256, 256, 256, 1024, 4096, 4096, 2056, 2048, 256, 256, 4096)
+BY_ENERGY, BY_PAIR, BY_LEVELS, BY_PLACE, BY_INTERVAL, BY_TEXTURE, BY_SUM = range(12, 19)
+VECTORS = (
+    *(256, 256, 256, 256, 1024, 4096, 4096, 2056, 2048, 256, 256, 4096),
+    *(128, 256, 729, 2048, 256, 256, 1024),
+)
 
 
 class Context(NamedTuple):
     kind: int
     number: int = 0  # j, or which Indirect
     mask: int = 0
-    places: tuple[tuple[int, int], ...] = ()  # (s, f); of Back and Phase (d, 0)
+    places: tuple[
+        tuple[int, int], ...
+    ] = ()  # (s, f); of Back and Phase (d, 0); of Around term, shift
 
 
 class Plan(NamedTuple):
@@ -31,6 +44,7 @@ class Plan(NamedTuple):
     rates: tuple[tuple[int, int, int], tuple[int, int, int]]
     curves: tuple[tuple[int, int], ...]  # set, weight
     primer: bool
+    templates: tuple[tuple[int, int, int, int], ...]  # 8.8a: prediction, row, shift, bits
 
 
 A1 = ((1, 0),)
@@ -64,6 +78,10 @@ def placed(kind: int, places: tuple[tuple[int, int], ...], *numbers: int) -> lis
 
 def distant(kind: int, distances: tuple[int, ...], j: int) -> Context:
     return Context(kind, j, places=tuple((d, 0) for d in distances))
+
+
+def around(*terms: tuple[int, int]) -> Context:
+    return Context(AROUND, places=terms)
 
 
 TEXT = [
@@ -130,12 +148,73 @@ RICH_BINARY = [
     *numbered(TREND, 0, 1, 2),
 ]
 
-# Of class 0, 1, 2, 3 at level 3, 4, 5, 6, then at levels 7 and 8.
+GREY = [
+    around((W, 0), (N, 0), (NW, 0)),
+    around((W, 0), (N, 0), (NW, 0), (NE, 0)),
+    around((W, 0), (WW, 0)),
+    around((N, 0), (NN, 0)),
+    around((N, 0), (NE, 0)),
+    around((X, 0), (Y, 0), (W, 4)),
+    around((X, 0), (Y, 0), (N, 4)),
+    around((BRIGHT, 0)),
+    around((SHADES, 0)),
+    around((SHADES, 0), (W, 2), (N, 2)),
+    around((CORRECTED, 0), (ENERGY, 0)),
+    around((X, 0), (Y, 0), (W, 6), (N, 6), (NE, 6)),
+    around((W, 3), (N, 3), (NW, 4), (NE, 4), (WW, 4), (NN, 4)),
+]
+RICH_GREY = [
+    around((W, 0), (N, 0), (NW, 0)),
+    around((W, 0), (N, 0), (NW, 0), (NE, 0)),
+    around((W, 0), (N, 0), (NW, 0), (NE, 0), (WW, 0), (NN, 0)),
+    around((W, 0), (WW, 0)),
+    around((N, 0), (NN, 0)),
+    around((N, 0), (NE, 0)),
+    around((N, 0), (NE, 0), (NNE, 0)),
+    around((NW, 0), (NE, 0)),
+    around((X, 0), (Y, 0)),
+    around((X, 0), (Y, 0), (W, 4)),
+    around((X, 0), (Y, 0), (N, 4)),
+    around((X, 0), (Y, 0), (W, 6), (N, 6), (NE, 6)),
+    around((X, 0), (Y, 0), (SHADES, 0)),
+    around((BRIGHT, 0)),
+    around((SHADES, 0)),
+    around((SHADES, 0), (W, 0)),
+    around((SHADES, 0), (W, 2), (N, 2)),
+    around((BRIGHT, 0), (W, 3), (N, 3)),
+    around((CORRECTED, 0), (ENERGY, 0)),
+    around((CORRECTED, 0), (W, 0)),
+    around((ADJUSTED, 0), (ENERGY, 0), (W, 5)),
+    around((BEFORE, 0), (W, 3), (N, 3)),
+    around((W, 3), (N, 3), (NW, 4), (NE, 4), (WW, 4), (NN, 4)),
+    around((W, 4), (N, 4), (NW, 4), (NE, 4), (WW, 5), (NN, 5), (NNE, 5), (NEE, 5)),
+]
+TEMPLATES = (
+    (CORRECTED, ENERGY, 0, 4),
+    (MEDIAN, ENERGY, 0, 4),
+    (BLENDED, TEXTURE, 0, 8),
+    (ADJUSTED, ERRORS, 0, 4),
+    (N, ENERGY, 0, 4),
+    (W, TEXTURE, 0, 8),
+    (NE, ENERGY, 0, 4),
+    (FALLING, ENERGY, 0, 4),
+    (NW, ENERGY, 0, 4),
+    (WW, ENERGY, 0, 4),
+    (W, N, 2, 6),
+    (N, W, 2, 6),
+    (CORRECTED, W, 2, 6),
+    (CORRECTED, N, 2, 6),
+    (BEFORE, ENERGY, 0, 4),
+    (BLENDED, ERRORS, 0, 4),
+)
+
+# Of class 0 to 4 at level 3, 4, 5, 6, then at levels 7 and 8.
 CONTEXTS = (
     (TEXT[:5], TEXT[:6], TEXT[:7], TEXT, RICH_TEXT),
     (BINARY[:5], BINARY[:6], BINARY[:7], BINARY, RICH_BINARY),
     (BINARY[:5], BINARY[:6], BINARY[:7], BILEVEL, BINARY),
     (EXECUTABLE[:5], EXECUTABLE[:7], EXECUTABLE[:9], EXECUTABLE, RICH_BINARY),
+    (BINARY[:5], BINARY[:6], BINARY[:7], GREY, RICH_GREY),
 )
 LEAN = (BY_PARTIAL, BY_BYTE1, BY_HITS)
 LEAN_PIXELS = (BY_PARTIAL, BY_NEAR, BY_HITS)
@@ -148,11 +227,16 @@ RICH_PIXELS = (
     *(BY_EXPECTED, BY_FAR, BY_MATCHES),
 )
 
+LEAN_GREY = (BY_PARTIAL, BY_ENERGY, BY_HITS, BY_PAIR, BY_LEVELS, BY_PLACE)
+RICH_GREY_SELECTORS = (*LEAN_GREY, BY_INTERVAL, BY_TEXTURE, BY_BYTE1, BY_SUM)
+LEAN_RATES = ((400, 4000, 6), (150, 1000, 7))
+RICH_RATES = ((200, 4000, 6), (60, 1000, 7))
+
 
 def plan_of(level: int, class_: int) -> Plan:
     rich = level >= 7
     pixels = class_ == 2 and level >= 6
-    return Plan(
+    plan = Plan(
         contexts=tuple(CONTEXTS[class_][min(level, 7) - 3]),
         pixels=pixels,
         table_bits=(22, 23, 24, 26, 27, 28)[level - 3],
@@ -160,7 +244,19 @@ def plan_of(level: int, class_: int) -> Plan:
         lengths=(5, 7, 12) if rich else (12,) if pixels else (5, 12),
         runs=level == 8,
         selectors=(RICH_PIXELS if pixels else RICH) if rich else (LEAN_PIXELS if pixels else LEAN),
-        rates=((200, 4000, 6), (60, 1000, 7)) if rich else ((400, 4000, 6), (150, 1000, 7)),
+        rates=RICH_RATES if rich else LEAN_RATES,
         curves=((0, 1), (1, 2), (2, 3)) if rich else ((2, 6),),
         primer=rich and class_ == 0,
+        templates=(),
+    )
+    if class_ != 4 or level < 6:
+        return plan
+    sets = (SET_PLACE, SET_SHADES, SET_PREDICTION) if rich else (SET_PLACE, SET_SHADES)
+    return plan._replace(
+        lengths=(7, 12) if rich else (12,),
+        runs=False,
+        selectors=RICH_GREY_SELECTORS if rich else LEAN_GREY,
+        rates=RICH_RATES,
+        curves=tuple((which, 6 // len(sets)) for which in sets),
+        templates=TEMPLATES if rich else TEMPLATES[:8],
     )

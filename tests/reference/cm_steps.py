@@ -14,6 +14,7 @@ from .cm_contexts import (
     open_slots,
     update_contexts,
 )
+from .cm_grey import Grey, form_around, grey_inputs, update_grey
 from .cm_history import Past, take_byte
 from .cm_matches import (
     Matches,
@@ -51,6 +52,7 @@ class State(NamedTuple):
     matches: Matches
     runs: Runs
     pixels: Pixels
+    grey: Grey
     mixer: Mixer
     curves: Curves
 
@@ -61,8 +63,9 @@ def start_byte(s: State) -> None:
     v = s.past.values[0]
     v.partial = 1
     v.pos = 0
+    form_around(s.past, s.grey)
     form_hashes(s.past, s.contexts)
-    form_bases(v, s.curves)
+    form_bases(s.past, s.curves)
     find_runs(v, s.contexts.hashes, s.runs)
     open_slots(s.contexts)
     for model in range(len(s.matches.models)):
@@ -83,6 +86,8 @@ def gather_inputs(s: State, inputs: np.ndarray) -> None:
     at += len(s.runs.runs)
     pixel_inputs(s.past, s.pixels, inputs[at:])
     at += 2 * len(s.pixels.places)
+    grey_inputs(s.past, s.grey, inputs[at:])
+    at += 2 * len(s.grey.places)
     context_inputs(v, s.contexts, inputs[at : at + n], inputs[at + n :])
 
 
@@ -105,6 +110,7 @@ def update(s: State, bit: int) -> None:
     update_runs(v, s.runs, bit)
     update_contexts(v, s.contexts, bit)
     update_pixels(s.pixels, bit)
+    update_grey(s.grey, bit)
 
     v.partial = 2 * v.partial + bit
     v.pos += 1

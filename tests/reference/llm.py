@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .binary_coder import Decoder
-from .cm import CLASSES, LEVELS, PRIMER, new_state
+from .cm import CLASSES, GREY, LEVELS, PRIMER, new_state
 from .cm_mixer import new_curves
 from .cm_plans import plan_of
 from .cm_steps import CANARY_BYTES, start_byte
@@ -55,7 +55,7 @@ class Llm:
     model = b""
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
-        known = len(settings) >= 6 and settings[0] in LEVELS and settings[1] in CLASSES
+        known = len(settings) >= 6 and settings[0] in LEVELS and settings[1] in CLASSES[:GREY]
         if not known or settings[4] > 24 or settings[5] > 1:
             raise UnsupportedError("llm has settings of cm, a window of 0 to 24, and 0 or 1")
         self.longest = longest_of(settings[6:])

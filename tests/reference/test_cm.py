@@ -8,13 +8,19 @@ from llmzip import _native
 from reference.cm import CLASSES, LEVELS, Cm
 from reference.errors import CorruptError, UnsupportedError
 
-TEXT, BINARY, BILEVEL, EXECUTABLE = CLASSES
+TEXT, BINARY, BILEVEL, EXECUTABLE, GREY = CLASSES
 # Bytes that nothing predicts: in decoding them, small errors of what was before grow.
 END = inputs.random(20, seed=99)
 
 
-def settings_of(level, class_, stride):
-    return bytes([level, class_]) + stride.to_bytes(2, "little")
+def settings_of(level, class_, stride, plane=0, offset=0):
+    if class_ != GREY:
+        return bytes([level, class_]) + stride.to_bytes(2, "little")
+    numbers = (
+        max(stride, 2).to_bytes(2, "little"),
+        *(n.to_bytes(4, "little") for n in (plane, offset)),
+    )
+    return bytes([level, class_]) + b"".join(numbers)
 
 
 def check(settings, chunks, raw_len=None):
@@ -50,9 +56,10 @@ def test_levels_classes_and_strides(level, class_, stride):
         BINARY: inputs.records(1200),
         BILEVEL: inputs.bilevel(min(max(stride, 8), 50), 150)[:1200],
         EXECUTABLE: inputs.machine_code(1200),
+        GREY: inputs.stack(15, 13, 6)[:1200],
     }
     chunks = [content.pop(class_), *(other[:300] for other in content.values())]
-    assert check(settings_of(level, class_, stride), chunks) == [1, 1, 1, 1]
+    assert check(settings_of(level, class_, stride), chunks) == [1, 1, 1, 1, 1]
 
 
 def line(draw):
@@ -104,7 +111,8 @@ def test_structured_and_random_inputs(level, class_):
                 chunk = before[at : at + 300] + chunk[:5] + before[at + 300 : at + 500]
             chunks.append((chunk or b"?") + END * (next(draw) % 2))
         stride = (0, 1, 2, 4, 8, 12, 20, 40, 65535)[next(draw) % 9]
-        types += check(settings_of(level, class_, stride), chunks)
+        images = (stride * (len(types) % 5), len(types)) if class_ == GREY else ()
+        types += check(settings_of(level, class_, stride, *images), chunks)
     assert len(types) > 24
     assert set(types) == {1, 3}
 
@@ -144,6 +152,13 @@ def test_counters_of_pixels_grow_old(level):
     check(settings_of(level, BILEVEL, 40), [inputs.bilevel(40, 150)])
 
 
+@pytest.mark.parametrize("level", [6, 8])
+def test_images_of_grey_pixels(level):
+    chunks = [inputs.stack(20, 17, 12), inputs.random(500), inputs.stack(20, 17, 5, seed=2)]
+    for plane, offset in ((340, 16), (0, 16), (340, 4000), (2**32 - 1, 2**32 - 1), (1, 0)):
+        check(settings_of(level, GREY, 20, plane, offset), chunks)
+
+
 @pytest.mark.parametrize("raw_len", [2000, 50_000, 100_000_000])
 @pytest.mark.parametrize("level", [3, 6, 8])
 def test_hash_table_goes_by_the_raw_length_of_the_segment(level, raw_len):
@@ -177,7 +192,17 @@ def test_damage_decodes_to_other_bytes():
 @pytest.mark.parametrize(
     "settings",
     [
-        *(b"", b"\3\0\0", b"\3\0\0\0\0", b"\2\0\0\0", b"\3\4\0\0", b"\x09\0\0\0"),
+        *(
+            b"",
+            b"\3\0\0",
+            b"\3\0\0\0\0",
+            b"\2\0\0\0",
+            b"\3\5\0\0",
+            b"\6\4\x1c\0",
+            b"\6\4\1" + b"\0" * 9,
+            b"\6\1\2" + b"\0" * 9,
+            b"\x09\0\0\0",
+        ),
     ],
     ids=lambda settings: settings.hex() or "none",
 )

@@ -22,9 +22,10 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
             Class::Binary,
             Class::Bilevel,
             Class::Executable,
+            Class::Grey,
         ];
         let memory = classes.map(|class| {
-            let plan = Plan::new(level, Content { class, stride: 0 });
+            let plan = Plan::new(level, Content::new(class, u16::MAX));
             plan.memory(raw_len.saturating_add(primer(&plan).len() as u64))
         });
         Ok(memory.into_iter().max().unwrap_or(0))
@@ -39,11 +40,12 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         let state = State::new(settings, raw_len)?;
         Ok(Box::new(Decoder(state, BitDecoder::new(Vec::new()))))
     },
-    settings: |level, sample| {
-        let Content { class, stride } = detect(sample);
-        let [low, high] = stride.to_le_bytes();
-        let level = level.clamp(*LEVELS.start(), *LEVELS.end());
-        vec![level, class as u8, low, high]
+    settings: |level, sample| match detect(sample) {
+        // There the class only makes settings longer.
+        content if content.class == Class::Grey && level < 6 => {
+            settings(level, Content::new(Class::Binary, content.stride))
+        }
+        content => settings(level, content),
     },
 };
 
@@ -54,23 +56,45 @@ pub(crate) fn primer(plan: &Plan) -> &'static [u8] {
     if plan.primer { PRIMER } else { &[] }
 }
 
-/// Settings are `level class stride:u16`.
+/// Settings for content, see [`parse`]; the nearest level that there is.
+pub(crate) fn settings(level: u8, content: Content) -> Vec<u8> {
+    let level = level.clamp(*LEVELS.start(), *LEVELS.end());
+    let mut settings = vec![level, content.class as u8];
+    settings.extend(content.stride.to_le_bytes());
+    if content.class == Class::Grey {
+        settings.extend(content.plane.to_le_bytes());
+        settings.extend(content.offset.to_le_bytes());
+    }
+    settings
+}
+
+/// Settings are `level class stride:u16`, those of grey images also `plane:u32 offset:u32`.
 pub(crate) fn parse(settings: &[u8]) -> Result<(u8, Content), PredictorError> {
-    let &[level, class, low, high] = settings else {
-        return Err(PredictorError::Unsupported("settings of cm"));
+    let unknown = PredictorError::Unsupported("settings of cm");
+    let Some((&[level, class, low, high], images)) = settings.split_first_chunk() else {
+        return Err(unknown);
     };
     let class = match class {
         0 => Class::Text,
         1 => Class::Binary,
         2 => Class::Bilevel,
         3 => Class::Executable,
+        4 => Class::Grey,
         _ => return Err(PredictorError::Unsupported("content class of cm")),
     };
     if !LEVELS.contains(&level) {
         return Err(PredictorError::Unsupported("level of cm"));
     }
-    let stride = u16::from_le_bytes([low, high]);
-    Ok((level, Content { class, stride }))
+    let mut content = Content::new(class, u16::from_le_bytes([low, high]));
+    match *images {
+        [] if class != Class::Grey => {}
+        [p0, p1, p2, p3, o0, o1, o2, o3] if class == Class::Grey && content.stride > 1 => {
+            content.plane = u32::from_le_bytes([p0, p1, p2, p3]);
+            content.offset = u32::from_le_bytes([o0, o1, o2, o3]);
+        }
+        _ => return Err(unknown),
+    }
+    Ok((level, content))
 }
 
 /// A model, what is left of its segment, and the hash of its first predictions.

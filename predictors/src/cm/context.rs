@@ -1,6 +1,8 @@
 //! Contexts of the bit histories: what each takes from the bytes so far.
 
+use super::grey::Grey;
 use super::history::{GOLDEN, History, SPREAD, mix};
+use super::neighbourhood::Term;
 
 /// One context. Distances of `Above` and `Place` are pairs of strides and bytes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub enum Context {
     Trend(u32),
     /// The n-th context of the place in the record, see [`super::records`].
     Record(usize),
+    /// Terms of a pixel's neighbourhood, each shifted right.
+    Around(&'static [(Term, u32)]),
 }
 
 /// Low bits of `value`: its last `n` bytes.
@@ -61,7 +65,7 @@ fn last(value: u64, n: u32) -> u64 {
 }
 
 impl Context {
-    fn value(self, h: &History) -> u64 {
+    fn value(self, h: &History, grey: Option<&Grey>) -> u64 {
         let word = || mix(h.word, h.last8 & 0xff);
         match self {
             Self::Order(n) => last(h.last8, n),
@@ -106,6 +110,10 @@ impl Context {
                     .iter()
                     .fold(start, |hash, &d| mix(hash, h.back(usize::from(d))))
             }
+            Self::Around(terms) => grey.map_or(0, |grey| {
+                let of = |&(term, shift)| grey.around.get(term) >> shift;
+                terms.iter().map(of).fold(0, mix)
+            }),
             Self::Trend(n) => {
                 let (near, far) = (h.back(h.stride), h.back(2 * h.stride));
                 gather(h, &[], n, (2 * near).wrapping_sub(far) & 0xff)
@@ -118,9 +126,9 @@ impl Context {
     }
 
     /// Hash of the context for its first nibble; `number` tells the contexts of a model apart.
-    pub fn hash(self, history: &History, number: usize) -> u32 {
+    pub fn hash(self, history: &History, grey: Option<&Grey>, number: usize) -> u32 {
         let salt = (number as u64 + 1).wrapping_mul(SPREAD);
-        let salted = self.value(history).wrapping_mul(GOLDEN) ^ salt;
+        let salted = self.value(history, grey).wrapping_mul(GOLDEN) ^ salt;
         (salted.wrapping_mul(GOLDEN) >> 32) as u32 ^ (salted >> 40) as u32
     }
 }

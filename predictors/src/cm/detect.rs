@@ -2,6 +2,8 @@
 //!
 //! Only an encoder looks; what it finds is stored in the segment's settings.
 
+use super::detect_grey::{found, stated};
+
 /// What a segment looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -13,6 +15,8 @@ pub enum Class {
     Bilevel,
     /// Machine code.
     Executable,
+    /// Rows of grey pixels of a byte each, maybe in many images of one size.
+    Grey,
 }
 
 /// Class and, where there is one, the distance in bytes from a record or row to the next.
@@ -20,6 +24,23 @@ pub enum Class {
 pub struct Content {
     pub class: Class,
     pub stride: u16,
+    /// Pixels of an image, where there are several and this is known, else 0.
+    pub plane: u32,
+    /// Place of the first pixel.
+    pub offset: u32,
+}
+
+impl Content {
+    /// Anything but images.
+    #[must_use]
+    pub const fn new(class: Class, stride: u16) -> Self {
+        Self {
+            class,
+            stride,
+            plane: 0,
+            offset: 0,
+        }
+    }
 }
 
 /// Bytes that detection looks at.
@@ -31,24 +52,26 @@ const LONGEST: usize = 1024;
 #[must_use]
 pub(crate) fn detect(data: &[u8]) -> Content {
     let data = &data[..data.len().min(SAMPLE)];
+    if let Some(content) = stated(data) {
+        return content;
+    }
     if is_text(data) {
-        return Content {
-            class: Class::Text,
-            stride: 0,
-        };
+        let spaces = data.iter().filter(|&&b| matches!(b, b' ' | b'\n')).count();
+        let wordless = data.len() >= 4096 && spaces * 64 < data.len();
+        let image = if wordless { found(data) } else { None };
+        return image.unwrap_or(Content::new(Class::Text, 0));
     }
     let stride = find_stride(data);
     let class = if is_executable(data) {
         Class::Executable
     } else if stride > 4 && is_bilevel(data, stride) {
         Class::Bilevel
+    } else if let Some(content) = found(data) {
+        return content;
     } else {
         Class::Binary
     };
-    Content {
-        class,
-        stride: stride as u16,
-    }
+    Content::new(class, stride as u16)
 }
 
 /// Few control characters, and mostly ASCII or well-formed UTF-8.

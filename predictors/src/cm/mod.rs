@@ -1,7 +1,7 @@
 //! `cm`: context mixing over bits, in integers alone.
 //!
 //! Each context finds a bit history in a hash table ([`hash_table`]); a map turns histories into
-//! probabilities; the [`mixer`] joins them with the match models, run maps and pixel contexts; the
+//! probabilities; the [`mixer`] joins them with the match models, run maps and pixels' contexts; the
 //! curves of [`apm`] refine the result. [`plan`] says what each level uses, [`model`] puts it together.
 //! External predictors join in the mixer: see [`mixer::External`] and [`decisions`].
 
@@ -13,17 +13,23 @@ mod context;
 pub(crate) mod counter;
 pub mod decisions;
 pub mod detect;
+mod detect_grey;
+mod grey;
 mod hash_table;
 mod history;
 mod match_model;
 pub mod mixer;
 pub mod model;
+mod neighbourhood;
 pub mod plan;
+mod plan_grey;
 pub mod records;
 mod run_map;
 pub mod selector;
 pub(crate) mod tables;
 
+#[cfg(test)]
+mod grey_tests;
 #[cfg(test)]
 mod tests;
 

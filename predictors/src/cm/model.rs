@@ -7,10 +7,12 @@ use super::apm::Apm;
 use super::bilevel::Bilevel;
 use super::context::{hash16, nibble_hash};
 use super::counter;
+use super::grey::Grey;
 use super::hash_table::HashTable;
 use super::history::{History, Mark};
 use super::match_model::MatchModel;
 use super::mixer::{External, Mixer, ONE, Rate, padded};
+use super::neighbourhood::Neighbourhood;
 use super::plan::Plan;
 use super::records::Records;
 use super::run_map::RunMap;
@@ -40,6 +42,7 @@ pub struct Model<const S: usize, const A: usize> {
     matchers: Vec<MatchModel>,
     runs: Option<RunMap>,
     bilevel: Option<Bilevel>,
+    grey: Option<Grey>,
     mixer: Mixer<S>,
     /// The mixer that is not in use, of two: see [`Model::heed`].
     other: Option<Box<Mixer<S>>>,
@@ -110,7 +113,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
         let tables = Tables::get();
         let map = young_map(tables);
         let n = plan.contexts.len();
-        let pixels = if plan.bilevel { Bilevel::INPUTS } else { 0 };
+        let pixels = plan.pixel_inputs();
         let runs = if plan.runs { n } else { 0 };
         let matches = 2 * plan.match_lengths.len();
         let before = n + 1 + matches + runs + pixels;
@@ -138,10 +141,17 @@ impl<const S: usize, const A: usize> Model<S, A> {
         let Ok(apms) = <[Apm; A]>::try_from(apms) else {
             unreachable!("a map for each curve")
         };
+        let grey = match plan.templates {
+            [] => None,
+            templates => {
+                let around = Neighbourhood::new(plan.stride, plan.plane, plan.offset);
+                Some(Grey::new(around, templates)?)
+            }
+        };
         let history = History::new(plan.stride, raw_len, plan.distance)?;
         let mut model = Self {
             tables,
-            guesses: !plan.bilevel && history.can_undo(),
+            guesses: !plan.bilevel && plan.templates.is_empty() && history.can_undo(),
             history,
             hashes: vec![0; n],
             slots: vec![usize::MAX; n],
@@ -154,6 +164,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
                 .collect::<Result<_, _>>()?,
             runs: plan.runs.then(|| RunMap::new(n, plan.log_runs(raw_len))),
             bilevel: plan.bilevel.then(|| Bilevel::new(plan.stride, &map)),
+            grey,
             mixer: Mixer::new(
                 &initial,
                 slower,
@@ -199,6 +210,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
             matchers: matchers.collect::<Result<_, _>>()?,
             runs: self.runs.clone(),
             bilevel: self.bilevel.clone(),
+            grey: self.grey.as_ref().map(Grey::fork).transpose()?,
             mixer: self.mixer.clone(),
             other: self.other.clone(),
             external: self.external.clone(),
@@ -255,11 +267,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
     pub fn add_plain_mixer(&mut self, rates: [Rate; 2]) {
         let (n, matches) = (self.hashes.len(), 2 * self.matchers.len());
         let before = self.externals_at;
-        let pixels = if self.bilevel.is_some() {
-            Bilevel::INPUTS
-        } else {
-            0
-        };
+        let pixels = self.plan.pixel_inputs();
         let width = self.mixer.inputs.len();
         let initial = first_weights(n, matches, before - pixels..before, width, &[]);
         let selectors = self.selectors.map(Selector::contexts);
@@ -309,9 +317,13 @@ impl<const S: usize, const A: usize> Model<S, A> {
         for matcher in &mut self.matchers {
             matcher.prepare(&self.history.bytes);
         }
+        if let Some(grey) = &mut self.grey {
+            grey.advance(&self.history.bytes);
+        }
+        let grey = self.grey.as_ref();
         for (number, (context, hash)) in self.plan.contexts.iter().zip(&mut self.hashes).enumerate()
         {
-            *hash = context.hash(&self.history, number);
+            *hash = context.hash(&self.history, grey, number);
             self.table.prefetch(*hash);
         }
         for ((apm, &(curve, _)), base) in
@@ -321,9 +333,12 @@ impl<const S: usize, const A: usize> Model<S, A> {
                 Curve::Order0 => 0,
                 Curve::Order1 => (self.history.last8 & 0xff) as usize * 256,
                 Curve::Order2 => hash16(self.history.last8 & 0xffff),
+                Curve::Place | Curve::Prediction | Curve::Shades => {
+                    grey.map_or(0, |grey| grey.curve(curve))
+                }
                 // Follows the input, see `set_external`.
                 Curve::External(..) => continue,
-                Curve::Place => self.history.place().min(255) * 256,
+                Curve::Field => self.history.place().min(255) * 256,
             };
             apm.prefetch(*base ^ 1);
         }
@@ -414,6 +429,11 @@ impl<const S: usize, const A: usize> Model<S, A> {
             bilevel.predict(tables, inputs);
             others = rest;
         }
+        if let Some(grey) = &mut self.grey {
+            let (inputs, rest) = others.split_at_mut(self.plan.pixel_inputs());
+            grey.predict(tables, self.partial, self.bit_position, inputs);
+            others = rest;
+        }
         for (input, &(stretch, _)) in others.iter_mut().zip(&self.external) {
             *input = stretch;
         }
@@ -467,6 +487,10 @@ impl<const S: usize, const A: usize> Model<S, A> {
             }
             Selector::Pixels => self.bilevel.as_ref().map_or(0, Bilevel::near),
             Selector::PixelsFar => self.bilevel.as_ref().map_or(0, Bilevel::far),
+            Selector::Grey(view) => {
+                let grey = self.grey.as_ref();
+                grey.map_or(0, |grey| grey.view(view, self.partial, self.bit_position))
+            }
             Selector::External(index, contexts) => self.external[index].1.min(contexts - 1),
             Selector::Place => history.place().min(255),
             Selector::PlaceBits => {
@@ -496,6 +520,9 @@ impl<const S: usize, const A: usize> Model<S, A> {
         if let Some(bilevel) = &mut self.bilevel {
             bilevel.update::<K>(tables, bit);
             bilevel.advance(bit, &self.history.bytes, self.bit_position);
+        }
+        if let Some(grey) = &mut self.grey {
+            grey.update::<K>(tables, bit);
         }
         self.partial = self.partial << 1 | bit;
         self.bit_position += 1;

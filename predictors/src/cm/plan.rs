@@ -2,9 +2,12 @@
 
 use std::ops::RangeInclusive;
 
+use super::bilevel::Bilevel;
 use super::context::Context::{self, *};
 use super::detect::{Class, Content};
-use super::mixer::Rate;
+use super::grey::{self, Grey, Template};
+use super::mixer::{Rate, padded};
+use super::plan_grey::{GREY, LEAN_GREY, RICH_GREY, RICH_GREY_SELECTORS, TEMPLATES};
 use super::selector::{Curve, Selector};
 
 /// Levels that settings may name.
@@ -23,11 +26,16 @@ pub struct Plan {
     pub distance: bool,
     /// Whether every context has a run map.
     pub runs: bool,
-    /// Whether pixel contexts are used.
+    /// Whether the contexts of one-bit pixels are used.
     pub bilevel: bool,
+    /// Templates of grey pixels; empty for other content.
+    pub templates: &'static [Template],
     /// Whether the model learns the primer before the segment.
     pub primer: bool,
     pub stride: usize,
+    /// Pixels of an image, 0 if not known, and the place of the first one.
+    pub plane: usize,
+    pub offset: usize,
     /// Count at which the counters of the bit-history maps stop slowing down.
     pub limit: u32,
     /// Learning rates of the mixer's layers.
@@ -247,7 +255,7 @@ const RICH_BILEVEL: &[Selector] = &[
 pub const CIRCUIT_CONTEXTS: usize = 32 * 8;
 
 const RECORD_CURVES: &[(Curve, u32)] =
-    &[(Curve::Place, 3), (Curve::External(0, CIRCUIT_CONTEXTS), 3)];
+    &[(Curve::Field, 3), (Curve::External(0, CIRCUIT_CONTEXTS), 3)];
 
 const LEAN_RATES: [Rate; 2] = [
     Rate {
@@ -313,6 +321,9 @@ impl Plan {
             bilevel: false,
             primer: false,
             stride: 0,
+            plane: 0,
+            offset: 0,
+            templates: &[],
             limit: 1023,
             rates: RECORD_RATES,
             log_table: 25,
@@ -323,48 +334,88 @@ impl Plan {
         // Levels 3 to 5 leave the slower contexts out.
         let left_out = usize::from(6_u8.saturating_sub(level));
         let bilevel = content.class == Class::Bilevel && level == 6;
+        let grey = content.class == Class::Grey && level == 6;
         let contexts = match content.class {
             Class::Text => &TEXT[..TEXT.len() - left_out],
             _ if bilevel => BILEVEL,
+            _ if grey => GREY,
             Class::Executable => &EXECUTABLE[..EXECUTABLE.len() - left_out * 5 / 3],
             _ => &BINARY[..BINARY.len() - left_out],
         };
         Self {
             contexts,
-            selectors: if bilevel { LEAN_BILEVEL } else { LEAN },
-            curves: &[(Curve::Order2, 6)],
-            match_lengths: if bilevel { &[12] } else { &[5, 12] },
+            selectors: match content.class {
+                _ if bilevel => LEAN_BILEVEL,
+                _ if grey => LEAN_GREY,
+                _ => LEAN,
+            },
+            curves: if grey {
+                &[(Curve::Place, 3), (Curve::Shades, 3)]
+            } else {
+                &[(Curve::Order2, 6)]
+            },
+            match_lengths: if bilevel || grey { &[12] } else { &[5, 12] },
             distance: false,
             runs: false,
             bilevel,
+            templates: if grey { &TEMPLATES[..8] } else { &[] },
             primer: false,
             stride: usize::from(content.stride),
+            plane: content.plane as usize,
+            offset: content.offset as usize,
             limit: 1023,
-            rates: LEAN_RATES,
+            rates: if grey { RICH_RATES } else { LEAN_RATES },
             log_table: [22, 23, 24, 26][usize::from(level) - 3],
         }
     }
 
     fn rich(level: u8, content: Content) -> Self {
         let bilevel = content.class == Class::Bilevel;
+        let grey = content.class == Class::Grey;
         let contexts = match content.class {
             Class::Text => RICH_TEXT,
             Class::Binary | Class::Executable => RICH_BINARY,
             Class::Bilevel => BINARY,
+            Class::Grey => RICH_GREY,
         };
         Self {
             contexts,
-            selectors: if bilevel { RICH_BILEVEL } else { RICH },
-            curves: &[(Curve::Order0, 1), (Curve::Order1, 2), (Curve::Order2, 3)],
-            match_lengths: &[5, 7, 12],
+            selectors: match content.class {
+                Class::Bilevel => RICH_BILEVEL,
+                Class::Grey => RICH_GREY_SELECTORS,
+                _ => RICH,
+            },
+            curves: if grey {
+                &[
+                    (Curve::Place, 2),
+                    (Curve::Shades, 2),
+                    (Curve::Prediction, 2),
+                ]
+            } else {
+                &[(Curve::Order0, 1), (Curve::Order1, 2), (Curve::Order2, 3)]
+            },
+            match_lengths: if grey { &[7, 12] } else { &[5, 7, 12] },
             distance: true,
-            runs: level >= 8,
+            runs: level >= 8 && !grey,
             bilevel,
+            templates: if grey { TEMPLATES } else { &[] },
             primer: content.class == Class::Text,
             stride: usize::from(content.stride),
+            plane: content.plane as usize,
+            offset: content.offset as usize,
             limit: 1023,
             rates: RICH_RATES,
             log_table: if level >= 8 { 28 } else { 27 },
+        }
+    }
+
+    /// Inputs to the mixer from the contexts of pixels.
+    #[must_use]
+    pub fn pixel_inputs(&self) -> usize {
+        if self.bilevel {
+            Bilevel::INPUTS
+        } else {
+            Grey::INPUTS * self.templates.len()
         }
     }
 
@@ -384,6 +435,14 @@ impl Plan {
         self.log_table(raw_len) - 4
     }
 
+    /// Inputs to the mixer of a plan for grey images.
+    fn grey_width(&self) -> usize {
+        let contexts = self.contexts.len();
+        let matches = 2 * self.match_lengths.len();
+        let distances = if self.distance { padded(contexts) } else { 0 };
+        padded(contexts + 1 + matches + self.pixel_inputs()) + distances
+    }
+
     /// Bytes of memory of a model for a segment of `raw_len` bytes, at most.
     #[must_use]
     pub fn memory(&self, raw_len: u64) -> u64 {
@@ -395,7 +454,11 @@ impl Plan {
             .map(|s| s.contexts() as u64 + 256)
             .sum();
         // Inputs to the mixer: two and a run for each context, pixels and matches.
-        let width = 3 * contexts + 64;
+        let width = if self.templates.is_empty() {
+            3 * contexts + 64
+        } else {
+            self.grey_width() as u64
+        };
         let runs = if self.runs {
             4 << self.log_runs(raw_len)
         } else {
@@ -413,6 +476,7 @@ impl Plan {
             + curves
             + ((self.match_lengths.len() as u64 * 2) << 20)
             + if self.bilevel { 16 << 20 } else { 0 }
+            + grey::memory(self.templates, self.stride)
             + (2 << 20);
         raw_len.saturating_add(fixed)
     }

@@ -1,5 +1,7 @@
 //! Contexts that pick weight vectors and curves, as opposed to those of the bit histories.
 
+use super::grey::View;
+
 /// A context that picks a weight vector of one table of the mixer's first layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selector {
@@ -27,6 +29,8 @@ pub enum Selector {
     Pixels,
     /// 12 pixels in a wider ring.
     PixelsFar,
+    /// Of a grey pixel's neighbourhood.
+    Grey(View),
     /// The n-th external input's own selector, with its number of contexts.
     External(usize, usize),
     /// Place in the record.
@@ -41,7 +45,13 @@ impl Selector {
     pub fn keeps_for_a_byte(self) -> bool {
         matches!(
             self,
-            Self::Byte1 | Self::Byte2 | Self::Byte3 | Self::Shape | Self::Column | Self::Place
+            Self::Byte1
+                | Self::Byte2
+                | Self::Byte3
+                | Self::Shape
+                | Self::Column
+                | Self::Place
+                | Self::Grey(View::Pair | View::Place | View::Levels | View::Texture | View::Sum)
         )
     }
 
@@ -59,6 +69,7 @@ impl Selector {
             Self::Shape | Self::Column | Self::PixelsFar => 4096,
             Self::Expected => 257 * 8,
             Self::WordLength => 16 * 16 * 8,
+            Self::Grey(view) => view.contexts(),
             Self::External(_, contexts) => contexts,
             Self::Place => 256,
             Self::PlaceBits => 4096,
@@ -75,10 +86,14 @@ pub enum Curve {
     Order1,
     /// Hash of the last two bytes.
     Order2,
+    /// Place in a grey image; the prediction and the energy around; shades of the pixels around.
+    Place,
+    Prediction,
+    Shades,
     /// The n-th external input's own selector, with its number of contexts.
     External(usize, usize),
     /// Place in the record.
-    Place,
+    Field,
 }
 
 impl Curve {
@@ -87,7 +102,12 @@ impl Curve {
     pub fn contexts(self) -> usize {
         match self {
             Self::Order0 => 1 << 8,
-            Self::Order1 | Self::Order2 | Self::Place => 1 << 16,
+            Self::Order1
+            | Self::Order2
+            | Self::Place
+            | Self::Prediction
+            | Self::Shades
+            | Self::Field => 1 << 16,
             Self::External(_, contexts) => contexts << 8,
         }
     }

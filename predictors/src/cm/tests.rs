@@ -1,3 +1,4 @@
+use super::codec::{parse, settings};
 use super::decisions::Decisions;
 use super::detect::{Class, Content, detect};
 use super::mixer::{External, ONE};
@@ -6,10 +7,7 @@ use super::plan::{LEVELS, Plan};
 use crate::segment::find;
 use crate::simd::{self, Job, Kernels};
 
-const TEXT: Content = Content {
-    class: Class::Text,
-    stride: 0,
-};
+const TEXT: Content = Content::new(Class::Text, 0);
 
 /// A sequence that looks random, the same everywhere.
 fn noise(seed: u64) -> impl FnMut() -> u32 {
@@ -150,6 +148,45 @@ fn decisions_learn_by_context() {
     assert!(bits < entropy * 1.02, "{bits} for {entropy}");
 }
 
+/// Settings of every level, class and some strides, and for images of several shapes.
+fn all_settings() -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for level in LEVELS {
+        for stride in [0, 1, 13, 500] {
+            for class in [
+                Class::Text,
+                Class::Binary,
+                Class::Bilevel,
+                Class::Executable,
+            ] {
+                all.push(settings(level, Content::new(class, stride)));
+            }
+        }
+        for (stride, plane, offset) in [
+            (2, 0, 0),
+            (3, 1, 5),
+            (28, 784, 16),
+            (1000, 5000, 2999),
+            (u16::MAX, u32::MAX, u32::MAX),
+        ] {
+            let class = Class::Grey;
+            let content = Content {
+                class,
+                stride,
+                plane,
+                offset,
+            };
+            assert_eq!(
+                parse(&settings(level, content)).unwrap().1,
+                content,
+                "what is written is read"
+            );
+            all.push(settings(level, content));
+        }
+    }
+    all
+}
+
 #[test]
 fn every_level_and_class_restores_its_input() {
     let cm = find("cm", 1).unwrap();
@@ -158,28 +195,22 @@ fn every_level_and_class_restores_its_input() {
         .map(|_| (random() % 7 * (random() % 11)) as u8)
         .collect();
     data.extend(b"Some words, and some words again: (some) \"words\".\n".repeat(20));
-    for level in LEVELS {
-        for class in 0..4 {
-            for stride in [0, 1, 13, 500] {
-                let [low, high] = u16::to_le_bytes(stride);
-                let settings = [level, class, low, high];
-                let len = data.len() as u64;
-                assert!((cm.memory)(&settings, len).unwrap() < 64 << 20);
-                let mut encoder = (cm.encoder)(&settings, len).unwrap();
-                encoder.write(&data[..100]).unwrap();
-                encoder.write(&data[100..]).unwrap();
-                let coded = encoder.finish_chunk().unwrap();
-                assert!(coded.len() < data.len() / 2);
-                let mut decoder = (cm.decoder)(&settings, len).unwrap();
-                let mut back = vec![0; data.len()];
-                decoder.begin_chunk(coded).unwrap();
-                decoder.read(&mut back[..999]).unwrap();
-                decoder.read(&mut back[999..]).unwrap();
-                decoder.end_chunk().unwrap();
-                assert!(back == data);
-                assert_eq!(decoder.canary(), encoder.canary());
-            }
-        }
+    let len = data.len() as u64;
+    for settings in all_settings() {
+        assert!((cm.memory)(&settings, len).unwrap() < 64 << 20);
+        let mut encoder = (cm.encoder)(&settings, len).unwrap();
+        encoder.write(&data[..100]).unwrap();
+        encoder.write(&data[100..]).unwrap();
+        let coded = encoder.finish_chunk().unwrap();
+        assert!(coded.len() < data.len() / 2);
+        let mut decoder = (cm.decoder)(&settings, len).unwrap();
+        let mut back = vec![0; data.len()];
+        decoder.begin_chunk(coded).unwrap();
+        decoder.read(&mut back[..999]).unwrap();
+        decoder.read(&mut back[999..]).unwrap();
+        decoder.end_chunk().unwrap();
+        assert!(back == data);
+        assert_eq!(decoder.canary(), encoder.canary());
     }
 }
 
@@ -286,7 +317,11 @@ fn unknown_settings_are_unsupported() {
         &[6],
         &[2, 0, 0, 0],
         &[9, 0, 0, 0],
-        &[6, 4, 0, 0],
+        &[6, 5, 0, 0],
+        &[6, 4, 28, 0],
+        &[6, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[6, 1, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[6, 4, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         &[6, 0, 0, 0, 0],
     ] {
         assert!((cm.encoder)(settings, 10).is_err());

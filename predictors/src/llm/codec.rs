@@ -9,6 +9,7 @@ use super::state::{Known, Segment, Settings};
 use super::trial::Trial;
 use super::vocabulary::NO_TOKEN;
 use crate::cm;
+use crate::cm::detect::{Class, Content};
 use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
 
 /// Bytes of a chunk that are coded with the model or without; tokens end where a block ends.
@@ -37,7 +38,11 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     encoder: |settings, raw_len| Ok(Box::new(Encoder::new(Segment::parse(settings, raw_len)?))),
     decoder: |settings, raw_len| Ok(Box::new(Decoder::new(Segment::parse(settings, raw_len)?))),
     settings: |level, sample| {
-        let mut settings = (cm::PREDICTOR.settings)(level, sample);
+        // Those of grey images are longer, and no model predicts them.
+        let mut settings = match (cm::PREDICTOR.settings)(level, sample) {
+            settings if settings.len() == 4 => settings,
+            _ => cm::codec::settings(level, Content::new(Class::Binary, 0)),
+        };
         settings.push(if level < 7 { 11 } else { 0 });
         settings.push(u8::from(level >= 6));
         settings

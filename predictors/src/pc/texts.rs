@@ -22,11 +22,7 @@ pub struct Texts {
 /// Its plan at a level.
 #[must_use]
 pub fn plan(level: u8) -> Plan {
-    let text = Content {
-        class: Class::Text,
-        stride: 0,
-    };
-    let plan = Plan::new(level, text);
+    let plan = Plan::new(level, Content::new(Class::Text, 0));
     Plan {
         log_table: plan.log_table.min(MOST_TABLE),
         ..plan
