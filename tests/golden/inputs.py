@@ -139,6 +139,41 @@ def table(rows: int, seed: int = 1) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
+def rows(count: int, seed: int = 1) -> bytes:
+    """Comma-separated values whose columns depend on each other, with a few lines that are none."""
+    source = randoms(seed)
+    lines = ["no,town,land,kind,amount,day,note,share"]
+    for row in range(count):
+        if next(source) % 97 == 0:
+            lines.append(f"# {WORDS[next(source) % len(WORDS)]}" + "," * (next(source) % 4))
+        town = min(next(source) % 12, next(source) % 12)
+        kind = (town + min(next(source) % 5, next(source) % 5)) % 7
+        amount = 40_000 * (kind + 1) + next(source) % 3_000_000
+        day = f"{2019 + town % 4}-{1 + next(source) % 12:02}-{1 + next(source) % 28:02}"
+        note = " ".join(WORDS[next(source) % len(WORDS)] for _ in range(next(source) % 4))
+        share = (kind * 10 + next(source) % 9) / 100
+        lines.append(
+            f"{row},Town {town * 7},L{town // 3},{'abcdefg'[kind]},{amount},{day},{note},{share:.2f}"
+        )
+    return ("\n".join(lines) + "\n").encode()
+
+
+def objects(count: int, seed: int = 1) -> bytes:
+    """Objects of JSON, one a line, the last without an end; a few have other members."""
+    source = randoms(seed)
+    lines = []
+    for row in range(count):
+        level = min(next(source) % 4, next(source) % 4)
+        at = f"2021-03-{1 + row // 60:02}T{8 + row % 60 // 6:02}:{row % 6 * 10:02}:{next(source) % 60:02}Z"
+        words = [WORDS[next(source) % len(WORDS)] for _ in range(2)]
+        line = f'{{"at": "{at}", "level": "{("info", "warn", "error", "fatal")[level]}", '
+        line += f'"took": {level * 100 + next(source) % 300 / 10}, "ok": {("true", "false")[level > 1]}'
+        lines.append(line + f', "text": "{" ".join(words)}"}}')
+        if next(source) % 120 == 0:
+            lines.append('{"level": null}')
+    return "\r\n".join(lines).encode()
+
+
 def weights(length: int, unit: int, row: int, seed: int = 1) -> bytes:
     """Units of `unit` bytes whose top byte is a small number around one that the column gives."""
     source = randoms(seed)

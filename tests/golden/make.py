@@ -77,6 +77,7 @@ NOT_DESCRIBED: set[str] = set()
 
 CM = ("cm", 1, 1)
 TENSOR = ("tensor", 1, 3)
+PC = ("pc", 1, 1)
 LLM = ("llm", 1, 1)
 # The classes of cm in the order of their numbers, each with content and a stride.
 CLASSES = {
@@ -114,6 +115,7 @@ def cases() -> Iterator[Good]:
     yield from forced()
     yield from split()
     yield from mixing()
+    yield from tables()
     yield from tensors()
     yield from copies()
     yield from mixed_tensors()
@@ -276,6 +278,36 @@ def mixing() -> Iterator[Good]:
             archive = Archive([CM], [coded_segment(CM, settings, raws)], level=level)
             intent = f"level {level} of cm for content of class {number}"
             yield Good(f"cm-{level}-{name}", intent, archive.build(), archive.content())
+
+
+def tables() -> Iterator[Good]:
+    """`pc`: tables whose circuit learns twice or more, in chunks that cut rows; those that end early."""
+    content = inputs.rows(420)
+    data = written(content, predictor="pc", level=6)
+    yield Good("pc-6-rows", "a table of text at level 6", data, content)
+    for level, count in ((3, 320), (7, 310), (8, 310)):
+        content = inputs.rows(count, level)
+        raws = [(CODED, content[at : at + 9000]) for at in range(0, len(content), 9000)]
+        yield table(f"pc-{level}-chunks", f"a table of text in chunks at level {level}", level, raws)
+    content = inputs.objects(330)
+    data = written(content, predictor="pc", level=5)
+    yield Good("pc-5-objects", "objects of JSON, one a line", data, content)
+    content = inputs.rows(60)
+    # What does not shrink ends a table, whether it is coded as cm then or stored.
+    for name, cuts in (("coded", [2000, 2010, 3000]), ("first", [20, 2000]), ("small", [500, 530])):
+        cuts = [0, *cuts, len(content)]
+        raws = [(CODED, content[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+        yield table(f"pc-3-{name}", "a table that a chunk ends", 3, raws)
+    content = inputs.rows(40) + b"and no more"
+    data = written(content, predictor="pc", level=4)
+    yield Good("pc-4-open", "a table with lines behind it", data, content)
+
+
+def table(name: str, intent: str, level: int, raws: list[tuple[int, bytes]]) -> Good:
+    """A segment of `pc` with these chunks."""
+    settings = _native.settings("pc", 1, level, b"".join(raw for _, raw in raws))
+    archive = Archive([PC], [coded_segment(PC, settings, raws)], level=level)
+    return Good(name, intent, archive.build(), archive.content())
 
 
 def tensors() -> Iterator[Good]:

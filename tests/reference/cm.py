@@ -60,22 +60,44 @@ def primed_state(level: int, class_: int, table_bits: int) -> State:
     return advanced(state, NO_CODER, PRIMER, len(PRIMER), np.zeros(0, dtype=np.uint32))
 
 
+def read_settings(settings: bytes) -> tuple[int, int, int, int, int]:
+    """Level, class, stride, plane and offset."""
+    known = len(settings) >= 4 and settings[0] in LEVELS and settings[1] in CLASSES
+    if not known or len(settings) != (12 if settings[1] == GREY else 4):
+        raise UnsupportedError("cm has settings of 4 bytes: level 3 to 8, class 0 to 4, stride")
+    level, class_ = settings[:2]
+    stride, plane, offset = (
+        int.from_bytes(settings[i:j], "little") for i, j in ((2, 4), (4, 8), (8, 12))
+    )
+    if class_ == GREY and stride < 2:
+        raise UnsupportedError("cm has rows of at least 2 grey pixels")
+    return level, class_, stride, plane, offset
+
+
+def new_coder(payload: bytes) -> np.ndarray:
+    """Section 6: a decoder that stands before the first bit."""
+    window = int.from_bytes(payload[:8].ljust(8, b"\0"), "big")
+    return np.array([(0, 2**64 - 1, window, 8)], dtype=CODER)
+
+
+def check_used(coder: np.ndarray, payload: bytes) -> None:
+    if coder[0]["used"] < len(payload):
+        raise CorruptError("bytes are left over in a coded chunk")
+
+
+def table_bits_of(plan: Plan, raw_len: int) -> int:
+    """8.5: log2 of the bytes of the hash table."""
+    sized = 8 * len(plan.contexts) * (raw_len + (len(PRIMER) if plan.primer else 0))
+    return min(max(sized.bit_length(), 16), plan.table_bits)
+
+
 class Cm:
     """The predictor of one segment. FORMAT.md, section 8."""
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
-        known = len(settings) >= 4 and settings[0] in LEVELS and settings[1] in CLASSES
-        if not known or len(settings) != (12 if settings[1] == GREY else 4):
-            raise UnsupportedError("cm has settings of 4 bytes: level 3 to 8, class 0 to 4, stride")
-        level, class_ = settings[:2]
-        stride, plane, offset = (
-            int.from_bytes(settings[i:j], "little") for i, j in ((2, 4), (4, 8), (8, 12))
-        )
-        if class_ == GREY and stride < 2:
-            raise UnsupportedError("cm has rows of at least 2 grey pixels")
+        level, class_, stride, plane, offset = read_settings(settings)
         plan = plan_of(level, class_)
-        sized = 8 * len(plan.contexts) * (raw_len + (len(PRIMER) if plan.primer else 0))
-        table_bits = min(max(sized.bit_length(), 16), plan.table_bits)
+        table_bits = table_bits_of(plan, raw_len)
         if plan.primer:
             primed = primed_state(level, class_, table_bits)
             parts = (type(part)(*(array.copy() for array in part)) for part in primed)
@@ -92,11 +114,9 @@ class Cm:
         return history[len(history) - length :].tobytes()
 
     def decode(self, payload: bytes, raw_len: int) -> bytes:
-        window = int.from_bytes(payload[:8].ljust(8, b"\0"), "big")
-        coder = np.array([(0, 2**64 - 1, window, 8)], dtype=CODER)
+        coder = new_coder(payload)
         raw = self._advance(coder, payload, raw_len)
-        if coder[0]["used"] < len(payload):
-            raise CorruptError("bytes are left over in a coded chunk")
+        check_used(coder, payload)
         return raw
 
     def train(self, raw: bytes) -> None:

@@ -36,6 +36,7 @@ class Contexts(NamedTuple):
     slot_places: np.ndarray  # where each context's slot starts, -1 if none was opened yet
     slots: np.ndarray  # each context's own copy of 15 histories
     maps: np.ndarray
+    records: np.ndarray  # 12.4: distances by place and context, 0 behind the last one
 
 
 def new_contexts(plan: plans.Plan, table_bits: int) -> Contexts:
@@ -52,6 +53,7 @@ def new_contexts(plan: plans.Plan, table_bits: int) -> Contexts:
         slot_places=np.full(n, -1),
         slots=np.zeros((n, 15), dtype=np.uint8),
         maps=np.tile(new_map(), (n, 1)),
+        records=zeros(0, 0, 0),
     )
 
 
@@ -112,6 +114,17 @@ def followed_value(past: Past, which: int) -> u64:
 
 
 @compiled
+def record_value(past: Past, distances: np.ndarray) -> u64:
+    """12.4: Record."""
+    v = past.values[0]
+    h = mix(u64(0), u64(1 + v.seen % v.stride))
+    for d in distances:
+        if d > 0:
+            h = mix(h, back(past, d))
+    return h
+
+
+@compiled
 def value(past: Past, s: Contexts, k: int) -> u64:
     """8.4: the value of context k."""
     v = past.values[0]
@@ -134,6 +147,8 @@ def value(past: Past, s: Contexts, k: int) -> u64:
     if kind == plans.SHAPE or kind == plans.SHAPE_BYTE:
         shape = v.shape & ((u64(1) << u64(4 * j)) - u64(1))
         return shape if kind == plans.SHAPE else mix(tail(v, 1), shape)
+    if kind == plans.RECORD:
+        return record_value(past, s.records[v.seen % v.stride, k])
     if kind == plans.AROUND:
         return around_value(past, s.places[k], count)
     if kind == plans.NEST:

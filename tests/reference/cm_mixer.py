@@ -6,7 +6,7 @@ import numpy as np
 from numpy import uint64 as u64
 
 from . import cm_plans as plans
-from .cm_basics import GOLDEN, SQUASH, clamp, compiled, squash, zeros
+from .cm_basics import GOLDEN, LOW_32, SQUASH, clamp, compiled, squash, zeros
 from .cm_grey import grey_base, grey_selector
 from .cm_history import Past, above, back, column, tail, word_length
 from .cm_pixels import FAR, NEAR, joined
@@ -110,6 +110,11 @@ def selector(past: Past, models: np.ndarray, which: int) -> int:
         return (min(word_length(v), 15) * 16 + np.int64(v.shape & u64(15))) * 8 + v.pos
     if which == plans.BY_MATCHES:
         return models[1].len16 * 16 + models[2].len16
+    if which == plans.BY_FIELD:
+        return min(v.seen % v.stride, 255)
+    if which == plans.BY_FIELD_BITS:
+        both = (v.seen % v.stride * 256) ^ v.partial
+        return np.int64((u64(both) * u64(0x9E3779B1) & LOW_32) >> u64(20))
     if which >= plans.BY_ENERGY:
         return grey_selector(past, which)
     return joined(past, NEAR if which == plans.BY_NEAR else FAR)
@@ -182,7 +187,9 @@ def form_bases(past: Past, s: Curves) -> None:
             s.bases[i] = 256 * np.int64(tail(v, 1))
         elif order == 2:
             s.bases[i] = np.int64((tail(v, 2) * GOLDEN) >> u64(48))
-        elif order > 2:
+        elif order == plans.SET_FIELD:
+            s.bases[i] = 256 * min(v.seen % v.stride, 255)
+        elif 2 < order < plans.SET_FIELD:
             s.bases[i] = grey_base(past, order)
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 ORDER, MASKED, WORD, WORD_PREVIOUS, WORD_SKIP, WORD_TWO, WORD_ABOVE, WORDS = range(8)
 WORD_LINE, WORD_END, COLUMN, LINE_ABOVE, LINE_START, INDIRECT, SHAPE, SHAPE_BYTE = range(8, 16)
 NEST, ABOVE, PLACE, BACK, PHASE, TREND, AROUND = range(16, 23)
+RECORD = 23  # 12.4
 
 # Terms, 8.8a, and the place in the image.
 W, N, NW, NE, WW, NN, NNE, NEE, BEFORE, X, Y, MEDIAN, ADJUSTED, BLENDED, CORRECTED = range(15)
@@ -13,14 +14,17 @@ FALLING, ENERGY, ERRORS, TEXTURE, BRIGHT, SHADES, SUM, INSIDE = range(15, 23)
 
 # Sets of curves, 8.10, besides Order(0) to Order(2).
 SET_PLACE, SET_PREDICTION, SET_SHADES = range(3, 6)
+SET_FIELD, SET_EXTERNAL = 6, 7  # 12.4, 11.6: what comes with an external input
 
-# Selectors, 8.9, and how many vectors each has. Those of 8.8 and 8.8a come last.
+# Selectors, 8.9, and how many vectors each has. Those of 8.8, 8.8a and 12.4 come last.
 BY_PARTIAL, BY_BYTE1, BY_BYTE2, BY_BYTE3, BY_HITS, BY_SHAPE = range(6)
 BY_COLUMN, BY_EXPECTED, BY_WORD_LENGTH, BY_MATCHES, BY_NEAR, BY_FAR = range(6, 12)
 BY_ENERGY, BY_PAIR, BY_LEVELS, BY_PLACE, BY_INTERVAL, BY_TEXTURE, BY_SUM = range(12, 19)
+BY_FIELD_BITS, BY_FIELD = 19, 20  # 12.4: PlaceBits, Place
 VECTORS = (
     *(256, 256, 256, 256, 1024, 4096, 4096, 2056, 2048, 256, 256, 4096),
     *(128, 256, 729, 2048, 256, 256, 1024),
+    *(4096, 256),
 )
 
 

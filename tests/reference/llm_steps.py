@@ -16,19 +16,18 @@ from .cm_mixer import (
     new_mixer,
     train,
 )
-from .cm_plans import Plan
+from .cm_plans import SET_EXTERNAL, Plan
 from .cm_steps import State, gather_inputs, update
 
 RATES = np.array([[200, 2000, 6], [60, 500, 7]])
 EXTERNAL_VECTORS = (256, 320)
-EXTERNAL_SET = 3  # of curves
 
 
 def joined_curves(rich: bool) -> tuple[tuple[int, int], ...]:
     """11.6: sets with their weights."""
     if rich:
-        return ((0, 1), (1, 1), (2, 2), (EXTERNAL_SET, 2))
-    return ((2, 3), (EXTERNAL_SET, 3))
+        return ((0, 1), (1, 1), (2, 2), (SET_EXTERNAL, 2))
+    return ((2, 3), (SET_EXTERNAL, 3))
 
 
 def joined_mixer(plan: Plan, with_model: bool) -> Mixer:
@@ -76,7 +75,7 @@ def joined_predict(s: State, external: np.ndarray, chosen: np.ndarray) -> int:
         mixer.chosen[first + i] = mixer.first_vectors[first + i] + chosen[i]
     st = mix_inputs(s.past, s.matches.models, mixer)
     for k in range(len(s.curves.sets)):
-        if s.curves.sets[k, 0] == EXTERNAL_SET:
+        if s.curves.sets[k, 0] == SET_EXTERNAL:
             s.curves.bases[k] = 256 * chosen[0]
     return final_probability(s.past.values[0].partial, s.curves, st)
 

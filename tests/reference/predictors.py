@@ -8,7 +8,7 @@ A predictor is an object with
 - `seen`: how many bytes it was advanced over;
 - `canary()`: the hash of its first predictions so far.
 
-`cm`, `tensor` and `llm` have modules of their own.
+`cm`, `tensor`, `llm` and `pc` have modules of their own.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ import zstandard
 from .cm import Cm
 from .errors import CorruptError, UnsupportedError
 from .llm import Llm
+from .pc import Pc
 from .tensor import Tensor
 
 
@@ -116,4 +117,5 @@ PREDICTORS: dict[tuple[str, int, int], Callable[[bytes, int], Predictor]] = {
     ("cm", 1, 1): Cm,
     ("tensor", 1, 3): Tensor,
     ("llm", 1, 1): Llm,
+    ("pc", 1, 1): Pc,
 }

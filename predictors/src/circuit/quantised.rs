@@ -87,7 +87,9 @@ impl<const M: usize> Circuit<M> {
             let start = circuit.groups.len();
             circuit.starts.push((start, circuit.sums.len()));
             let (from, to) = (shape.offsets[node], shape.offsets[node + 1]);
-            for from in (from..to).step_by(NIBBLE) {
+            // A damaged record may have any value of the field's bits: each has a place.
+            let end = from + (to - from).next_power_of_two();
+            for from in (from..end).step_by(NIBBLE) {
                 let mut group = [[0; NIBBLE]; M];
                 for value in from..to.min(from + NIBBLE) {
                     let by_state = values(value);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::apm::Apm;
 use super::bilevel::Bilevel;
-use super::context::{hash16, nibble_hash};
+use super::context::{Context, hash16, nibble_hash};
 use super::counter;
 use super::grey::Grey;
 use super::hash_table::HashTable;
@@ -186,8 +186,11 @@ impl<const S: usize, const A: usize> Model<S, A> {
             heeds: true,
             plan,
         };
-        model.look_ahead();
-        model.byte_boundary();
+        // Contexts of records wait for [`Model::set_records`].
+        if !matches!(plan.contexts.first(), Some(Context::Record(_))) {
+            model.look_ahead();
+            model.byte_boundary();
+        }
         Ok(model)
     }
 

@@ -15,9 +15,11 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         let plain = (cm::PREDICTOR.memory)(settings, raw_len)?;
         let (level, _) = cm::codec::parse(settings)?;
         let table = texts::plan(level).memory(raw_len) + Plan::records(level).memory(raw_len);
-        // The circuit: parameters, running statistics, parts of a mini-batch, integers; rows and texts.
+        // The circuit: parameters, running statistics, parts of a mini-batch, integers. Rows and texts; what
+        // is made of the head, which is 4 MiB or more for the shortest segment.
         let circuit = 10 * 4 * MOST_NUMBERS as u64;
-        Ok(plain.max(table + circuit + raw_len.saturating_mul(5)) + (1 << 20))
+        let more = raw_len.saturating_mul(12) + (4 << 20);
+        Ok(plain.max(table + circuit + more) + (1 << 20))
     },
     encoder: |settings, raw_len| {
         let (level, _) = cm::codec::parse(settings)?;
@@ -38,7 +40,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
             settings: settings.to_vec(),
             left: raw_len,
             form: Reads::Nothing,
-            canary: 0,
+            kept: None,
         }))
     },
     settings: |level, sample| (cm::PREDICTOR.settings)(level, sample),
@@ -63,7 +65,7 @@ struct Encoder {
     form: Writes,
     /// The open chunk.
     chunk: Vec<u8>,
-    /// The canary of a table that was begun, whatever comes after it.
+    /// The canary of the segment's table, as its decoder will have it: as of the chunks that are coded so.
     kept: Option<u32>,
     /// Whether the machine had too little memory when the segment was shown.
     given_up: bool,
@@ -132,8 +134,8 @@ impl SegmentEncoder for Encoder {
             payload.extend(encoder.finish_chunk()?);
             self.left = left;
         }
-        if self.kept.is_none() {
-            self.kept = Some(self.canary());
+        if let Writes::Table(table) = &self.form {
+            self.kept = Some(table.canary());
         }
         self.chunk.clear();
         Ok(payload)
@@ -152,9 +154,8 @@ impl SegmentEncoder for Encoder {
             return canary;
         }
         match &self.form {
-            Writes::Table(table) => table.canary(),
             Writes::Plain(encoder) => encoder.canary(),
-            Writes::Nothing => 0,
+            _ => 0,
         }
     }
 }
@@ -170,11 +171,15 @@ struct Decoder {
     settings: Vec<u8>,
     left: u64,
     form: Reads,
-    canary: u32,
+    /// The canary of a table that was ended.
+    kept: Option<u32>,
 }
 
 impl Decoder {
     fn plain(&mut self) -> Result<&mut Box<dyn SegmentDecoder>, PredictorError> {
+        if let Reads::Table(table) = &self.form {
+            self.kept = Some(table.canary());
+        }
         if !matches!(self.form, Reads::Plain(_)) {
             self.form = Reads::Plain((cm::PREDICTOR.decoder)(&self.settings, self.left)?);
         }
@@ -233,10 +238,11 @@ impl SegmentDecoder for Decoder {
     }
 
     fn canary(&self) -> u32 {
-        match &self.form {
-            Reads::Plain(decoder) => decoder.canary(),
-            Reads::Table(table) => table.canary(),
-            Reads::Nothing => self.canary,
+        match (&self.form, self.kept) {
+            (_, Some(canary)) => canary,
+            (Reads::Plain(decoder), _) => decoder.canary(),
+            (Reads::Table(table), _) => table.canary(),
+            (Reads::Nothing, _) => 0,
         }
     }
 }

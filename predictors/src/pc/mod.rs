@@ -13,6 +13,8 @@ mod ranks;
 mod rows;
 mod stack;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod train;
 

@@ -17,8 +17,11 @@ use crate::segment::{CANARY_BYTES, PredictorError};
 use crate::table::{self, Schema};
 use crate::varint;
 
-/// The least that a head may have, however short the segment.
-const MOST_HEAD: usize = 1 << 16;
+/// The most bytes of the head of a segment of `raw_len` bytes: memory for what is made of it is asked for
+/// before anything is decoded that could not be so.
+fn most_head(raw_len: usize) -> usize {
+    (raw_len / 4).max(1 << 16)
+}
 
 const DAMAGED: PredictorError = PredictorError::Corrupt("a table's segment is damaged");
 
@@ -187,6 +190,9 @@ impl TableEncoder {
         varint::write(bytes.len() as u64, &mut head);
         head.extend_from_slice(&bytes);
         layout.write(&mut head);
+        if head.len() > most_head(segment.len()) {
+            return Ok(None);
+        }
         let texts = Texts::new(level, segment.len() as u64)?;
         Ok(Some(Self {
             table: Table::new(level, schema, layout, count, texts)?,
@@ -302,18 +308,17 @@ impl TableDecoder {
         let mut coder = BitDecoder::new(coded.ok_or(DAMAGED)?.to_vec());
         let any = self.table.is_none() || self.table.as_ref().is_some_and(|t| has_texts(&t.schema));
         if let Some(mut texts) = self.texts.take() {
-            let head = texts.decode_text(MOST_HEAD.max(self.raw_len), &mut coder)?;
+            let head = texts.decode_text(most_head(self.raw_len), &mut coder)?;
             self.begin_table(&head, texts)?;
         }
         let mut table = self.table.take().ok_or(DAMAGED)?;
         let mut streams = Vec::new();
         if has_texts(&table.schema) {
-            let mut left = self.raw_len;
+            // Each value has a line feed that a row need not have.
+            let mut left = self.raw_len.saturating_mul(2);
             for _ in 0..table.schema.texts() {
-                // Each value has a line feed that a row need not have.
-                let most = left.saturating_mul(2);
-                let text = table.texts.decode_text(most, &mut coder)?;
-                left = left.saturating_sub(text.len() / 2);
+                let text = table.texts.decode_text(left, &mut coder)?;
+                left -= text.len();
                 streams.push(text);
             }
         }
@@ -339,7 +344,11 @@ impl TableDecoder {
             .ok_or(DAMAGED)?;
         let length = varint::take(&mut rest).and_then(|length| usize::try_from(length).ok());
         let bytes = length.and_then(|length| rest.split_off(..length));
-        let schema = Schema::read(bytes.ok_or(DAMAGED)?)?;
+        // Each value of a dictionary is in the segment.
+        let schema = Schema::read_within(
+            bytes.ok_or(DAMAGED)?,
+            most_head(self.raw_len).max(self.raw_len),
+        )?;
         let layout = Layout::read(&fields(&schema), &mut rest)?;
         // As an encoder has it: the memory that is asked for rests on it.
         let bytes = count.saturating_mul(layout.order.len());
@@ -361,9 +370,24 @@ impl TableDecoder {
     /// # Errors
     /// [`PredictorError::Corrupt`] where the coded bytes do not decode.
     pub fn read(&mut self, out: &mut [u8]) -> Result<(), PredictorError> {
-        let table = self.table.as_mut().ok_or(DAMAGED)?;
+        // After an error there is no table: what its last record holds may be anything.
+        let mut table = self.table.take().ok_or(DAMAGED)?;
+        self.fill(&mut table, out.len())?;
+        self.table = Some(table);
+        out.copy_from_slice(&self.ready[self.given..self.given + out.len()]);
+        self.given += out.len();
+        // What was handed out goes when it is the greater part.
+        if self.given > self.ready.len() / 2 {
+            self.ready.drain(..self.given);
+            self.given = 0;
+        }
+        Ok(())
+    }
+
+    /// Makes rows until `wanted` bytes are ready.
+    fn fill(&mut self, table: &mut Table, wanted: usize) -> Result<(), PredictorError> {
         let cursors = self.cursors.as_mut().ok_or(DAMAGED)?;
-        while self.ready.len() - self.given < out.len() {
+        while self.ready.len() - self.given < wanted {
             let before = self.ready.len();
             if self.next < table.count {
                 self.next += 1;
@@ -383,13 +407,6 @@ impl TableDecoder {
             if self.made > self.raw_len {
                 return Err(DAMAGED);
             }
-        }
-        out.copy_from_slice(&self.ready[self.given..self.given + out.len()]);
-        self.given += out.len();
-        // What was handed out goes when it is the greater part.
-        if self.given > self.ready.len() / 2 {
-            self.ready.drain(..self.given);
-            self.given = 0;
         }
         Ok(())
     }

@@ -161,7 +161,15 @@ impl Schema {
     /// # Errors
     /// [`PredictorError::Corrupt`] where it cannot have made them.
     pub fn read(bytes: &[u8]) -> Result<Self, PredictorError> {
-        wire::read(bytes).ok_or(PredictorError::Corrupt("a table's schema is damaged"))
+        Self::read_within(bytes, usize::MAX)
+    }
+
+    /// The same, where the numbers of all dictionaries are at most `most` bytes as they are written.
+    ///
+    /// # Errors
+    /// As those of [`Schema::read`].
+    pub fn read_within(bytes: &[u8], most: usize) -> Result<Self, PredictorError> {
+        wire::read(bytes, most).ok_or(PredictorError::Corrupt("a table's schema is damaged"))
     }
 
     /// The fields of a record, in the order of the file.

@@ -187,6 +187,8 @@ pub(super) fn write(schema: &Schema, out: &mut Vec<u8>) {
 struct Reader<'a> {
     codes: &'a [u8],
     lines: &'a [u8],
+    /// Bytes that numbers of dictionaries may still have.
+    left: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -259,6 +261,8 @@ impl<'a> Reader<'a> {
                     }
                 }
                 let dictionary = Dictionary::new(&strings, format, numbers);
+                let written = dictionary.values.bytes() - strings.bytes();
+                self.left = self.left.checked_sub(written)?;
                 (dictionary.values.len() > 1).then_some(Column::Dictionary(dictionary))
             }
             NUMBER => {
@@ -310,12 +314,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub(super) fn read(mut bytes: &[u8]) -> Option<Schema> {
+pub(super) fn read(mut bytes: &[u8], most: usize) -> Option<Schema> {
     let length = varint::take(&mut bytes)?;
     let codes = bytes.split_off(..usize::try_from(length).ok()?)?;
     let mut reader = Reader {
         codes,
         lines: bytes,
+        left: most,
     };
     let flags = reader.byte()?;
     (flags & !(JSON | RETURNS | EXCEPTIONS | OPEN | OPEN_TAIL) == 0).then_some(())?;

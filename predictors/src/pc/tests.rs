@@ -1,0 +1,576 @@
+//! Tables and stacks come back, whatever chunks cut; damaged ones are refused; the circuit says what
+//! summing over all its states says.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::pack::CircuitPack;
+use super::{Training, train};
+use crate::circuit::any::{AnyBelief, AnyCircuit};
+use crate::circuit::expect::{Data, Room, expect};
+use crate::circuit::learn::{Course, Learner};
+use crate::circuit::parameters::{Shape, Tables};
+use crate::circuit::quantised::{Belief, Circuit};
+use crate::circuit::tree::Tree;
+use crate::segment::{PredictorError, SegmentDecoder, find};
+use crate::simd;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 24) % n
+    }
+}
+
+const WORDS: [&str; 8] = ["oak", "elm", "ash", "fir", "yew", "box", "bay", "may"];
+
+/// A table whose columns depend on each other; one row in `broken` fits no schema, if that is not 0.
+fn table(rows: usize, seed: u64, broken: u64) -> Vec<u8> {
+    let mut random = Random(seed * 2 + 1);
+    let mut out = String::from("no,tree,size,part,amount,day,note\n");
+    for row in 0..rows {
+        if broken > 0 && random.below(broken) == 0 {
+            out += &format!("? {}\n", random.below(1000));
+        }
+        let tree = random.below(8).min(random.below(8));
+        let size = (tree * 3 + random.below(4)) % 20;
+        let part = if random.below(8) == 0 { 3 } else { size % 3 };
+        let note = match random.below(3) {
+            0 => "",
+            n => WORDS[(tree + n) as usize % 8],
+        };
+        out += &format!(
+            "{row},{},{size},{},{},20{:02}-{:02}-{:02},{note}{}\n",
+            WORDS[tree as usize],
+            ["root", "stem", "leaf", "bud"][part as usize],
+            100_000 + random.below(4_000_000),
+            10 + tree,
+            1 + random.below(12),
+            1 + random.below(28),
+            random.below(100_000) * random.below(2)
+        );
+    }
+    out.into_bytes()
+}
+
+/// Trains a small circuit on rows like those of [`table`].
+fn circuit(states: usize) -> Arc<CircuitPack> {
+    let training = Training {
+        states,
+        passes: 2,
+        threads: 2,
+    };
+    let pack = train(&table(500, 99, 40), training, &mut |_| true).unwrap();
+    Arc::new(CircuitPack::read(&pack).unwrap())
+}
+
+/// Chunks of a coded segment: raw length and payload, none where the raw bytes are stored.
+type Chunks = Vec<(usize, Option<Vec<u8>>)>;
+
+struct Coded {
+    id: &'static str,
+    settings: Vec<u8>,
+    circuit: Option<Arc<CircuitPack>>,
+    chunks: Chunks,
+    canary: u32,
+}
+
+impl Coded {
+    fn new(level: u8, circuit: Option<&Arc<CircuitPack>>, data: &[u8], cuts: &[usize]) -> Self {
+        let id = if circuit.is_some() { "circuit" } else { "pc" };
+        let predictor = find(id, 1).unwrap();
+        let settings = (predictor.settings)(level, data);
+        let mut encoder = (predictor.encoder)(&settings, data.len() as u64).unwrap();
+        if let Some(circuit) = circuit {
+            encoder.set_circuit(Arc::clone(circuit)).unwrap();
+        }
+        encoder.look_ahead(data);
+        let mut chunks = Vec::new();
+        let mut rest = data;
+        for &cut in cuts.iter().chain([&data.len()]) {
+            let chunk = rest.split_off(..cut.min(rest.len())).unwrap();
+            if chunk.is_empty() {
+                continue;
+            }
+            let (a, b) = chunk.split_at(chunk.len() / 3);
+            encoder.write(a).unwrap();
+            encoder.write(b).unwrap();
+            let payload = encoder.finish_chunk().unwrap();
+            let shrinks = payload.len() < chunk.len();
+            chunks.push((chunk.len(), shrinks.then_some(payload)));
+        }
+        Self {
+            id,
+            settings,
+            circuit: circuit.cloned(),
+            chunks,
+            canary: encoder.canary(),
+        }
+    }
+
+    fn decoder(&self, raw_len: usize) -> Box<dyn SegmentDecoder> {
+        let predictor = find(self.id, 1).unwrap();
+        let mut decoder = (predictor.decoder)(&self.settings, raw_len as u64).unwrap();
+        if let Some(circuit) = &self.circuit {
+            decoder.set_circuit(Arc::clone(circuit)).unwrap();
+        }
+        decoder
+    }
+
+    /// Decodes `chunks` of a segment with the content `data`, a piece of up to `step` bytes at a time.
+    fn decode(
+        &self,
+        chunks: &Chunks,
+        data: &[u8],
+        step: usize,
+    ) -> Result<(Vec<u8>, u32), PredictorError> {
+        let mut decoder = self.decoder(data.len());
+        let mut out = Vec::new();
+        for (length, payload) in chunks {
+            let from = out.len();
+            if let Some(payload) = payload {
+                decoder.begin_chunk(payload.clone())?;
+                out.resize(from + length, 0);
+                for piece in out[from..].chunks_mut(step) {
+                    decoder.read(piece)?;
+                }
+                decoder.end_chunk()?;
+            } else {
+                out.extend_from_slice(&data[from..from + length]);
+                decoder.train(&data[from..from + length])?;
+            }
+        }
+        Ok((out, decoder.canary()))
+    }
+
+    fn bytes(&self) -> usize {
+        let each = self.chunks.iter();
+        each.map(|(length, payload)| payload.as_ref().map_or(*length, Vec::len))
+            .sum()
+    }
+}
+
+/// There and back; returns what was coded.
+fn round_trip(
+    level: u8,
+    circuit: Option<&Arc<CircuitPack>>,
+    data: &[u8],
+    cuts: &[usize],
+    step: usize,
+) -> Coded {
+    let coded = Coded::new(level, circuit, data, cuts);
+    let (back, canary) = coded.decode(&coded.chunks, data, step).unwrap();
+    assert!(back == data, "the content comes back");
+    assert_eq!(canary, coded.canary);
+    coded
+}
+
+#[test]
+fn a_table_comes_back_at_every_level() {
+    for level in [3, 6, 7, 8] {
+        let data = table(if level < 7 { 420 } else { 330 }, level.into(), 50);
+        let coded = round_trip(level, None, &data, &[], 1000);
+        assert_eq!(
+            coded.chunks[0].1.as_ref().unwrap()[0],
+            1,
+            "a chunk of a table"
+        );
+        assert!(coded.bytes() * 3 < data.len());
+    }
+}
+
+#[test]
+fn a_chunk_that_does_not_shrink_ends_the_table() {
+    let data = table(60, 7, 0);
+    for cuts in [
+        &[500, 10, 700][..],
+        &[3, 700],
+        &[700, 1, 1, 1],
+        &[40, 40, 5],
+    ] {
+        let coded = round_trip(3, None, &data, cuts, 7);
+        let forms: Vec<_> = coded
+            .chunks
+            .iter()
+            .map(|c| c.1.as_ref().map(|p| p[0]))
+            .collect();
+        let first = forms.iter().position(|form| *form != Some(1));
+        let after = first.map_or(&[][..], |first| &forms[first..]);
+        assert!(after.iter().all(|form| *form != Some(1)), "{forms:?}");
+    }
+}
+
+#[test]
+fn other_content_goes_to_cm() {
+    let noise: Vec<u8> = (0..3000)
+        .map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let prose = b"It is no table, for all that it may have commas, lines and so on. ".repeat(40);
+    for data in [&noise[..], &prose, b"x"] {
+        let coded = round_trip(3, None, data, &[100], 1000);
+        assert!(
+            coded
+                .chunks
+                .iter()
+                .all(|c| c.1.as_ref().is_none_or(|p| p[0] == 0))
+        );
+    }
+}
+
+#[test]
+fn a_trained_circuit_codes_other_tables() {
+    for states in [4, 8, 16, 32] {
+        let circuit = circuit(states);
+        let data = table(300, 5, 30);
+        let coded = round_trip(3, Some(&circuit), &data, &[4000], 1000);
+        assert!(coded.bytes() * 2 < data.len(), "{states} states");
+        // Rows that do not fit, and an end without a line end.
+        let mut other = table(30, 6, 2);
+        other.extend_from_slice(b"and,more");
+        round_trip(3, Some(&circuit), &other, &[1, 2, 30, 31, 500], 9);
+        round_trip(3, Some(&circuit), b"nothing that fits\n", &[4], 3);
+    }
+}
+
+#[test]
+fn a_trained_circuit_codes_other_stacks() {
+    let stack = |seed: u64, images: u8| {
+        let mut random = Random(seed * 2 + 1);
+        let mut data = vec![0, 0, 8, 3, 0, 0, 0, images, 0, 0, 0, 6, 0, 0, 0, 6];
+        for _ in 0..images {
+            let (x, y) = (random.below(4) as i32, random.below(4) as i32);
+            for at in 0..36 {
+                let far = (at % 6 - x).abs() + (at / 6 - y).abs();
+                data.push((255 - 60 * far).max(random.below(3) as i32) as u8);
+            }
+        }
+        data
+    };
+    let training = Training {
+        states: 8,
+        passes: 3,
+        threads: 1,
+    };
+    let pack = train(&stack(1, 200), training, &mut |_| true).unwrap();
+    let circuit = Arc::new(CircuitPack::read(&pack).unwrap());
+    let data = stack(2, 100);
+    let coded = round_trip(3, Some(&circuit), &data, &[], 100);
+    assert!(coded.bytes() * 3 < data.len());
+    for cuts in [&[3, 20, 36, 36, 1, 70][..], &[16, 36], &[15, 2, 35]] {
+        round_trip(3, Some(&circuit), &data, cuts, 11);
+    }
+}
+
+#[test]
+fn a_circuit_is_asked_for() {
+    let predictor = find("circuit", 1).unwrap();
+    let mut encoder = (predictor.encoder)(&[], 5).unwrap();
+    encoder.write(b"1,2,3").unwrap();
+    assert!(encoder.finish_chunk().is_err());
+    assert!(
+        (predictor.decoder)(&[], 5)
+            .unwrap()
+            .begin_chunk(vec![0])
+            .is_err()
+    );
+    assert!((predictor.encoder)(&[1], 5).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn tables_come_back_whatever_chunks_cut(
+        (level, rows, seed) in (3_u8..=6, 1_usize..330, any::<u32>()),
+        broken in prop_oneof![Just(0_u64), Just(9), Just(60)],
+        cuts in prop::collection::vec(1_usize..4000, 0..6),
+        step in 1_usize..3000,
+        end in prop_oneof![Just(""), Just("no end"), Just("\n\ntotal,7\n")],
+    ) {
+        let mut data = table(rows, seed.into(), broken);
+        data.extend_from_slice(end.as_bytes());
+        round_trip(level, None, &data, &cuts, step);
+    }
+
+    #[test]
+    fn other_rows_come_back_by_a_circuit(
+        (rows, seed) in (0_usize..80, any::<u32>()),
+        broken in prop_oneof![Just(0_u64), Just(2), Just(30)],
+        cuts in prop::collection::vec(1_usize..900, 0..6),
+        noise in prop::collection::vec(any::<u8>(), 0..40),
+        step in 1_usize..3000,
+    ) {
+        static CIRCUIT: std::sync::OnceLock<Arc<CircuitPack>> = std::sync::OnceLock::new();
+        let circuit = CIRCUIT.get_or_init(|| circuit(4));
+        let mut data = table(rows, seed.into(), broken);
+        data.extend_from_slice(&noise);
+        round_trip(3, Some(circuit), &data, &cuts, step);
+    }
+}
+
+/// Decodes with one payload changed: an error or whatever bytes, but no panic.
+fn survives(coded: &Coded, data: &[u8], change: impl Fn(&mut Vec<u8>)) -> bool {
+    let mut same = true;
+    for number in 0..coded.chunks.len() {
+        let mut chunks = coded.chunks.clone();
+        if let Some(payload) = &mut chunks[number].1 {
+            change(payload);
+            let found = coded.decode(&chunks, data, 500);
+            same &= found.is_ok_and(|(back, _)| back == data);
+        }
+    }
+    same
+}
+
+#[test]
+fn damaged_payloads_are_refused_or_harmless() {
+    let data = table(290, 3, 60);
+    let circuit = circuit(8);
+    for circuit in [None, Some(&circuit)] {
+        let coded = Coded::new(3, circuit, &data, &[600, 1000, 9000]);
+        let longest = coded
+            .chunks
+            .iter()
+            .filter_map(|c| c.1.as_ref().map(Vec::len))
+            .max()
+            .unwrap();
+        let mut random = Random(9);
+        let mut harmless = 0;
+        for _ in 0..150 {
+            let at = random.below(longest as u64) as usize;
+            let flip = 1 << random.below(8);
+            harmless += usize::from(survives(&coded, &data, |payload| {
+                let at = at % payload.len();
+                payload[at] ^= flip;
+            }));
+            harmless += usize::from(survives(&coded, &data, |payload| {
+                payload.truncate(at % payload.len());
+            }));
+        }
+        assert!(harmless < 30, "{harmless}");
+        // Bytes that no encoder made.
+        for length in 0..40 {
+            survives(&coded, &data, |payload| {
+                let mut random = Random(length * 7 + 1);
+                payload.truncate(1);
+                payload.extend((0..length).map(|_| random.below(256) as u8));
+            });
+        }
+        survives(&coded, &data, |payload| payload.push(1));
+    }
+}
+
+/// A column's first field may have values of its bits that there are not: they do no harm.
+#[test]
+fn values_that_there_are_not_are_refused() {
+    let mut random = Random(5);
+    let mut out = String::new();
+    for _ in 0..300 {
+        let x = random.below(130);
+        out += &format!("k{x},{},{}\n", x % 3, random.below(33));
+    }
+    let data = out.into_bytes();
+    let coded = round_trip(3, None, &data, &[], 500);
+    for flip in 0..600 {
+        survives(&coded, &data, |payload| {
+            let at = payload.len() - 1 - flip % (payload.len() / 2);
+            payload[at] = payload[at].wrapping_mul(31).wrapping_add(flip as u8 | 1);
+        });
+    }
+}
+
+fn learnt<const M: usize>(values: &[usize], rows: usize) -> (Learner<M>, Vec<u8>) {
+    let parents: Vec<Option<usize>> = (0..values.len()).map(|v| v.checked_sub(1)).collect();
+    let shape = Shape::new(Arc::new(Tree::new(&parents).unwrap()), values);
+    let mut random = Random(3);
+    let mut data = Vec::new();
+    for _ in 0..rows {
+        let mut last = 0;
+        for &count in values {
+            if random.below(4) == 0 {
+                last = random.below(count as u64) as usize;
+            }
+            last %= count;
+            data.push(last as u8);
+        }
+    }
+    let places: Vec<usize> = (0..values.len()).collect();
+    let rows_of = Data {
+        values: &data,
+        stride: values.len(),
+        places: &places,
+    };
+    let mut learner = Learner::new(simd::Level::Scalar, shape, rows_of, rows);
+    let course = Course {
+        passes: 3,
+        batch: 64,
+        share: [0.5, 0.03],
+    };
+    learner.learn(rows_of, rows, course);
+    (learner, data)
+}
+
+/// The probability of a row by summing over the states of all variables.
+fn joint<const M: usize>(shape: &Shape, p: &Tables<M>, row: &[usize]) -> f64 {
+    let n = row.len();
+    let mut sum = 0.0;
+    for combination in 0..M.pow(n as u32) {
+        let state = |v: usize| combination / M.pow(v as u32) % M;
+        let mut product = 1.0;
+        for (v, &value) in row.iter().enumerate() {
+            product *= f64::from(p.values[shape.offsets[v] + value][state(v)]);
+            product *= f64::from(match shape.tree.parent(v) {
+                None => p.first[state(v)],
+                Some(parent) => p.steps[v][state(parent)][state(v)],
+            });
+        }
+        sum += product;
+    }
+    sum
+}
+
+#[test]
+fn masses_multiply_to_what_summing_over_all_states_gives() {
+    for parents in [
+        [None, Some(0), Some(1)],
+        [None, Some(0), Some(0)],
+        [Some(1), None, Some(1)],
+    ] {
+        let (learner, _) = learnt::<4>(&[2, 2, 2], 500);
+        let shape = Shape::new(Arc::new(Tree::new(&parents).unwrap()), &[2, 2, 2]);
+        let mut p = learner.parameters.clone();
+        // The root of the shape may be another one than what was learnt from.
+        for (v, parent) in parents.iter().enumerate() {
+            if parent.is_some() && p.steps[v] == [[0.0; 4]; 4] {
+                p.steps[v] = p.steps[1];
+            }
+        }
+        let circuit = Circuit::new(&shape, &p);
+        let mut belief = Belief::new(&shape);
+        let mut all = 0.0;
+        for number in 0..8_usize {
+            let row = [number & 1, number >> 1 & 1, number >> 2];
+            let mut product = 1.0;
+            for (place, &v) in shape.tree.order().iter().enumerate() {
+                belief.visit(&circuit, place);
+                let masses = belief.masses(&circuit, 0);
+                let value = row[usize::from(v)];
+                product *= f64::from(masses[value]) / f64::from(masses[0] + masses[1]);
+                belief.observe(&circuit, value);
+            }
+            let expected = joint(&shape, &p, &row);
+            assert!(
+                (product / expected - 1.0).abs() < 1e-3,
+                "{parents:?} {row:?}: {product} for {expected}"
+            );
+            all += product;
+        }
+        assert!((all - 1.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn a_payload_is_hardly_longer_than_what_the_circuit_says() {
+    let mut random = Random(11);
+    let mut rows = |count: usize| {
+        let mut out = String::new();
+        for _ in 0..count {
+            let x = random.below(16);
+            let cells: Vec<String> = (1..9)
+                .map(|k| WORDS[((x * k + random.below(3)) % 8) as usize].to_string())
+                .collect();
+            out += &(cells.join(",") + "\n");
+        }
+        out.into_bytes()
+    };
+    let training = Training {
+        states: 8,
+        passes: 2,
+        threads: 1,
+    };
+    let pack = train(&rows(2000), training, &mut |_| true).unwrap();
+    let pack = Arc::new(CircuitPack::read(&pack).unwrap());
+    let data = rows(5000);
+    let coded = round_trip(3, Some(&pack), &data, &[], data.len());
+    let super::Kind::Table(schema) = &pack.kind else {
+        panic!("a table")
+    };
+    let split = schema.split(&data).unwrap();
+    let AnyCircuit::S8(stored) = &pack.circuit else {
+        panic!("of 8 states")
+    };
+    let AnyBelief::S8(mut belief) = pack.circuit.belief() else {
+        panic!("of 8 states")
+    };
+    let (mut bits, mut symbols) = (0.0, 0);
+    for record in split.records.chunks_exact(schema.fields().len()) {
+        assert_eq!(record[0], 0, "every row fits");
+        for (place, &field) in pack.order.iter().enumerate() {
+            assert!(pack.fields[field].bits <= 4);
+            belief.visit(&stored.circuit, place);
+            let masses = belief.masses(&stored.circuit, 0);
+            let sum: f64 = masses.iter().map(|&m| f64::from(m)).sum();
+            let value = usize::from(record[1 + field]);
+            bits -= (f64::from(masses[value]) / sum).log2();
+            symbols += 1;
+            belief.observe(&stored.circuit, value);
+        }
+    }
+    let payload = 8.0 * coded.bytes() as f64;
+    assert!(symbols >= 30_000);
+    assert!(
+        payload < bits + 0.001 * f64::from(symbols),
+        "{payload} bits for {bits}, {symbols} symbols"
+    );
+}
+
+#[test]
+fn every_instruction_set_expects_the_same() {
+    fn check<const M: usize>() {
+        let values = [3, 40, 2, 7, 256, 5];
+        let (learner, data) = learnt::<M>(&values, 300);
+        let parents = [Some(3), Some(3), Some(3), None, Some(3), Some(3)];
+        let shape = Shape::new(Arc::new(Tree::new(&parents).unwrap()), &values);
+        let mut p = learner.parameters.clone();
+        p.steps[0] = p.steps[2];
+        let places: Vec<usize> = (0..values.len()).collect();
+        let data = Data {
+            values: &data,
+            stride: values.len(),
+            places: &places,
+        };
+        let rows: Vec<u32> = (0..299).collect();
+        let found: Vec<Tables<M>> = simd::available()
+            .into_iter()
+            .map(|(_, level)| {
+                let mut counts = Tables::zeros(&shape);
+                expect(
+                    level,
+                    &shape,
+                    &p,
+                    data,
+                    &rows,
+                    &mut counts,
+                    &mut Room::new(&shape),
+                );
+                counts
+            })
+            .collect();
+        let bits = |t: &Tables<M>| -> Vec<u32> {
+            let steps = t.steps.as_flattened().as_flattened();
+            let all = t.first.iter().chain(steps).chain(t.values.as_flattened());
+            all.map(|v| v.to_bits()).collect()
+        };
+        assert!(found[0].values.as_flattened().iter().sum::<f32>() > 1000.0);
+        assert!(found.iter().all(|t| bits(t) == bits(&found[0])));
+    }
+    check::<4>();
+    check::<8>();
+    check::<16>();
+    check::<32>();
+}
