@@ -4,6 +4,8 @@
 stores them, `raw_len` is the segment's content in bytes.
 """
 
+from collections.abc import Callable
+
 from _typeshed import ReadableBuffer, WriteableBuffer
 
 class Made:
@@ -110,12 +112,49 @@ def decode_segments_into(
     as usual. Buffers as for `Decoder.decode_chunk_into`. ValueError where lengths do not fit.
     """
 
-def has_columns(sample: Buffer) -> bool: ...
+def has_columns(sample: ReadableBuffer) -> bool:
+    """Whether the first bytes of a segment look like what predictor `pc` is for."""
+
 def may_repeat(settings: bytes, sample: ReadableBuffer) -> bool:
     """Whether a tensor with these settings may repeat itself, as far as a quick look tells."""
 
 def rows_repeat(settings: bytes, data: ReadableBuffer) -> bool:
     """Whether its rows come again, however far away, as far as a look at each tells."""
+
+class Circuit:
+    """A circuit from the bytes of its pack; segments and threads may share it."""
+
+    def __new__(cls, pack: bytes) -> Circuit: ...
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that it takes, besides the pack."""
+
+    @property
+    def states(self) -> int:
+        """Number of states of each latent."""
+
+    @property
+    def variables(self) -> int:
+        """Number of variables."""
+
+    @property
+    def stride(self) -> int | None:
+        """Bytes of a record of a stack; None for a table."""
+
+def lines(id: str, settings: bytes) -> int | None:
+    """The number of line feeds that settings of a segment tell; None where they do not."""
+
+def train(
+    data: ReadableBuffer,
+    states: int,
+    passes: int,
+    threads: int,
+    progress: Callable[[int], object] | None,
+) -> bytes:
+    """The pack of a circuit trained on a table or a stack; ValueError where `data` is neither.
+
+    `progress` is called after each pass with its number; what it raises ends the training.
+    """
 
 class Model:
     """A language model from the bytes of a model pack, which it copies; segments may share it.
@@ -165,6 +204,7 @@ class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Encoder: ...
+    def set_circuit(self, circuit: Circuit) -> None: ...
     def set_model(self, model: Model) -> None:
         """What predicts, for predictor `llm`; before all else."""
 
@@ -217,6 +257,7 @@ class Decoder:
     """Decodes one segment: for a coded chunk `begin_chunk`, `read` all of it, `end_chunk`."""
 
     def __new__(cls, id: str, version: int, settings: bytes, raw_len: int) -> Decoder: ...
+    def set_circuit(self, circuit: Circuit) -> None: ...
     def set_model(self, model: Model) -> None:
         """As the encoder's."""
 

@@ -45,6 +45,10 @@ def _run(job: Job, report: Report) -> None:
             from llmzip.commands.list import run
         case "cat":
             from llmzip.commands.cat import run
+        case "rows":
+            from llmzip.commands.rows import run
+        case "train":
+            from llmzip.commands.train import run
         case "estimate":
             from llmzip.commands.estimate import run
         case "recover":

@@ -73,7 +73,7 @@ def with_model(source: BinaryIO, size: int, options: Options, model: Loaded) -> 
         sample = source.read(_SAMPLE)
         source.seek(position)
     level = options.level
-    predictors = route.candidates(level, options.predictor, model=True)
+    predictors = route.candidates(level, options.predictor, models=("llm",))
     settings = _native.settings("llm", 1, level, b"")
     most = options.segment_size or route.segment_size(level)
     largest = min(most, max(size, 1))

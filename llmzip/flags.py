@@ -86,7 +86,8 @@ FLAGS = (
     ),
     Flag(
         *("model", "m", ("model",)),
-        "Let a language model predict text; decoding needs it too. NAME, sha256 or path of a pack.",
+        "Let a language model predict text, or a circuit rows; decoding needs it too. NAME, sha256 "
+        "or path of a pack.",
         *(str, "NAME"),
     ),
     Flag(
@@ -135,6 +136,16 @@ FLAGS = (
         "With models import and pull: make the pack as version N of the importer does.",
         *(_number, "N"),
     ),
+    Flag(
+        *("states", "", ("states",)),
+        "With train: states of each latent: 4, 8, 16 (the default) or 32.",
+        *(_number, "N"),
+    ),
+    Flag(
+        *("passes", "", ("passes",)),
+        "With train: look at every row N times, by default 10.",
+        *(_number, "N"),
+    ),
     Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
     Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
     Flag("progress", "", ("no-progress",), "Show no progress bar.", False),
@@ -143,7 +154,7 @@ FLAGS = (
     Flag("version", "V", ("version",), "Show the version."),
 )
 
-_ALL = frozenset(flag.field for flag in FLAGS) - {"name", "importer"}
+_ALL = frozenset(flag.field for flag in FLAGS) - {"name", "importer", "states", "passes"}
 _WRITING = _ALL - {"mode", "version", "quick"}
 _FOR_COMPRESSING = frozenset(
     {"level", "predictor", "verify", "standalone", "adapt", "segments", "embed_model"}
@@ -158,6 +169,13 @@ _FIELDS = {
     "cat": frozenset(
         {"output", "force", "threads", "memory", "base", "model"}
         | {"quiet", "verbose", "progress", "as_json", "help"}
+    ),
+    "rows": frozenset(
+        {"output", "force", "threads", "memory", "base", "model"}
+        | {"quiet", "verbose", "progress", "as_json", "help"}
+    ),
+    "train": frozenset(
+        {"output", "force", "threads", "states", "passes"} | {"quiet", "verbose", "as_json", "help"}
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
     "models": frozenset({"name", "importer", "force", "quiet", "verbose", "as_json", "help"}),

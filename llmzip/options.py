@@ -7,7 +7,7 @@ from llmzip.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from llmzip.models.loaded import Loaded
+    from llmzip.models.loaded import AnyLoaded
 
 DEFAULT_LEVEL = 6
 
@@ -20,15 +20,15 @@ MOST_SEGMENTS = 64
 
 
 def check_model(level: int, predictor: str | None) -> None:
-    """Raises `UsageError` where a language model is of no use beside these."""
+    """Raises `UsageError` where a model is of no use beside these."""
     if level <= 2:
         raise UsageError(f"a model takes long and level {level} is for speed: use level 3 or more")
-    if predictor not in (None, "llm", "tensor"):
+    if predictor not in (None, "llm", "circuit", "tensor"):
         raise UsageError(f"predictor {predictor} takes no model: leave out one of the two")
 
 
-def load_model(name: str | None, threads: int = 0) -> Loaded | None:
-    """The language model that options name, if they do; `ModelError` where it is missing."""
+def load_model(name: str | None, threads: int = 0) -> AnyLoaded | None:
+    """The model that options name, if they do; `ModelError` where it is missing."""
     if name is None:
         return None
     # Few need it, and it takes a while.
@@ -42,8 +42,9 @@ class Options(Record):
 
     level: 1 (fastest) to 9 (smallest).
     predictor: id of the predictor for every segment; None chooses by content.
-    model: a language model that may predict text, which a reader needs too: the name of one in the
-        store, the path of a pack, or the start of a sha256. From level 3 on.
+    model: a language model that may predict text, or a circuit that predicts rows, which a reader
+        needs too: the name of one in the store, the path of a pack, or the start of a sha256. From
+        level 3 on. With a circuit segments are short, so that rows can be read alone.
     segments: into how many segments a text that fits one is cut where a model predicts it; they are
         decoded together. 0 chooses.
     embed_model: whether the archive brings the model, so that it opens without; needs `model`.

@@ -377,7 +377,7 @@ class _Parallel:
         )
         guard = self._guard
         task = Task(event, memory + 2 * held, held, guard.sources, guard.preamble)
-        alone = route.needs_model(event.predictor) and not event.header.is_copy
+        alone = route.is_language(event.predictor) and not event.header.is_copy
         if task.memory * self._threads > self._allowed and self._notice and not alone:
             fitting = max(self._allowed // task.memory, 1)
             self._notice(
@@ -408,7 +408,7 @@ class _Parallel:
         if task.start.header.is_after:
             return self._fits_beside(task)
         # A model keeps all threads busy with one segment.
-        if any(route.needs_model(other.start.predictor) for other in (*self._tasks, task)):
+        if any(route.is_language(other.start.predictor) for other in (*self._tasks, task)):
             return False
         in_use = sum(other.memory for other in self._tasks)
         return len(self._tasks) < self._threads and in_use + task.memory <= self._allowed

@@ -118,7 +118,7 @@ class _Job(Record):
         """What decoding starts from, for every predictor that has the segment's settings."""
         for ref in self.predictors:
             start = SegmentStart(self.found.offset, self.found.header, ref)
-            if start.header.is_after and not route.needs_model(ref):
+            if start.header.is_after and not route.is_language(ref):
                 continue
             try:
                 segment_memory(start)

@@ -9,12 +9,12 @@ from collections import Counter
 
 from llmzip import _native
 from llmzip.container import MAX_CHUNK, PredictorRef, build_varint
-from llmzip.errors import SetupError, UnsupportedError, UsageError
+from llmzip.errors import ModelError, SetupError, UnsupportedError, UsageError
 from llmzip.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from llmzip.models.loaded import Loaded
+    from llmzip.models.loaded import AnyLoaded, Loaded
 
 # Bytes of a segment at each level, by what a reset costs there: level -> bytes.
 _SEGMENT_SIZES = {
@@ -70,8 +70,25 @@ def new_decoder(ref: PredictorRef, settings: bytes, raw_len: int) -> _native.Dec
 
 
 def needs_model(ref: PredictorRef) -> bool:
-    """Whether `ref` predicts with a language model."""
+    """Whether `ref` predicts with a model that is given: a language model, or a circuit."""
     return (ref.id, ref.version, ref.coder) in _WITH_MODEL
+
+
+def is_language(ref: PredictorRef) -> bool:
+    """Whether `ref` predicts with a language model."""
+    return ref.id == _LLM
+
+
+def language(model: AnyLoaded) -> Loaded:
+    """`model`, which has to be a language model; `ModelError` where it is not."""
+    if model.is_circuit:
+        raise ModelError(f"{model.ref.name or 'the model'} is a circuit, no language model")
+    return model
+
+
+def kind_of(model: AnyLoaded | None) -> str:
+    """The predictor that a model is for; "" without one."""
+    return "" if model is None else _CIRCUIT if model.is_circuit else _LLM
 
 
 def at_once(ref: PredictorRef) -> bool:
@@ -116,23 +133,23 @@ def candidates(
     *,
     tensors: bool = False,
     others: bool = True,
-    model: bool = False,
+    models: tuple[str, ...] = (),
 ) -> tuple[PredictorRef, ...]:
     """The predictors that segments may get, in the order in which an archive numbers them.
 
     tensors: whether some of the segments are of tensors. others: whether some are not, and not
-    small beside them. model: whether a language model is there.
+    small beside them. models: the predictors whose models are there.
     """
     if predictor is not None:
         ref = _named(predictor)
-        if needs_model(ref) and not model:
-            raise UsageError(f"predictor {predictor} needs a model: name one with -m (model=)")
+        if needs_model(ref) and ref.id not in models:
+            what = "a model" if is_language(ref) else "a circuit"
+            raise UsageError(f"predictor {predictor} needs {what}: name one with -m (model=)")
         return (ref,)
     general: tuple[PredictorRef, ...] = (_named("zstd"),)
     if level > 2:
         general = (_named("cm"), _named("store"), _named(_PC))
-    if model:
-        general = (*general, _named(_LLM))
+    general = (*general, *map(_named, models))
     if not tensors:
         return general
     if level <= 2 or level >= 7:
@@ -140,7 +157,7 @@ def candidates(
     return (*(general if others else ()), _named("tensor"), _named("zstd"))
 
 
-def memory(choice: Choice, raw_len: int, model: Loaded | None = None) -> int:
+def memory(choice: Choice, raw_len: int, model: AnyLoaded | None = None) -> int:
     """Bytes of memory that coding or decoding a segment of `raw_len` bytes takes.
 
     model: what predicts, where the predictor needs one; not counted without.
@@ -151,7 +168,7 @@ def memory(choice: Choice, raw_len: int, model: Loaded | None = None) -> int:
 
 
 def most_memory(
-    predictors: tuple[PredictorRef, ...], level: int, raw_len: int, model: Loaded | None = None
+    predictors: tuple[PredictorRef, ...], level: int, raw_len: int, model: AnyLoaded | None = None
 ) -> int:
     """The most that `memory` says for any segment of up to `raw_len` bytes."""
     return max(memory(_with_settings(ref, level, b""), raw_len, model) for ref in predictors)
@@ -160,6 +177,10 @@ def most_memory(
 _TENSOR = "tensor"
 _LLM = "llm"
 _PC = "pc"
+_CIRCUIT = "circuit"
+# Bytes of a segment by a circuit, about: what is decoded to read one row.
+_ROWS_SEGMENT = 1 << 20
+_ROWS_TRIAL = 1 << 16
 # What is looked at to tell whether content is a table, and what two predictors are tried on.
 _COLUMNS_LOOK = 1 << 18
 _COLUMNS_TRIAL = 1 << 19
@@ -297,7 +318,7 @@ def base_offset(ref: PredictorRef, settings: bytes) -> int | None:
 
 def is_followed(ref: PredictorRef, settings: bytes) -> bool:
     """Whether other segments may start from the state after one with these settings."""
-    return needs_model(ref) and len(settings) > _ALONE_SETTINGS
+    return is_language(ref) and len(settings) > _ALONE_SETTINGS
 
 
 def followed(choice: Choice, longest: int) -> Choice:
@@ -317,18 +338,22 @@ def choose(
     data: bytes,
     level: int,
     predictor: str | None,
-    model: Loaded | None = None,
+    model: AnyLoaded | None = None,
     *,
     adapt: bool = True,
 ) -> Choice:
     """The predictor for a segment with content `data`; `predictor` forces one.
 
-    model: the language model that may predict. adapt: whether it may learn the content.
+    model: the model that may predict. adapt: whether a language model may learn the content.
     """
-    options = candidates(level, predictor, model=model is not None)
+    kind = kind_of(model)
+    options = candidates(level, predictor, models=(kind,) if kind else ())
     if len(options) > 1 and _is_noise(data, options[0]):
         return Choice(options[1], b"")
-    if model is not None and needs_model(options[-1]):
+    if model is not None and model.is_circuit:
+        if options[-1].id == _CIRCUIT and (len(options) == 1 or _circuit_pays(data, model)):
+            return _with_lines(Choice(options[-1], b""), data)
+    elif model is not None and needs_model(options[-1]):
         choice = _with_settings(options[-1], level, data[:_SAMPLE])
         if not adapt:
             # The last byte says whether the model learns.
@@ -339,8 +364,38 @@ def choose(
         except _native.SetupFailed as error:
             raise SetupError(str(error)) from None
     if len(options) > 2 and _columns_pay(data, level):
-        return _with_settings(_named(_PC), level, data[:_SAMPLE])
-    return _with_settings(options[0], level, data[:_SAMPLE])
+        return _with_lines(_with_settings(_named(_PC), level, data[:_SAMPLE]), data)
+    choice = _with_settings(options[0], level, data[:_SAMPLE])
+    return _with_lines(choice, data) if options[0].id == _PC else choice
+
+
+def _with_lines(choice: Choice, data: bytes) -> Choice:
+    """`choice` with the number of line feeds, by which readers find rows."""
+    return choice.replace(settings=choice.settings + build_varint(data.count(b"\n")))
+
+
+def lines(ref: PredictorRef, settings: bytes) -> int | None:
+    """The number of line feeds in a segment's content, where its settings tell."""
+    if ref.id not in (_PC, _CIRCUIT):
+        return None
+    return _native.lines(ref.id, settings)
+
+
+def rows_segment(model: AnyLoaded) -> int:
+    """Bytes of content of a segment by a circuit: whole records of a stack."""
+    stride = (model.native.stride if model.is_circuit else None) or 1
+    return max(_ROWS_SEGMENT // stride, 1) * stride
+
+
+def _circuit_pays(data: bytes, model: AnyLoaded) -> bool:
+    """Whether the circuit makes less of a sample than a fast context mixer."""
+    sample = data[:_ROWS_TRIAL]
+    rows = _with_settings(_named(_CIRCUIT), _TRIAL_LEVEL, sample)
+    encoder = new_encoder(rows.predictor, rows.settings, len(sample))
+    model.give(encoder, False)
+    encoder.write(sample)
+    plain = _with_settings(_named("cm"), _TRIAL_LEVEL, sample)
+    return len(encoder.finish_chunk()) < _sampled(plain, sample, None)
 
 
 def _columns_pay(data: bytes, level: int) -> bool:

@@ -34,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol, TypeAlias
 
-    from llmzip.models.loaded import Loaded
+    from llmzip.models.loaded import AnyLoaded
     from llmzip.streams import Readable
 
     class Sources(Protocol):
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         def copied(self, header: SegmentHeader) -> Readable:
             """Reads what the segment with this header is a copy of, from its start on."""
 
-        def model(self) -> Loaded:
+        def model(self) -> AnyLoaded:
             """The language model that predicts."""
 
 
@@ -91,7 +91,9 @@ class SegmentSettings(Record):
         if self.seq < 0:
             raise UsageError(f"segment number {self.seq}: must not be negative")
         if not self.predictors:
-            found = route.candidates(self.level, self.predictor, model=self.model is not None)
+            found = route.candidates(
+                self.level, self.predictor, models=("llm", "circuit") if self.model else ()
+            )
             object.__setattr__(self, "predictors", found)
 
 
@@ -127,7 +129,7 @@ def encode_segment(data: bytes | bytearray | memoryview, settings: SegmentSettin
 class _Alone(Record):
     """What a segment without an archive takes from elsewhere: a model, if it has one."""
 
-    given: Loaded | None
+    given: AnyLoaded | None
 
     def read_base(self, offset: int, length: int) -> bytes:
         """There is no base."""
@@ -137,7 +139,7 @@ class _Alone(Record):
         """There is nothing to copy."""
         raise ModelError(f"segment {header.seq} is a copy of what is not at hand")
 
-    def model(self) -> Loaded:
+    def model(self) -> AnyLoaded:
         """The model of the settings."""
         if self.given is None:
             raise ModelError("the segment needs a model, and its settings name none")
@@ -192,7 +194,7 @@ def encode(
     base: bytes | None = None,
     *,
     kept: bool = False,
-    model: Loaded | None = None,
+    model: AnyLoaded | None = None,
     preamble: EncoderPreamble | None = None,
 ) -> Encoded:
     """Codes `data` with `choice`, which is number `index` among the archive's predictors.
@@ -224,7 +226,7 @@ def _encode_paced(
     tick: Tick,
     base: bytes | None,
     kept: bool,
-    model: Loaded | None,
+    model: AnyLoaded | None,
     preamble: EncoderPreamble | None,
 ) -> Encoded:
     """Chunk by chunk, with a report every moment."""
@@ -233,7 +235,11 @@ def _encode_paced(
     encoder: _native.Encoder | None = None
     if preamble is not None and model is not None:
         first = seq == 0
-        encoder = preamble.first(choice, len(data), model) if first else preamble.after(len(data))
+        encoder = (
+            preamble.first(choice, len(data), route.language(model))
+            if first
+            else preamble.after(len(data))
+        )
     chunks: list[bytes] = []
     digests: list[bytes] = []
     for start in range(0, len(data), container.MAX_CHUNK):
@@ -253,7 +259,7 @@ def _encode_paced(
                 if base is not None:
                     encoder.set_base(base)
                 if model is not None and route.needs_model(ref):
-                    encoder.set_model(model.native)
+                    model.give(encoder, route.is_language(ref))
                 encoder.look_ahead(data)
             counted = 0
             for at, end in pace.pieces(len(raw)):
@@ -321,7 +327,7 @@ class SegmentDecoder:
         self._sources = sources
         self._original: Readable | None = None
         self._tick = tick
-        self._pace = _Pace(slow=route.needs_model(start.predictor))
+        self._pace = _Pace(slow=route.is_language(start.predictor))
         self._native: _native.Decoder | None = None
         self._seen = 0
         self._left = start.header.raw_len
@@ -372,7 +378,7 @@ class SegmentDecoder:
                 raise CorruptError("a change of what the base does not have", segment=header.seq)
             decoder.set_base(content)
         if route.needs_model(ref):
-            decoder.set_model(_model_of(header.seq, self._sources).native)
+            _model_of(header.seq, self._sources).give(decoder, route.is_language(ref))
         return decoder
 
     def _copied(self, chunk: Chunk) -> bytes:
@@ -455,7 +461,7 @@ def _preamble_of(seq: int, preamble: Preamble | None) -> Preamble:
     return preamble
 
 
-def _model_of(seq: int, sources: Sources | None) -> Loaded:
+def _model_of(seq: int, sources: Sources | None) -> AnyLoaded:
     if sources is None:
         raise ModelError(f"segment {seq} needs a model that is not at hand")
     return sources.model()
@@ -468,7 +474,7 @@ def decoding_memory(
     if start.header.is_after:
         first = _preamble_of(start.header.seq, preamble)
         first.check(start)
-        own = first.own_memory(_model_of(start.header.seq, sources))
+        own = first.own_memory(route.language(_model_of(start.header.seq, sources)))
         return own + decoding_memory(first.start, sources)
     memory = segment_memory(start)
     if start.header.is_copy or not route.needs_model(start.predictor):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from llmzip.base import Base
     from llmzip.limits import Limits
-    from llmzip.models.loaded import Loaded
+    from llmzip.models.loaded import AnyLoaded
     from llmzip.seeking import RandomAccess
     from llmzip.streams import Readable
 
@@ -119,7 +119,7 @@ class Needs:
         self._lock = allocate_lock()
         self._base: Base | None = None
         self._threads = threads
-        self._model: Loaded | None = None
+        self._model: AnyLoaded | None = None
         self._wanted = next((ref for ref in models if ref.kind == MODEL), None)
         self._brought = header.metadata.brings if header else None
         self._bring = bring
@@ -145,14 +145,14 @@ class Needs:
                 self._base = self._once(0, self._find_base)
             return self._base
 
-    def model(self) -> Loaded:
+    def model(self) -> AnyLoaded:
         """The language model; raises `ModelError` where it is missing."""
         with self._lock:
             if self._model is None:
                 self._model = self._once(-1, self._find_model)
             return self._model
 
-    def _find_model(self) -> Loaded:
+    def _find_model(self) -> AnyLoaded:
         from llmzip.models import loaded
 
         if self._brought is not None and self._bring is not None:
@@ -275,7 +275,7 @@ class Sources(Record):
         of = header.copy_of
         return self.needs.origin(of.source).open(of.place) if of.source else self.own(header)
 
-    def model(self) -> Loaded:
+    def model(self) -> AnyLoaded:
         """The language model that predicts."""
         return self.needs.model()
 

@@ -9,8 +9,8 @@ from llmzip.flags import Flag, flags_of
 SHORT = """\
 Usage: llmzip [OPTIONS] [FILE]...      compress each FILE to FILE.llmz
        llmzip -d FILE.llmz             decompress to FILE
-       llmzip VERB -h                  compress decompress test list cat
-                                       estimate recover models
+       llmzip VERB -h                  compress decompress test list cat rows
+                                       train estimate recover models
        tar -I llmzip -cf DIR.tar.llmz DIR
 'llmzip -h' lists all options.
 """
@@ -27,10 +27,12 @@ Verbs:
   decompress  get files back; as -d
   test        decode everything, write nothing; as -t
   list        show what archives hold; as -l
+  rows        write some rows of an archive, decoding little else
+  train       train a circuit on a table or a stack of images, for -m
   cat         write one tensor of an archive, or all it holds, to standard output
   estimate    say what compressing tensors would give, before anything is written
   recover     save what can be saved of a broken archive
-  models      get, import, list and remove language models
+  models      get, import, list and remove language models and circuits
 
 Examples:
   llmzip notes.txt                      makes notes.txt.llmz
@@ -72,6 +74,20 @@ list' shows, must be in the same folder, or what they were made from.
 Usage: llmzip test [OPTIONS] [FILE]...
 
 Decode each archive completely and compare all checks; write nothing.
+""",
+    "rows": """\
+Usage: llmzip rows [OPTIONS] FILE ROWS
+
+Write the rows (lines) ROWS of what archive FILE holds to standard output: 1000:2000 for a
+thousand, 1000: to the end, 1000 for one. They count from 0; a header line counts. Only the
+segments that have them are decoded where these are of predictors pc and circuit.
+""",
+    "train": """\
+Usage: llmzip train [OPTIONS] FILE -o MODEL
+
+Train a probabilistic circuit on FILE, a table (CSV, TSV, JSON lines) or a stack of equally
+sized records of bytes (idx and .npy files), and write it to MODEL. 'llmzip -m MODEL' compresses
+files like it: fast, in short segments that can be read alone, and decoding needs MODEL too.
 """,
     "list": """\
 Usage: llmzip list [OPTIONS] [FILE]...

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from llmzip.duplicates import Found, ReadAt
     from llmzip.group import Group
     from llmzip.inorder import InOrder
-    from llmzip.models.loaded import Loaded
+    from llmzip.models.loaded import AnyLoaded
     from llmzip.route import Choice
     from llmzip.siblings import Folder
     from llmzip.streams import Readable
@@ -66,7 +66,7 @@ class _Given(Record):
 
     base: Base | None
     again: bytes
-    given: Loaded | None = None
+    given: AnyLoaded | None = None
 
     def read_base(self, offset: int, length: int) -> bytes:
         """Content of the base."""
@@ -78,7 +78,7 @@ class _Given(Record):
 
         return BytesIO(self.again)
 
-    def model(self) -> Loaded:
+    def model(self) -> AnyLoaded:
         """The model that the segment was coded with."""
         assert self.given is not None
         return self.given
@@ -127,20 +127,25 @@ class ArchiveEncoder:
         read: ReadAt | None = None,
     ) -> None:
         self._options = options
-        self._size = options.segment_size or route.segment_size(options.level)
         self._plan = deque(plan)
         self._planned = bool(self._plan)
+        self._model = load_model(options.model, options.threads)
+        self._kind = route.kind_of(self._model)
+        self._size = options.segment_size or (
+            route.rows_segment(self._model)
+            if self._model is not None and self._model.is_circuit
+            else route.segment_size(options.level)
+        )
         if self._planned:
             longest = max(piece.length for piece in self._plan)
             self._size = max(longest, self._size if self._plan[-1].length < 0 else 1)
-        self._model = load_model(options.model, options.threads)
         self._others = any(not piece.kind and not piece.small for piece in self._plan)
         self._table = route.candidates(
             options.level,
             options.predictor,
             tensors=self._planned,
             others=self._others,
-            model=self._model is not None,
+            models=(self._kind,) if self._kind else (),
         )
         self._folder = folder
         self._read = read
@@ -273,10 +278,12 @@ class ArchiveEncoder:
         choice = None
         if alone and self._model:
             choice = self._choose(bytes(content))
-            if route.needs_model(choice.predictor):
+            if route.is_language(choice.predictor):
                 from llmzip import group
 
-                found = group.plan(bytes(content), self._options, choice, self._model)
+                found = group.plan(
+                    bytes(content), self._options, choice, route.language(self._model)
+                )
                 if found:
                     yield from self._grouped(found)
                     return
@@ -303,7 +310,7 @@ class ArchiveEncoder:
         allowed = self._options.memory or machine_memory()
         if self._options.memory:
             group.require(allowed, found)
-        encoded = group.encode_group(found, self._meter, self._model)
+        encoded = group.encode_group(found, self._meter, route.language(self._model))
         if self._options.verify:
             given = _Given(None, b"", self._model)
             group.verify_group(found, encoded, self._meter, given, allowed)
@@ -346,7 +353,7 @@ class ArchiveEncoder:
                 "raise it with -M, or lower the level",
             )
         # A model keeps all threads busy with one segment.
-        asked = 1 if alone or self._model else self._threads
+        asked = 1 if alone or self._kind == "llm" else self._threads
         threads = max(min(asked, allowed // each), 1)
         if threads < asked and self._notice:
             self._notice(

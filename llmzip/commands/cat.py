@@ -39,7 +39,7 @@ def _tensor(job: Job, report: Report, source: Source, path: str, name: str) -> N
     content = Content(path, decompress.limits(job), job.base, job.model)
     content.check_packed()
     tensor = read_table(content.reader(), content.size).find(name)
-    with _open(job, path) as output:
+    with open_target(job, path, "a tensor's bytes") as output:
         for begin in range(tensor.begin, tensor.end, _PIECE):
             piece = bytearray(min(_PIECE, tensor.end - begin))
             content.read_into(begin, piece, job.threads)
@@ -51,10 +51,11 @@ def _tensor(job: Job, report: Report, source: Source, path: str, name: str) -> N
     report.done(path, line, tensor=name, raw_bytes=tensor.end - tensor.begin, **facts)
 
 
-def _open(job: Job, path: str) -> Output:
+def open_target(job: Job, path: str, what: str) -> Output:
+    """Where `what` of the archive `path` goes: standard output, unless a file is named."""
     inputs = identities([path])
     if job.output is None or job.output == "-":
-        if not job.force and os.isatty(1):
-            raise TerminalError("a tensor's bytes are not for a terminal; use >FILE or -o FILE")
+        if not job.force and os.isatty(1) and what != "rows":
+            raise TerminalError(f"{what} are not for a terminal; use >FILE or -o FILE")
         return open_stdout(archive=False, console=job.force, inputs=inputs)
     return open_output(job.output, archive=False, force=job.force, inputs=inputs)

@@ -49,7 +49,7 @@ def run(job: Job, report: Report) -> None:
     folders = _Folders(job.base) if job.recursive and not job.standalone else None
 
     def work(source: Source, output: Output, meter: Meter) -> Summary:
-        if model is not None:
+        if model is not None and not model.is_circuit:
             if not job.quiet:
                 _announce_model(source, options, model, report)
         else:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from llmzip.errors import UsageError
 from llmzip.record import Record
 
-VERBS = ("compress", "decompress", "test", "list", "cat", "estimate", "recover", "models")
+VERBS = (
+    *("compress", "decompress", "test", "list", "cat", "rows", "estimate", "recover", "models"),
+    "train",
+)
 
 
 class Job(Record):
@@ -39,6 +42,8 @@ class Job(Record):
     quick: bool = False
     name: str | None = None
     importer: int | None = None
+    states: int | None = None
+    passes: int | None = None
     quiet: int = 0
     verbose: int = 0
     progress: bool = True
@@ -47,7 +52,7 @@ class Job(Record):
     @property
     def codes(self) -> bool:
         """Whether this writes data, rather than looking at it."""
-        return self.mode in ("compress", "decompress", "cat", "recover")
+        return self.mode in ("compress", "decompress", "cat", "rows", "recover", "train")
 
     def check(self) -> None:
         """Raise UsageError for options that contradict each other."""
@@ -74,6 +79,12 @@ class Job(Record):
             raise UsageError("--rm needs the verification; leave out --no-verify")
         if self.output_dir and "-" in self.files:
             raise UsageError("standard input has no name for --output-dir; use -o FILE")
+        if self.mode == "rows" and len(self.files) != 2:
+            raise UsageError("rows takes an archive and the rows in it, as in 1000:2000")
+        if self.mode == "train":
+            if len(self.files) > 1 or not self.output or self.output == "-":
+                raise UsageError("train takes one file, and a place for the circuit: use -o FILE")
+            return
         if self.mode == "cat" and len(self.files) > 2:
             raise UsageError("cat takes an archive and the name of one tensor in it")
         if self.mode == "recover":
@@ -81,10 +92,10 @@ class Job(Record):
                 raise UsageError("recover takes one archive at a time")
             if not destinations:
                 raise UsageError("recover needs a place to write to; use -o FILE")
-        elif self.output and len(self.files) > 1 and self.mode != "cat":
+        elif self.output and len(self.files) > 1 and self.mode not in ("cat", "rows"):
             raise UsageError("-o takes one input; use --output-dir DIR for several")
         to_stdout = self.stdout or self.output == "-" or (not destinations and "-" in self.files)
-        to_stdout = to_stdout or (self.mode == "cat" and not destinations)
+        to_stdout = to_stdout or (self.mode in ("cat", "rows") and not destinations)
         if self.as_json and to_stdout:
             raise UsageError("with --json standard output holds the report; use -o FILE for data")
 

@@ -67,9 +67,17 @@ def _act(job: Job, report: Report, action: str, given: list[str]) -> None:
 
 
 def _import(job: Job, report: Report, path: str) -> None:
-    from llmzip.models.packfile import check, is_pack, read_header
+    from llmzip.models.packfile import check, is_circuit, is_pack, read_header
 
-    if not os.path.isdir(path) and is_pack(path):
+    if not os.path.isdir(path) and is_circuit(path):
+        from llmzip.models.loaded import LoadedCircuit
+
+        if job.importer is not None:
+            raise UsageError("a circuit is taken as it is: --importer is for language models")
+        with open(path, "rb") as file:
+            pack = file.read()
+        LoadedCircuit(pack, bytes(32), "", path)
+    elif not os.path.isdir(path) and is_pack(path):
         if job.importer is not None:
             raise UsageError("a pack is taken as it is: --importer is for what it was made of")
         read_header(path)
@@ -132,8 +140,11 @@ def _list(job: Job, report: Report) -> None:
 
 
 def _show(job: Job, report: Report, model: Model) -> None:
-    from llmzip.models.packfile import check, read_header
+    from llmzip.models.packfile import check, is_circuit, read_header
 
+    if is_circuit(model.path):
+        _show_circuit(job, report, model)
+        return
     header = read_header(model.path)
     check(store.read(model))
     about = {key: header[key] for key in ("architecture", "importer", "config", "tokenizer")}
@@ -153,6 +164,25 @@ def _show(job: Job, report: Report, model: Model) -> None:
         ("model", f"{header['architecture']}, {count:,} weights in matrices"),
         ("shape", ", ".join(f"{key} {config[key]}" for key in sorted(config))),
         ("tokenizer", ", ".join(f"{k} {v}" for k, v in sorted(header["tokenizer"].items()))),
+    ]
+    report.print("\n".join(f"  {key:<11} {printable(value)}" for key, value in lines))
+
+
+def _show_circuit(job: Job, report: Report, model: Model) -> None:
+    from llmzip.models.loaded import LoadedCircuit
+
+    native = LoadedCircuit(store.read(model), bytes(32), model.name, model.path).native
+    about = {"circuit": {"states": native.states, "variables": native.variables}}
+    if job.as_json:
+        report.done(model.label, "", **_facts(model), **about)
+        return
+    lines = [
+        ("name", model.name or "-"),
+        ("sha256", model.sha256),
+        ("size", f"{model.bytes:,} bytes"),
+        ("file", model.path),
+        ("from", model.source or "-"),
+        ("circuit", f"{native.variables:,} variables of {native.states} states each"),
     ]
     report.print("\n".join(f"  {key:<11} {printable(value)}" for key, value in lines))
 

@@ -8,6 +8,7 @@ import os
 from llmzip import _native
 from llmzip.errors import CorruptError, UnsupportedError
 from llmzip.fileio import named
+from llmzip.models.loaded import CIRCUIT_MAGIC
 from llmzip.models.pack import MAGIC, VERSION
 from llmzip.streams import read_exactly
 
@@ -25,6 +26,12 @@ def is_pack(path: str) -> bool:
     """Whether the file begins as packs do; OSError as `open` has it."""
     with open(path, "rb") as file:
         return file.read(len(MAGIC)) == MAGIC
+
+
+def is_circuit(path: str) -> bool:
+    """Whether the file begins as packs of circuits do; OSError as `open` has it."""
+    with open(path, "rb") as file:
+        return file.read(len(CIRCUIT_MAGIC)) == CIRCUIT_MAGIC
 
 
 def read_header(path: str) -> dict[str, Any]:

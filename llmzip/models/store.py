@@ -106,7 +106,7 @@ def check_name(name: str) -> str:
 def name_for(path: str) -> str:
     """The name of a model that nobody named, after its file or folder."""
     base = os.path.basename(os.path.abspath(path)).lower()
-    for suffix in (SUFFIX, ".gguf"):
+    for suffix in (SUFFIX, ".gguf", ".pc"):
         base = base.removesuffix(suffix)
     return re.sub(r"[^a-z0-9._-]+", "-", base).strip("._-")[:64] or "model"
 
@@ -168,9 +168,9 @@ def find(wanted: str) -> Model:
 
 def _file(path: str) -> Model:
     """The pack at `path`, not in the store."""
-    from llmzip.models.packfile import is_pack
+    from llmzip.models.packfile import is_circuit, is_pack
 
-    if not is_pack(path):
+    if not (is_pack(path) or is_circuit(path)):
         raise ModelError(f"no model pack; llmzip models import {path} makes one of it")
     with open(path, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

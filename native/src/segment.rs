@@ -14,6 +14,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::buffer::{Bytes, BytesMut, Made, apart};
+use crate::circuit::Circuit;
 
 create_exception!(_native, CorruptData, PyException);
 create_exception!(_native, UnsupportedData, PyException);
@@ -343,6 +344,10 @@ impl Encoder {
         self.0.set_model(Arc::clone(&model.0)).map_err(raise)
     }
 
+    fn set_circuit(&mut self, circuit: &Circuit) -> PyResult<()> {
+        self.0.set_circuit(Arc::clone(&circuit.0)).map_err(raise)
+    }
+
     fn set_base(&mut self, py: Python<'_>, base: Bytes) -> PyResult<()> {
         let base = base.as_slice();
         py.detach(|| self.0.set_base(base)).map_err(raise)
@@ -437,6 +442,10 @@ impl Decoder {
 
     fn set_model(&mut self, model: &Model) -> PyResult<()> {
         self.0.set_model(Arc::clone(&model.0)).map_err(raise)
+    }
+
+    fn set_circuit(&mut self, circuit: &Circuit) -> PyResult<()> {
+        self.0.set_circuit(Arc::clone(&circuit.0)).map_err(raise)
     }
 
     fn set_base(&mut self, py: Python<'_>, base: Bytes) -> PyResult<()> {

@@ -5,7 +5,7 @@
 //! single IEEE operations, so that both sides and all machines learn the same.
 
 use super::parameters::{Shape, Tables, sum};
-use crate::simd::{self, Job, Kernels, Level};
+use crate::simd::{self, Job, Kernels, Level, floats};
 
 /// Rows that go through the tree together.
 pub const GROUP: usize = 8;
@@ -69,17 +69,15 @@ pub fn expect<const M: usize>(
     counts: &mut Tables<M>,
     room: &mut Room<M>,
 ) {
-    simd::run(
-        level,
-        Expect {
-            shape,
-            parameters,
-            data,
-            rows,
-            counts,
-            room,
-        },
-    );
+    let job = Expect {
+        shape,
+        parameters,
+        data,
+        rows,
+        counts,
+        room,
+    };
+    floats::plain(|| simd::run(level, job));
 }
 
 impl<const M: usize> Job for Expect<'_, M> {
@@ -202,9 +200,9 @@ impl<const M: usize> Expect<'_, M> {
             for (after, &row) in after.iter().zip(group) {
                 let value = self.data.value(row as usize, node);
                 let counts = &mut self.counts.values[self.shape.offsets[node] + value];
-                for z in 0..M {
-                    counts[z] += after[z];
-                }
+                // By way of a copy, which vectors are made of.
+                let sums: [f32; M] = std::array::from_fn(|z| counts[z] + after[z]);
+                *counts = sums;
             }
             self.room.after[node] = after;
         }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::expect::{Data, Room, expect};
 use super::parameters::{Shape, Tables, sum};
-use crate::simd::Level;
+use crate::simd::{Level, floats};
 
 /// Parts of a mini-batch, which threads can take; they are added up in their order.
 const PARTS: usize = 4;
@@ -50,6 +50,10 @@ impl<const M: usize> Learner<M> {
     /// A circuit that has seen `rows` rows of `data`, but not learnt from them.
     #[must_use]
     pub fn new(level: Level, shape: Shape, data: Data<'_>, rows: usize) -> Self {
+        floats::plain(|| Self::begin(level, shape, data, rows))
+    }
+
+    fn begin(level: Level, shape: Shape, data: Data<'_>, rows: usize) -> Self {
         let mut learner = Self {
             parameters: Tables::zeros(&shape),
             running: None,
@@ -118,6 +122,17 @@ impl<const M: usize> Learner<M> {
     /// The same with up to `threads` threads. `progress` hears of each pass that is done, counted from
     /// one, and ends the learning by saying no; whether it came to its end.
     pub fn learn_with(
+        &mut self,
+        data: Data<'_>,
+        rows: usize,
+        course: Course,
+        threads: usize,
+        progress: &mut dyn FnMut(usize) -> bool,
+    ) -> bool {
+        floats::plain(|| self.course(data, rows, course, threads, progress))
+    }
+
+    fn course(
         &mut self,
         data: Data<'_>,
         rows: usize,

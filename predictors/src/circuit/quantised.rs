@@ -2,6 +2,7 @@
 
 use super::parameters::{Shape, Tables};
 use super::weights::Weights;
+use crate::simd::floats;
 
 /// Values of a group: those that differ in the low nibble alone.
 pub const NIBBLE: usize = 16;
@@ -34,7 +35,7 @@ impl<const M: usize> Circuit<M> {
         let steps = parameters.steps.iter();
         let steps = steps.map(|rows| rows.map(|row| row.map(|p| step(p) as u16)));
         let values = |value: usize| parameters.values[value].map(|p| (p * 65535.0 + 0.5) as u16);
-        Self::assemble(shape, parameters.first.map(step), steps.collect(), values)
+        floats::plain(|| Self::assemble(shape, parameters.first.map(step), steps.collect(), values))
     }
 
     /// The circuit of stored weights.

@@ -6,14 +6,15 @@ use super::texts;
 use crate::cm;
 use crate::cm::plan::Plan;
 use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
+use crate::varint;
 
 pub(crate) const PREDICTOR: Predictor = Predictor {
     id: "pc",
     version: 1,
     coder: 1,
     memory: |settings, raw_len| {
+        let (settings, level) = parse(settings)?;
         let plain = (cm::PREDICTOR.memory)(settings, raw_len)?;
-        let (level, _) = cm::codec::parse(settings)?;
         let table = texts::plan(level).memory(raw_len) + Plan::records(level).memory(raw_len);
         // The circuit: parameters, running statistics, parts of a mini-batch, integers. Rows and texts; what
         // is made of the head, which is 4 MiB or more for the shortest segment.
@@ -22,7 +23,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         Ok(plain.max(table + circuit + more) + (1 << 20))
     },
     encoder: |settings, raw_len| {
-        let (level, _) = cm::codec::parse(settings)?;
+        let (settings, level) = parse(settings)?;
         Ok(Box::new(Encoder {
             level,
             settings: settings.to_vec(),
@@ -34,7 +35,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         }))
     },
     decoder: |settings, raw_len| {
-        let (level, _) = cm::codec::parse(settings)?;
+        let (settings, level) = parse(settings)?;
         Ok(Box::new(Decoder {
             level,
             settings: settings.to_vec(),
@@ -45,6 +46,26 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     },
     settings: |level, sample| (cm::PREDICTOR.settings)(level, sample),
 };
+
+/// Settings are those of `cm`, and then, for readers of rows, the number of line feeds or nothing. Returns
+/// the former, and their level.
+fn parse(settings: &[u8]) -> Result<(&[u8], u8), PredictorError> {
+    const UNKNOWN: PredictorError = PredictorError::Unsupported("settings of pc");
+    let length = cm::codec::settings_len(settings);
+    let (own, lines) = settings.split_at_checked(length).ok_or(UNKNOWN)?;
+    lines_of(lines).ok_or(UNKNOWN)?;
+    let (level, _) = cm::codec::parse(own)?;
+    Ok((own, level))
+}
+
+/// The number of line feeds that settings end with; `None` for anything else.
+pub fn lines_of(mut settings: &[u8]) -> Option<Option<u64>> {
+    if settings.is_empty() {
+        return Some(None);
+    }
+    let lines = varint::take(&mut settings)?;
+    settings.is_empty().then_some(Some(lines))
+}
 
 /// The first byte of a chunk: what codes it, and, but for a table, all that follow.
 const PLAIN: u8 = 0;

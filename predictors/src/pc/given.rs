@@ -48,10 +48,10 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
 };
 
 fn parse(settings: &[u8]) -> Result<(), PredictorError> {
-    if settings.is_empty() {
-        return Ok(());
-    }
-    Err(PredictorError::Unsupported("settings of circuit"))
+    let lines = super::codec::lines_of(settings);
+    lines
+        .map(drop)
+        .ok_or(PredictorError::Unsupported("settings of circuit"))
 }
 
 struct State {

@@ -23,6 +23,18 @@ pub(crate) use given::PREDICTOR as WITH_CIRCUIT;
 pub use pack::{CircuitPack, Kind, MAGIC};
 pub use train::{Training, train};
 
+/// The number of line feeds in a segment that settings of predictor `id` tell, if it is one of these and
+/// they do.
+#[must_use]
+pub fn lines(id: &str, settings: &[u8]) -> Option<u64> {
+    let rest = match id {
+        "pc" => settings.get(crate::cm::codec::settings_len(settings)..)?,
+        "circuit" => settings,
+        _ => return None,
+    };
+    codec::lines_of(rest)?
+}
+
 /// Whether the first bytes of a segment look like what `pc` is for: a table.
 #[must_use]
 pub fn has_columns(sample: &[u8]) -> bool {

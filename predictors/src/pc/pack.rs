@@ -152,6 +152,15 @@ impl CircuitPack {
         })
     }
 
+    /// Bytes of a record of a stack.
+    #[must_use]
+    pub fn stride(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Table(_) => None,
+            Kind::Stack { stride, .. } => Some(stride),
+        }
+    }
+
     /// Bytes of memory that it takes, about.
     #[must_use]
     pub fn memory(&self) -> u64 {

@@ -13,6 +13,8 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod direct;
+#[allow(unsafe_code)]
+pub mod floats;
 pub mod group;
 #[cfg(target_arch = "aarch64")]
 #[allow(unsafe_code)]
