@@ -95,6 +95,8 @@ pub fn write(kind: &Kind, states: usize, tree: &Tree, weights: &[u8]) -> Vec<u8>
         varint::write(parent as u64, &mut out);
     }
     out.extend_from_slice(weights);
+    let check = crc32fast::hash(&out);
+    out.extend_from_slice(&check.to_le_bytes());
     out
 }
 
@@ -105,10 +107,14 @@ impl CircuitPack {
     /// [`PredictorError::Corrupt`] where they are damaged, [`PredictorError::Unsupported`] for a later
     /// version.
     pub fn read(pack: &[u8]) -> Result<Self, PredictorError> {
+        let (pack, check) = pack.split_last_chunk::<4>().ok_or(DAMAGED)?;
         let mut rest = pack.strip_prefix(MAGIC).ok_or(DAMAGED)?;
         let byte = |rest: &mut &[u8]| rest.split_off_first().copied().ok_or(DAMAGED);
         if byte(&mut rest)? != VERSION {
             return Err(PredictorError::Unsupported("version of a circuit"));
+        }
+        if crc32fast::hash(pack).to_le_bytes() != *check {
+            return Err(DAMAGED);
         }
         let states = usize::from(byte(&mut rest)?);
         let kind = byte(&mut rest)?;

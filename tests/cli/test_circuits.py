@@ -1,0 +1,126 @@
+"""Tables: chosen by content; circuits that are trained, named and carried; rows read alone."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+
+from llmzip.table import read_rows
+
+
+def table(rows: int, seed: int = 1) -> bytes:
+    """Columns that depend on each other, a number and a date, with a header."""
+    state, lines = seed, ["city,country,code,amount,day"]
+    cities = [("Bern", "CH"), ("Basel", "CH"), ("Graz", "AT"), ("Wien", "AT"), ("Ulm", "DE")]
+    for row in range(rows):
+        state = state * 6364136223846793005 + 1442695040888963407 & (1 << 64) - 1
+        city, country = cities[(state >> 40) % 7 % 5]
+        code = country.lower() + str((state >> 50) % 3)
+        day = f"2026-{1 + row // 28 % 12:02}-{1 + row % 28:02}"
+        lines.append(f"{city},{country},{code},{(state >> 20) % 5000},{day}")
+    return "".join(line + "\n" for line in lines).encode()
+
+
+@pytest.fixture
+def circuit(llmzip):
+    """A folder with a table, `t.csv`, and a circuit trained on another one, `c.pc`."""
+    (llmzip.folder / "train.csv").write_bytes(table(2000))
+    (llmzip.folder / "t.csv").write_bytes(table(12000, seed=5))
+    llmzip("train", "train.csv", "-o", "c.pc", "--states", "4", "--passes", "2", "-q")
+    return llmzip
+
+
+def test_a_table_is_coded_as_one(llmzip) -> None:
+    data = table(4000)
+    (llmzip.folder / "t.csv").write_bytes(data)
+    llmzip("t.csv")
+    assert b"pc 1" in llmzip("list", "-v", "t.csv.llmz").stdout
+    llmzip("-p", "cm", "-o", "plain.llmz", "t.csv")
+    small, plain = ((llmzip.folder / name).stat().st_size for name in ("t.csv.llmz", "plain.llmz"))
+    assert small < plain
+    assert llmzip("-d", "-c", "t.csv.llmz").stdout == data
+    (llmzip.folder / "words.txt").write_bytes(b"no table, but words of a text.\n" * 400)
+    llmzip("words.txt")
+    assert b"pc 1" not in llmzip("list", "-v", "words.txt.llmz").stdout
+
+
+def test_a_circuit_predicts_and_is_needed(circuit) -> None:
+    data = (circuit.folder / "t.csv").read_bytes()
+    circuit("-m", "c.pc", "t.csv")
+    told = json.loads(circuit("rows", "--json", "-m", "c.pc", "t.csv.llmz", ":9", "-o", "r").stdout)
+    assert told["rows"] == 9
+    assert "needs the model 'c'" in circuit.fails("-d", "-c", "t.csv.llmz", code=3)
+    assert circuit("-d", "-c", "-m", "c.pc", "t.csv.llmz").stdout == data
+    store = {"LLMZIP_MODELS": str(circuit.folder / "store")}
+    circuit("models", "import", "c.pc", "--name", "rows", env=store)
+    assert circuit("-d", "-c", "t.csv.llmz", env=store).stdout == data
+    assert b"4 states" in circuit("models", "show", "rows", env=store).stdout
+    circuit("-m", "rows", "--embed-model", "-o", "own.llmz", "t.csv", env=store)
+    circuit("models", "remove", "rows", env=store)
+    assert circuit("-d", "-c", "own.llmz").stdout == data
+    # With another circuit nothing is decoded.
+    circuit("train", "train.csv", "-o", "d.pc", "--states", "8", "--passes", "1", "-q")
+    assert "is another one" in circuit.fails("-d", "-c", "-m", "d.pc", "t.csv.llmz", code=3)
+
+
+def test_what_a_circuit_is_no_use_for_is_coded_otherwise(circuit) -> None:
+    text = b"A text without columns; the circuit has nothing to say of it, and is not needed.\n"
+    text = b"".join(text.replace(b"has", b"%d" % n) for n in range(300))
+    (circuit.folder / "a.txt").write_bytes(text)
+    circuit("-m", "c.pc", "a.txt")
+    assert circuit("-d", "-c", "a.txt.llmz").stdout == text
+    circuit("-p", "circuit", "-m", "c.pc", "-o", "forced.llmz", "a.txt")
+    assert circuit("-d", "-c", "-m", "c.pc", "forced.llmz").stdout == text
+
+
+def test_rows_are_read_alone(circuit) -> None:
+    lines = (circuit.folder / "t.csv").read_bytes().splitlines(keepends=True)
+    circuit("-m", "c.pc", "t.csv")
+    circuit("-o", "online.llmz", "t.csv")
+    circuit("-1", "-o", "zstd.llmz", "t.csv")
+    for archive in ("t.csv.llmz", "online.llmz", "zstd.llmz"):
+        words = ("rows", "-m", "c.pc", archive)
+        assert circuit(*words, "5000:5003").stdout == b"".join(lines[5000:5003])
+        assert circuit(*words, "0").stdout == lines[0]
+        assert circuit(*words, "11990:").stdout == b"".join(lines[11990:])
+        assert circuit(*words, "99999:").stdout == b""
+        path = circuit.folder / archive
+        assert read_rows(path, 3, 5, model=str(circuit.folder / "c.pc")) == lines[3:5]
+    for wrong in ("x", "3:1", ":", "-4", "1:2:3"):
+        circuit.fails("rows", "online.llmz", "--", wrong, code=2)
+    circuit("rows", "online.llmz", ":2", "-o", "two.csv")
+    assert (circuit.folder / "two.csv").read_bytes() == b"".join(lines[:2])
+
+
+def test_a_stack_of_images_is_trained_on_and_cut_at_images(llmzip) -> None:
+    count, side = 1200, 12
+    pixels = bytearray()
+    for image in range(count):
+        shade, wide = 40 + image % 5 * 40, 2 + image % 3
+        places = ((x, y) for y in range(side) for x in range(side))
+        pixels += bytes(shade if abs(x - y) < wide else 0 for x, y in places)
+    data = struct.pack(">4B3I", 0, 0, 8, 3, count, side, side) + pixels
+    (llmzip.folder / "images.idx").write_bytes(data)
+    llmzip("train", "images.idx", "-o", "i.pc", "--states", "8", "--passes", "2", "-q")
+    llmzip("-m", "i.pc", "-p", "circuit", "images.idx")
+    assert (llmzip.folder / "images.idx.llmz").stat().st_size < len(data) // 20
+    assert llmzip("-d", "-c", "-m", "i.pc", "images.idx.llmz").stdout == data
+
+
+def test_wrong_uses_are_said(circuit) -> None:
+    assert "-o FILE" in circuit.fails("train", "t.csv", code=2)
+    assert "4, 8, 16 or 32" in circuit.fails("train", "t.csv", "-o", "x", "--states", "5", code=2)
+    (circuit.folder / "noise").write_bytes(bytes(range(256)) * 20)
+    assert "neither a table" in circuit.fails("train", "noise", "-o", "x", code=2)
+    assert "c.pc" in circuit.fails("train", "t.csv", "-o", "c.pc")
+    assert not (circuit.folder / "x").exists()
+    assert "takes no model" in circuit.fails("-p", "cm", "-m", "c.pc", "t.csv", code=2)
+    assert "needs a model" in circuit.fails("-p", "llm", "-m", "c.pc", "t.csv", code=2)
+    assert "needs a circuit" in circuit.fails("-p", "circuit", "t.csv", code=2)
+    pack = bytearray((circuit.folder / "c.pc").read_bytes())
+    for cut in (0, 9, 40, len(pack) - 5):
+        (circuit.folder / "cut.pc").write_bytes(pack[:cut])
+        assert "cut.pc" in circuit.fails("-m", "cut.pc", "t.csv", code=3 if cut < 8 else 1)
+        assert not (circuit.folder / "t.csv.llmz").exists()
