@@ -207,6 +207,17 @@ impl<const M: usize> Belief<M> {
         self.weigh(&circuit.groups[circuit.starts[self.last].0 + group])
     }
 
+    /// Masses of the values of the variable that was gone to, or of their groups where it has more than one.
+    #[inline(always)]
+    #[must_use]
+    pub fn first_masses(&self, circuit: &Circuit<M>) -> [u32; NIBBLE] {
+        if circuit.shape.values(self.last) > NIBBLE {
+            self.group_masses(circuit)
+        } else {
+            self.masses(circuit, 0)
+        }
+    }
+
     /// Masses of the groups of the variable that was gone to, which has more than one.
     #[inline(always)]
     #[must_use]

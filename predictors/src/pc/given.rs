@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crc32fast::Hasher;
 use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 
+use super::asked::Asked;
 use super::kinds::Kinds;
 use super::pack::{CircuitPack, Kind};
-use super::rows::Asked;
 use super::texts::{Texts, plan};
 use crate::bits::Bits;
 use crate::circuit::any::{AnyBelief, AnyCircuit, Stored};
@@ -129,7 +129,7 @@ impl<const M: usize, B: Bits> Job for Record<'_, M, B> {
         for (place, &field) in self.pack.order.iter().enumerate() {
             let width = usize::from(self.pack.fields[field].bits);
             self.belief.visit(circuit, place);
-            let mut asked = Asked::new(circuit, self.belief, width);
+            let mut asked = Asked::new(&self.belief.first_masses(circuit), width);
             let wanted = usize::from(self.record[field]);
             let mut value = 0;
             for position in (0..width).rev() {
@@ -139,7 +139,10 @@ impl<const M: usize, B: Bits> Job for Record<'_, M, B> {
                 let bit = self
                     .bits
                     .code(wanted >> position & 1 == 1, (p as u32).max(1));
-                asked.take(bit, position == 4);
+                asked.take(bit);
+                if position == 4 {
+                    asked.lower(&self.belief.masses(circuit, asked.group()));
+                }
                 value = value << 1 | usize::from(bit);
             }
             self.belief.observe(circuit, value);

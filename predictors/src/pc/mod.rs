@@ -4,7 +4,9 @@
 //! and from what each is predicted; [`rows`] codes them with a circuit that learns on both sides, in the
 //! mixer of `cm`; [`codec`] puts it together.
 
+mod asked;
 mod codec;
+mod engine;
 mod given;
 mod kinds;
 mod layout;

@@ -10,7 +10,7 @@ use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 
 use super::kinds::Kinds;
 use super::layout::{Field, Layout};
-use super::rows::{MOST_NUMBERS, Rows, numbers};
+use super::rows::{MOST_NUMBERS, Rows, numbers, states};
 use super::texts::Texts;
 use crate::bits::Bits;
 use crate::segment::{CANARY_BYTES, PredictorError};
@@ -24,41 +24,6 @@ fn most_head(raw_len: usize) -> usize {
 }
 
 const DAMAGED: PredictorError = PredictorError::Corrupt("a table's segment is damaged");
-
-/// Rows of a circuit of as many states as the level has.
-pub enum AnyRows {
-    Few(Box<Rows<8>>),
-    Some(Box<Rows<16>>),
-    Many(Box<Rows<32>>),
-}
-
-/// States of a level's circuit.
-#[must_use]
-pub fn states(level: u8) -> usize {
-    match level {
-        ..6 => 8,
-        6 => 16,
-        _ => 32,
-    }
-}
-
-impl AnyRows {
-    fn new(level: u8, layout: Arc<Layout>, rows: usize) -> Result<Self, PredictorError> {
-        Ok(match states(level) {
-            8 => Self::Few(Box::new(Rows::new(level, layout, rows)?)),
-            16 => Self::Some(Box::new(Rows::new(level, layout, rows)?)),
-            _ => Self::Many(Box::new(Rows::new(level, layout, rows)?)),
-        })
-    }
-
-    fn code(&mut self, record: &mut [u8], bits: &mut impl Bits) {
-        match self {
-            Self::Few(rows) => rows.code(record, bits),
-            Self::Some(rows) => rows.code(record, bits),
-            Self::Many(rows) => rows.code(record, bits),
-        }
-    }
-}
 
 /// A coder whose predictions go into the canary.
 pub struct Watched<'a, B> {
@@ -81,7 +46,7 @@ struct Table {
     schema: Schema,
     /// Whether a record's first field is the row's kind, which has no place in the layout.
     kinds: Option<Kinds>,
-    rows: AnyRows,
+    rows: Rows,
     count: usize,
     texts: Texts,
     canary: Hasher,
@@ -109,7 +74,7 @@ impl Table {
     ) -> Result<Self, PredictorError> {
         Ok(Self {
             kinds: schema.has_exceptions().then(Kinds::new),
-            rows: AnyRows::new(level, Arc::new(layout), count)?,
+            rows: Rows::new(level, Arc::new(layout), count)?,
             schema,
             count,
             texts,
