@@ -4,6 +4,8 @@
 stores them, `raw_len` is the segment's content in bytes.
 """
 
+from collections.abc import Callable
+
 from _typeshed import ReadableBuffer, WriteableBuffer
 
 class Made:
@@ -110,7 +112,9 @@ def decode_segments_into(
     as usual. Buffers as for `Decoder.decode_chunk_into`. ValueError where lengths do not fit.
     """
 
-def has_columns(sample: Buffer) -> bool: ...
+def has_columns(sample: ReadableBuffer) -> bool:
+    """Whether a segment's first bytes look like a table, which predictor `pc` is for."""
+
 def may_repeat(settings: bytes, sample: ReadableBuffer) -> bool:
     """Whether a tensor with these settings may repeat itself, as far as a quick look tells."""
 
@@ -160,6 +164,55 @@ class Model:
 
         segments: of which all but the first, of `first` bytes, are decoded together.
         """
+
+class Circuit:
+    """A circuit from the bytes of its pack; `llmzip.pc.Circuit` says what it does.
+
+    Rows are codes, a byte a variable, one row after another; `missing` has a byte for each, other
+    than 0 where it is not known, or is empty. Doubles come as they lie in memory. ValueError for
+    rows of another length, and for codes that a variable does not have.
+    """
+
+    def __new__(cls, pack: ReadableBuffer) -> Circuit: ...
+    @property
+    def states(self) -> int: ...
+    @property
+    def values(self) -> list[int]: ...
+    @property
+    def cells(self) -> list[int]: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def lead(self) -> int | None: ...
+    @property
+    def stride(self) -> int | None: ...
+    def log_prob(self, rows: ReadableBuffer, missing: ReadableBuffer) -> bytes:
+        """A double for each row, in nats."""
+
+    def marginals(self, rows: ReadableBuffer, missing: ReadableBuffer) -> list[bytes]:
+        """For each variable a double for each row and value, row by row."""
+
+    def sample(self, count: int, rows: ReadableBuffer, missing: ReadableBuffer, seed: int) -> bytes:
+        """`count` rows; of one row given, or each of its own."""
+
+    def encode(self, text: ReadableBuffer) -> tuple[bytes, list[int]]:
+        """Rows, and the numbers of lines that are none."""
+
+    def decode(self, rows: ReadableBuffer) -> tuple[bytes, list[int]]:
+        """Lines or records, and the numbers of rows that are no line's."""
+
+def train(
+    data: ReadableBuffer,
+    states: int,
+    passes: int,
+    threads: int,
+    progress: Callable[[int], object] | None,
+) -> bytes:
+    """The pack of a circuit trained on `data`.
+
+    progress: called in another thread with the number of passes done; what it raises ends the
+        training, and is raised.
+    """
 
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""

@@ -1,6 +1,7 @@
 //! `llmzip._native`: argument checks, GIL release and error mapping around `llmzip-predictors`.
 
 mod buffer;
+mod circuit;
 mod segment;
 mod sha256;
 
@@ -55,6 +56,8 @@ mod native_module {
     use super::buffer::{Made, prefer_huge_pages};
     #[pymodule_export]
     use super::check_pack;
+    #[pymodule_export]
+    use super::circuit::{Circuit, train};
     #[pymodule_export]
     use super::crc32;
     #[pymodule_export]
