@@ -121,40 +121,8 @@ def may_repeat(settings: bytes, sample: ReadableBuffer) -> bool:
 def rows_repeat(settings: bytes, data: ReadableBuffer) -> bool:
     """Whether its rows come again, however far away, as far as a look at each tells."""
 
-class Circuit:
-    """A circuit from the bytes of its pack; segments and threads may share it."""
-
-    def __new__(cls, pack: bytes) -> Circuit: ...
-    @property
-    def memory(self) -> int:
-        """Bytes of memory that it takes, besides the pack."""
-
-    @property
-    def states(self) -> int:
-        """Number of states of each latent."""
-
-    @property
-    def variables(self) -> int:
-        """Number of variables."""
-
-    @property
-    def stride(self) -> int | None:
-        """Bytes of a record of a stack; None for a table."""
-
 def lines(id: str, settings: bytes) -> int | None:
     """The number of line feeds that settings of a segment tell; None where they do not."""
-
-def train(
-    data: ReadableBuffer,
-    states: int,
-    passes: int,
-    threads: int,
-    progress: Callable[[int], object] | None,
-) -> bytes:
-    """The pack of a circuit trained on a table or a stack; ValueError where `data` is neither.
-
-    `progress` is called after each pass with its number; what it raises ends the training.
-    """
 
 class Model:
     """A language model from the bytes of a model pack, which it copies; segments may share it.
@@ -199,6 +167,61 @@ class Model:
 
         segments: of which all but the first, of `first` bytes, are decoded together.
         """
+
+class Circuit:
+    """A circuit from the bytes of its pack; `llmzip.pc.Circuit` says what it does.
+
+    Rows are codes, a byte a variable, one row after another; `missing` has a byte for each, other
+    than 0 where it is not known, or is empty. Doubles come as they lie in memory. ValueError for
+    rows of another length, and for codes that a variable does not have.
+    """
+
+    def __new__(cls, pack: ReadableBuffer) -> Circuit: ...
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that it takes, besides the pack."""
+
+    @property
+    def variables(self) -> int: ...
+    @property
+    def states(self) -> int: ...
+    @property
+    def values(self) -> list[int]: ...
+    @property
+    def cells(self) -> list[int]: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def lead(self) -> int | None: ...
+    @property
+    def stride(self) -> int | None: ...
+    def log_prob(self, rows: ReadableBuffer, missing: ReadableBuffer) -> bytes:
+        """A double for each row, in nats."""
+
+    def marginals(self, rows: ReadableBuffer, missing: ReadableBuffer) -> list[bytes]:
+        """For each variable a double for each row and value, row by row."""
+
+    def sample(self, count: int, rows: ReadableBuffer, missing: ReadableBuffer, seed: int) -> bytes:
+        """`count` rows; of one row given, or each of its own."""
+
+    def encode(self, text: ReadableBuffer) -> tuple[bytes, list[int]]:
+        """Rows, and the numbers of lines that are none."""
+
+    def decode(self, rows: ReadableBuffer) -> tuple[bytes, list[int]]:
+        """Lines or records, and the numbers of rows that are no line's."""
+
+def train(
+    data: ReadableBuffer,
+    states: int,
+    passes: int,
+    threads: int,
+    progress: Callable[[int], object] | None,
+) -> bytes:
+    """The pack of a circuit trained on `data`.
+
+    progress: called in another thread with the number of passes done; what it raises ends the
+        training, and is raised.
+    """
 
 class Encoder:
     """Codes one segment: `write` the bytes of a chunk in any pieces, then `finish_chunk`."""

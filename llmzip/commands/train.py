@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from llmzip import _native
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
-from llmzip.errors import SetupError, UsageError
 from llmzip.fileio import Source, identities
 from llmzip.models.store import name_for
 from llmzip.output import open_output
+from llmzip.pc import PASSES, train
 from llmzip.streams import write_all
 from llmzip.text import quantity
-from llmzip.workers import cores
 
 DEFAULT_STATES = 16
-DEFAULT_PASSES = 10
 
 
 def run(job: Job, report: Report) -> None:
@@ -30,19 +27,14 @@ def _train(job: Job, report: Report, path: str) -> None:
     assert job.output is not None
     with Source(path, archive=False, to_file=True, links=True, console=False) as source:
         data = source.stream.read()
-    passes = job.passes or DEFAULT_PASSES
+    passes = job.passes or PASSES
 
     def progress(done: int) -> None:
         if job.verbose:
             report.say(path, f"pass {done} of {passes}")
 
     states = job.states or DEFAULT_STATES
-    try:
-        pack = _native.train(data, states, passes, job.threads or cores(), progress)
-    except _native.SetupFailed as error:
-        raise SetupError(str(error)) from None
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    pack = train(data, states, passes, job.threads, progress).pack
     inputs = identities([path]) if path != "-" else ()
     with open_output(job.output, archive=True, force=job.force, inputs=inputs) as output:
         write_all(output.stream, pack)

@@ -1,26 +1,40 @@
-//! Circuits that were trained before.
+//! Circuits that were trained before; the class and the function that `llmzip.pc` wraps.
 
 use std::sync::Arc;
 
-use llmzip_predictors::pc::{self, CircuitPack, Training};
-use pyo3::exceptions::PyValueError;
+use llmzip_predictors::pc::{self, CircuitPack, Kind, Training};
+use llmzip_predictors::segment::PredictorError;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::buffer::Bytes;
 use crate::segment::raise;
 
-/// A circuit, made from the bytes of its pack; segments and threads may share it.
+/// A circuit, made from the bytes of its pack.
 #[pyclass(module = "llmzip._native", frozen, weakref)]
 pub struct Circuit(pub Arc<CircuitPack>);
+
+/// Doubles as they lie in memory.
+fn doubles<'py>(py: Python<'py>, values: &[f64]) -> PyResult<Bound<'py, PyBytes>> {
+    PyBytes::new_with(py, size_of_val(values), |out| {
+        let (out, _) = out.as_chunks_mut::<8>();
+        out.iter_mut()
+            .zip(values)
+            .for_each(|(out, value)| *out = value.to_ne_bytes());
+        Ok(())
+    })
+}
+
+/// Bytes, and numbers of what is not among them.
+type Converted<'py> = (Bound<'py, PyBytes>, Vec<usize>);
 
 #[pymethods]
 impl Circuit {
     #[new]
-    fn new(py: Python<'_>, pack: PyBackedBytes) -> PyResult<Self> {
-        let found = py.detach(|| CircuitPack::read(&pack));
-        Ok(Self(Arc::new(found.map_err(raise)?)))
+    fn new(py: Python<'_>, pack: Bytes) -> PyResult<Self> {
+        let pack = pack.as_slice();
+        let pack = py.detach(|| CircuitPack::read(pack)).map_err(raise)?;
+        Ok(Self(Arc::new(pack)))
     }
 
     /// Bytes of memory that it takes, besides the pack.
@@ -29,22 +43,100 @@ impl Circuit {
         self.0.memory()
     }
 
-    /// Number of states of each latent.
-    #[getter]
-    fn states(&self) -> usize {
-        self.0.circuit.states()
-    }
-
     /// Number of variables.
     #[getter]
     fn variables(&self) -> usize {
         self.0.fields.len()
     }
 
-    /// Bytes of a record of a stack; None for a table.
+    /// States of each latent.
+    #[getter]
+    fn states(&self) -> usize {
+        self.0.circuit.states()
+    }
+
+    /// For each variable its number of values.
+    #[getter]
+    fn values(&self) -> Vec<u16> {
+        self.0.fields.iter().map(|field| field.values).collect()
+    }
+
+    /// For each variable the number of its cell in a line; of a stack its own.
+    #[getter]
+    fn cells(&self) -> Vec<usize> {
+        self.0.cells()
+    }
+
+    /// What rows are: "table" or "stack".
+    #[getter]
+    fn kind(&self) -> &'static str {
+        match self.0.kind {
+            Kind::Table(_) => "table",
+            Kind::Stack { .. } => "stack",
+        }
+    }
+
+    /// Bytes before a stack's first record; None of a table.
+    #[getter]
+    fn lead(&self) -> Option<usize> {
+        match self.0.kind {
+            Kind::Table(_) => None,
+            Kind::Stack { lead, .. } => Some(lead),
+        }
+    }
+
+    /// Bytes of a stack's record; None of a table.
     #[getter]
     fn stride(&self) -> Option<usize> {
         self.0.stride()
+    }
+
+    fn log_prob<'py>(
+        &self,
+        py: Python<'py>,
+        rows: Bytes,
+        missing: Bytes,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (rows, missing) = (rows.as_slice(), missing.as_slice());
+        let found = py.detach(|| self.0.log_prob(rows, missing));
+        doubles(py, &found.map_err(raise)?)
+    }
+
+    fn marginals<'py>(
+        &self,
+        py: Python<'py>,
+        rows: Bytes,
+        missing: Bytes,
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let (rows, missing) = (rows.as_slice(), missing.as_slice());
+        let found = py.detach(|| self.0.marginals(rows, missing));
+        let found = found.map_err(raise)?.into_iter();
+        found.map(|values| doubles(py, &values)).collect()
+    }
+
+    fn sample<'py>(
+        &self,
+        py: Python<'py>,
+        count: usize,
+        rows: Bytes,
+        missing: Bytes,
+        seed: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (rows, missing) = (rows.as_slice(), missing.as_slice());
+        let found = py.detach(|| self.0.sample(count, rows, missing, seed));
+        Ok(PyBytes::new(py, &found.map_err(raise)?))
+    }
+
+    fn encode<'py>(&self, py: Python<'py>, text: Bytes) -> PyResult<Converted<'py>> {
+        let text = text.as_slice();
+        let (rows, misfits) = py.detach(|| self.0.encode(text)).map_err(raise)?;
+        Ok((PyBytes::new(py, &rows), misfits))
+    }
+
+    fn decode<'py>(&self, py: Python<'py>, rows: Bytes) -> PyResult<Converted<'py>> {
+        let rows = rows.as_slice();
+        let (text, misfits) = py.detach(|| self.0.decode(rows)).map_err(raise)?;
+        Ok((PyBytes::new(py, &text), misfits))
     }
 }
 
@@ -54,8 +146,8 @@ pub fn lines(id: &str, settings: &[u8]) -> Option<u64> {
     pc::lines(id, settings)
 }
 
-/// Trains a circuit on `data`, a table or a stack of equal records of bytes; returns its pack. `progress`
-/// is called after each pass with its number from 1 on; what it raises ends the training.
+/// Trains a circuit on `data`; returns the bytes of its pack. `progress` hears of each pass, in another
+/// thread; what it raises ends the training.
 #[pyfunction]
 pub fn train<'py>(
     py: Python<'py>,
@@ -65,9 +157,6 @@ pub fn train<'py>(
     threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    if passes == 0 {
-        return Err(PyValueError::new_err("passes must be at least 1"));
-    }
     let data = data.as_slice();
     let training = Training {
         states,
@@ -75,20 +164,18 @@ pub fn train<'py>(
         threads,
     };
     let mut raised = None;
-    let pack = py.detach(|| {
+    let trained: Result<Vec<u8>, PredictorError> = py.detach(|| {
         pc::train(data, training, &mut |pass| {
-            let told = Python::attach(|py| {
+            let heard = Python::attach(|py| {
                 py.check_signals()?;
-                progress
-                    .as_ref()
-                    .map_or(Ok(()), |call| call.call1(py, (pass,)).map(drop))
+                let told = progress.as_ref().map(|call| call.call1(py, (pass,)));
+                told.transpose().map(drop)
             });
-            raised = told.err();
-            raised.is_none()
+            heard.map_err(|error| raised = Some(error)).is_ok()
         })
     });
-    if let Some(error) = raised {
-        return Err(error);
+    match raised {
+        Some(error) => Err(error),
+        None => Ok(PyBytes::new(py, &trained.map_err(raise)?)),
     }
-    Ok(PyBytes::new(py, &pack.map_err(raise)?))
 }

@@ -167,7 +167,9 @@ def objects(count: int, seed: int = 1) -> bytes:
         at = f"2021-03-{1 + row // 60:02}T{8 + row % 60 // 6:02}:{row % 6 * 10:02}:{next(source) % 60:02}Z"
         words = [WORDS[next(source) % len(WORDS)] for _ in range(2)]
         line = f'{{"at": "{at}", "level": "{("info", "warn", "error", "fatal")[level]}", '
-        line += f'"took": {level * 100 + next(source) % 300 / 10}, "ok": {("true", "false")[level > 1]}'
+        line += (
+            f'"took": {level * 100 + next(source) % 300 / 10}, "ok": {("true", "false")[level > 1]}'
+        )
         lines.append(line + f', "text": "{" ".join(words)}"}}')
         if next(source) % 120 == 0:
             lines.append('{"level": null}')

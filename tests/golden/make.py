@@ -288,7 +288,9 @@ def tables() -> Iterator[Good]:
     for level, count in ((3, 320), (7, 310), (8, 310)):
         content = inputs.rows(count, level)
         raws = [(CODED, content[at : at + 9000]) for at in range(0, len(content), 9000)]
-        yield table(f"pc-{level}-chunks", f"a table of text in chunks at level {level}", level, raws)
+        yield table(
+            f"pc-{level}-chunks", f"a table of text in chunks at level {level}", level, raws
+        )
     content = inputs.objects(330)
     data = written(content, predictor="pc", level=5)
     yield Good("pc-5-objects", "objects of JSON, one a line", data, content)

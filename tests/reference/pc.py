@@ -36,9 +36,9 @@ class Texts:
     """12.1: texts, one after the other."""
 
     def __init__(self, level: int, raw_len: int) -> None:
-        plan = plan_of(level, 0)
+        plan = plan_of(min(level, 6), 0)
         most = min(plan.table_bits, MOST_TEXT_BITS)
-        plan = plan._replace(primer=False, table_bits=most)
+        plan = plan._replace(table_bits=most)
         self.state = new_state(plan, 0, table_bits_of(plan, raw_len))
 
     def take(self, coder: np.ndarray, payload: bytes, length: int) -> bytes:

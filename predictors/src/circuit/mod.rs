@@ -5,6 +5,7 @@
 //! latents make any conditional probability exact in time linear in the tree.
 
 pub mod any;
+pub mod exact;
 pub mod expect;
 pub mod learn;
 pub mod parameters;

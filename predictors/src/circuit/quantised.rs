@@ -69,6 +69,27 @@ impl<const M: usize> Circuit<M> {
         Self::assemble(shape, row(weights.first), steps.collect(), values)
     }
 
+    /// Probabilities of the root's states, in units of `2^-15`, about; each at least 1.
+    #[must_use]
+    pub fn first(&self) -> &[u32; M] {
+        &self.first
+    }
+
+    /// Probabilities of a variable's states by the parent's state, in units of `2^-15`, about; each at
+    /// least 1. They mean nothing for the root.
+    #[must_use]
+    pub fn steps(&self, variable: usize) -> &[[u16; M]; M] {
+        &self.steps[variable]
+    }
+
+    /// Probabilities of a variable's value by its state, in units of `2^-16`, about.
+    #[inline(always)]
+    #[must_use]
+    pub fn value(&self, variable: usize, value: usize) -> [u16; M] {
+        let group = &self.groups[self.starts[variable].0 + value / NIBBLE];
+        std::array::from_fn(|z| group[z][value % NIBBLE])
+    }
+
     /// Puts the values' probabilities where they are looked up.
     fn assemble(
         shape: &Shape,

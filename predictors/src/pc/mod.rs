@@ -2,7 +2,8 @@
 //!
 //! [`table`](crate::table) makes records of rows; [`layout`] says in which order their fields are coded
 //! and from what each is predicted; [`rows`] codes them with a circuit that learns on both sides, in the
-//! mixer of `cm`; [`codec`] puts it together.
+//! mixer of `cm`; [`codec`] puts it together. A circuit can be trained beforehand ([`train`](mod@train)), kept as a
+//! [`pack`], code rows alone ([`given`]), and be asked how probable they are ([`query`]).
 
 mod asked;
 mod codec;
@@ -11,6 +12,7 @@ mod given;
 mod kinds;
 mod layout;
 mod pack;
+mod query;
 mod ranks;
 mod rows;
 mod stack;

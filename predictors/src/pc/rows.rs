@@ -80,7 +80,7 @@ impl Rows {
     }
 
     /// Codes a record, its fields in the order of the file; a decoder's is filled in.
-    pub fn code(&mut self, record: &mut [u8], bits: &mut impl Bits) {
+    pub fn code(&mut self, record: &mut [u8], bits: &mut dyn Bits) {
         if self.count == self.next_course {
             self.circuit.learn(&self.seen, self.count);
             self.next_course = self.count * GROWTH.0 / GROWTH.1;
@@ -96,14 +96,14 @@ impl Rows {
     }
 }
 
-struct Code<'a, B> {
+struct Code<'a> {
     rows: &'a mut Rows,
     learnt: bool,
     record: &'a mut [u8],
-    bits: &'a mut B,
+    bits: &'a mut dyn Bits,
 }
 
-impl<B: Bits> Job for Code<'_, B> {
+impl Job for Code<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -139,7 +139,7 @@ fn field_bits<K: Kernels>(
     mut asked: Option<Asked>,
     width: usize,
     wanted: usize,
-    bits: &mut impl Bits,
+    bits: &mut dyn Bits,
 ) -> usize {
     if width < 8 {
         model.skip(8 - width as u32);

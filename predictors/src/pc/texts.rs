@@ -3,8 +3,8 @@
 use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 
 use crate::bits::Bits;
-use crate::cm::any_model::{AnyModel, with_model};
 use crate::cm::detect::{Class, Content};
+use crate::cm::model::Model;
 use crate::cm::plan::Plan;
 use crate::segment::PredictorError;
 use crate::simd::{self, Job, Kernels, Level};
@@ -12,17 +12,19 @@ use crate::varint;
 
 /// Log2 of the bytes of its hash table: texts are the smaller part of a table.
 const MOST_TABLE: u32 = 24;
+/// Its highest level.
+const MOST_LEVEL: u8 = 6;
 
 /// `cm`'s model of text, for all texts of a segment one after the other.
 pub struct Texts {
-    model: AnyModel,
+    model: Box<Model<3, 1>>,
     simd: Level,
 }
 
 /// Its plan at a level.
 #[must_use]
 pub fn plan(level: u8) -> Plan {
-    let plan = Plan::new(level, Content::new(Class::Text, 0));
+    let plan = Plan::new(level.min(MOST_LEVEL), Content::new(Class::Text, 0));
     Plan {
         log_table: plan.log_table.min(MOST_TABLE),
         ..plan
@@ -36,7 +38,7 @@ impl Texts {
     /// [`PredictorError::Setup`] when there is not enough memory.
     pub fn new(level: u8, raw_len: u64) -> Result<Self, PredictorError> {
         Ok(Self {
-            model: AnyModel::new(plan(level), raw_len, &[])?,
+            model: Box::new(Model::new(plan(level), raw_len, &[])?),
             simd: simd::active().map_err(PredictorError::Setup)?,
         })
     }
@@ -73,29 +75,28 @@ impl Texts {
     }
 
     fn encode(&mut self, text: &[u8], coder: &mut BitEncoder) {
-        let simd = self.simd;
-        with_model!(&mut self.model, model => {
-            for &byte in text {
-                simd::run(simd, Byte { model, byte, bits: coder });
-            }
-        });
+        for &byte in text {
+            self.byte(byte, coder);
+        }
     }
 
     fn decode(&mut self, coder: &mut BitDecoder) -> u8 {
-        let simd = self.simd;
-        with_model!(&mut self.model, model => {
-            simd::run(simd, Byte { model, byte: 0, bits: coder })
-        })
+        self.byte(0, coder)
+    }
+
+    fn byte(&mut self, byte: u8, bits: &mut dyn Bits) -> u8 {
+        let model = &mut *self.model;
+        simd::run(self.simd, Byte { model, byte, bits })
     }
 }
 
-struct Byte<'a, const S: usize, const A: usize, B> {
-    model: &'a mut crate::cm::model::Model<S, A>,
+struct Byte<'a> {
+    model: &'a mut Model<3, 1>,
     byte: u8,
-    bits: &'a mut B,
+    bits: &'a mut dyn Bits,
 }
 
-impl<const S: usize, const A: usize, B: Bits> Job for Byte<'_, S, A, B> {
+impl Job for Byte<'_> {
     type Output = u8;
 
     #[inline(always)]

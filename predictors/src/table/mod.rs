@@ -178,6 +178,18 @@ impl Schema {
         &self.fields
     }
 
+    /// For each field of [`Schema::fields`] but the row's kind the number of its cell in a line, from 0;
+    /// several columns may be parts of one cell.
+    #[must_use]
+    pub fn cells(&self) -> Vec<usize> {
+        let cells = self.template.cells.iter().enumerate();
+        let cells = cells.flat_map(|(cell, of)| std::iter::repeat_n(cell, of.columns()));
+        let pairs = cells.zip(&self.columns);
+        pairs
+            .flat_map(|(cell, column)| std::iter::repeat_n(cell, column.width()))
+            .collect()
+    }
+
     /// The number of text streams: 0 is that of exceptions, then there is one a text column.
     #[must_use]
     pub fn texts(&self) -> usize {
