@@ -155,7 +155,9 @@ def scale(v: np.ndarray) -> None:
 
 
 @compiled
-def expect(tree: Tree, p: Numbers, records: np.ndarray, chosen: np.ndarray, counts: Numbers) -> None:
+def expect(
+    tree: Tree, p: Numbers, records: np.ndarray, chosen: np.ndarray, counts: Numbers
+) -> None:
     """12.5: adds the expected counts of the chosen records."""
     m = len(p.first)
     n = len(tree.parents)
