@@ -30,7 +30,8 @@ pub fn run(data: &[u8]) {
     }
 
     let pieces: Vec<&[u8]> = content.chunks(length).collect();
-    let (mut chunks, canary) = encode(predictor, &settings, content, &pieces).expect("honest input");
+    let (mut chunks, canary) =
+        encode(predictor, &settings, content, &pieces).expect("honest input");
     let mut out = vec![0; content.len()];
     let seen = decode(predictor, &settings, &pieces, &chunks, &mut out).expect("honest archive");
     assert_eq!(out, content, "{} at level {level}", predictor.id);
