@@ -152,9 +152,8 @@ def rows(count: int, seed: int = 1) -> bytes:
         day = f"{2019 + town % 4}-{1 + next(source) % 12:02}-{1 + next(source) % 28:02}"
         note = " ".join(WORDS[next(source) % len(WORDS)] for _ in range(next(source) % 4))
         share = (kind * 10 + next(source) % 9) / 100
-        lines.append(
-            f"{row},Town {town * 7},L{town // 3},{'abcdefg'[kind]},{amount},{day},{note},{share:.2f}"
-        )
+        place = f"Town {town * 7},L{town // 3}"
+        lines.append(f"{row},{place},{'abcdefg'[kind]},{amount},{day},{note},{share:.2f}")
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -164,11 +163,12 @@ def objects(count: int, seed: int = 1) -> bytes:
     lines = []
     for row in range(count):
         level = min(next(source) % 4, next(source) % 4)
-        at = f"2021-03-{1 + row // 60:02}T{8 + row % 60 // 6:02}:{row % 6 * 10:02}:{next(source) % 60:02}Z"
+        clock = f"{8 + row % 60 // 6:02}:{row % 6 * 10:02}:{next(source) % 60:02}"
+        at = f"2021-03-{1 + row // 60:02}T{clock}Z"
         words = [WORDS[next(source) % len(WORDS)] for _ in range(2)]
         line = f'{{"at": "{at}", "level": "{("info", "warn", "error", "fatal")[level]}", '
         line += (
-            f'"took": {level * 100 + next(source) % 300 / 10}, "ok": {("true", "false")[level > 1]}'
+            f'"took": {level * 100 + next(source) % 300}.5, "ok": {("true", "false")[level > 1]}'
         )
         lines.append(line + f', "text": "{" ".join(words)}"}}')
         if next(source) % 120 == 0:

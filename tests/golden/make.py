@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import itertools
 import json
 import sys
 import tempfile
@@ -55,6 +56,7 @@ class Good:
     base: str = ""  # another golden archive, whose content it is a change of
     other: str = ""  # another one, whose tensors it has copies of
     model: bool = False  # whether it needs the tiny model
+    circuit: bool = False  # whether it needs the circuit
 
 
 CONTENTS = {
@@ -78,6 +80,7 @@ NOT_DESCRIBED: set[str] = set()
 CM = ("cm", 1, 1)
 TENSOR = ("tensor", 1, 3)
 PC = ("pc", 1, 1)
+CIRCUIT = ("circuit", 1, 1)
 LLM = ("llm", 1, 1)
 # The classes of cm in the order of their numbers, each with content and a stride.
 CLASSES = {
@@ -121,6 +124,7 @@ def cases() -> Iterator[Good]:
     yield from mixed_tensors()
     yield from changes()
     yield from with_model()
+    yield from with_circuit()
     yield from by_hand()
 
 
@@ -219,11 +223,52 @@ def going_on() -> Good:
     return Good("hand-llm-after", intent, archive.build(), archive.content(), model=True)
 
 
-def model_record(kind: int = 1) -> bytes:
-    """Metadata record 5 that names the tiny model; kind 2: as one that the archive brings."""
-    name = b"tiny"
-    sha256 = hashlib.sha256(pack()).digest()
-    return bytes([kind]) + sha256 + varint(len(pack())) + bytes([len(name)]) + name
+def model_record(kind: int = 1, name: bytes = b"tiny", data: bytes = b"") -> bytes:
+    """Metadata record 5 that names the tiny model or another; kind 2: which the archive brings."""
+    data = data or pack()
+    sha256 = hashlib.sha256(data).digest()
+    return bytes([kind]) + sha256 + varint(len(data)) + bytes([len(name)]) + name
+
+
+@functools.cache
+def circuit() -> bytes:
+    """The pack of a circuit for `inputs.rows`."""
+    return _native.train(inputs.rows(300), 8, 2, 1, None)
+
+
+def with_circuit() -> Iterator[Good]:
+    """`circuit`: what llmzip writes, and chunks of each type, of tables and of stacks."""
+    content = inputs.rows(90, 4)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.lzpack"
+        path.write_bytes(circuit())
+        data = written(content, level=6, model=str(path), predictor="circuit")
+        yield Good("circuit-rows", "rows by a circuit", data, content, circuit=True)
+        options = {"model": str(path), "predictor": "circuit", "embed_model": True}
+        data = written(content, level=6, **options)
+        yield Good("circuit-embedded", "rows by a circuit that the archive brings", data, content)
+    raws = [
+        (CODED, content[:2000]),
+        (CODED, inputs.random(60)),
+        (STORED, b"as it is"),
+        (CONSTANT, b"=" * 700),
+        (CODED, content[2000:] + b"no row"),
+    ]
+    segment = coded_segment(CIRCUIT, b"", raws, model=_native.Circuit(circuit()))
+    archive = Archive([CIRCUIT], [segment], records={5: model_record(1, b"rows", circuit())})
+    intent = "chunks of every type by a circuit"
+    name = "hand-circuit-chunks"
+    yield Good(name, intent, archive.build(), archive.content(), circuit=True)
+    for states in (4, 32):
+        own = _native.train(inputs.stack(6, 5, 120), states, 2, 1, None)
+        images = inputs.stack(6, 5, 40, states)
+        raws = [(CODED, images[:300]), (CODED, images[300:310]), (CODED, images[310:])]
+        segment = coded_segment(CIRCUIT, b"", raws, model=_native.Circuit(own))
+        parts = [coded_segment(bad.ZSTD, bad.LEVEL, [(CODED, own)], index=1)]
+        archive = Archive([CIRCUIT, bad.ZSTD], [segment], model=parts)
+        archive.records[5] = model_record(2, b"images", own)
+        intent = f"images by a circuit of {states} states that the archive brings"
+        yield Good(f"hand-circuit-{states}", intent, archive.build(), archive.content())
 
 
 def routed() -> Iterator[Good]:
@@ -281,7 +326,7 @@ def mixing() -> Iterator[Good]:
 
 
 def tables() -> Iterator[Good]:
-    """`pc`: tables whose circuit learns twice or more, in chunks that cut rows; those that end early."""
+    """`pc`: tables whose circuit learns twice, in chunks that cut rows; those that end early."""
     content = inputs.rows(420)
     data = written(content, predictor="pc", level=6)
     yield Good("pc-6-rows", "a table of text at level 6", data, content)
@@ -296,9 +341,9 @@ def tables() -> Iterator[Good]:
     yield Good("pc-5-objects", "objects of JSON, one a line", data, content)
     content = inputs.rows(60)
     # What does not shrink ends a table, whether it is coded as cm then or stored.
-    for name, cuts in (("coded", [2000, 2010, 3000]), ("first", [20, 2000]), ("small", [500, 530])):
+    for name, cuts in (("coded", [1500, 1510, 2200]), ("first", [20, 2000]), ("small", [500, 530])):
         cuts = [0, *cuts, len(content)]
-        raws = [(CODED, content[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+        raws = [(CODED, content[a:b]) for a, b in itertools.pairwise(cuts)]
         yield table(f"pc-3-{name}", "a table that a chunk ends", 3, raws)
     content = inputs.rows(40) + b"and no more"
     data = written(content, predictor="pc", level=4)
@@ -459,7 +504,7 @@ def by_hand() -> Iterator[Good]:
         (CODED, b"!"),
     ]
     for predictor in described():
-        if predictor == LLM:
+        if predictor in (LLM, CIRCUIT):
             continue
         id, version, _ = predictor
         settings = _native.settings(id, version, LEVEL, text)
@@ -513,6 +558,7 @@ def files() -> dict[str, bytes]:
             | ({"base": case.base} if case.base else {})
             | ({"other": case.other} if case.other else {})
             | ({"model": True} if case.model else {})
+            | ({"circuit": True} if case.circuit else {})
         )
         made[f"good/{case.name}.llmz"] = case.data
     for broken in bad.cases():

@@ -188,14 +188,16 @@ def new_encoder(
     predictor: tuple[str, int, int],
     settings: bytes,
     whole: bytes,
-    model: _native.Model | None = None,
+    model: _native.Model | _native.Circuit | None = None,
     base: bytes = b"",
 ) -> _native.Encoder:
     """An encoder of a segment with content `whole`."""
     encoder = _native.Encoder(*predictor[:2], settings, len(whole))
     if base:
         encoder.set_base(base)
-    if model:
+    if isinstance(model, _native.Circuit):
+        encoder.set_circuit(model)
+    elif model:
         encoder.set_model(model)
     encoder.look_ahead(whole)
     return encoder
@@ -208,7 +210,7 @@ def coded_segment(
     index: int = 0,
     ahead: bytes = b"",
     base: bytes = b"",
-    model: _native.Model | None = None,
+    model: _native.Model | _native.Circuit | None = None,
 ) -> Segment:
     """A segment of chunks coded by llmzip's predictor.
 

@@ -65,10 +65,18 @@ def tiny(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def circuit(tmp_path_factory):
+    """The pack of the circuit."""
+    path = tmp_path_factory.mktemp("circuit") / "rows.lzpack"
+    path.write_bytes(make.circuit())
+    return path
+
+
 @good(MANIFEST["good"])
-def test_llmzip_reads(entry, tiny):
+def test_llmzip_reads(entry, tiny, circuit):
     sink = io.BytesIO()
-    bases = Bases(str(FOLDER / "good"), model=str(tiny))
+    bases = Bases(str(FOLDER / "good"), model=str(circuit if "circuit" in entry else tiny))
     summary = read_archive(io.BytesIO(load("good", entry)), sink, bases=bases)
     assert sha256(sink.getvalue()) == entry["content_sha256"]
     assert summary.raw_bytes == entry["content_bytes"]
@@ -118,6 +126,7 @@ def by_reference(name):
         bases = [make.inputs.mixed()] if "base" in entry else []
         archives = tied() if "other" in entry else None
         packs = [make.pack()] if "model" in entry else []
+        packs += [make.circuit()] if "circuit" in entry else []
         content = reference.decode(load("good", entry), bases, archives, packs)
     return reading._replace(content=sha256(content))
 
@@ -127,7 +136,7 @@ def test_reference_reads(entry):
     reading = by_reference(entry["name"])
     assert reading.content == entry["content_sha256"]
     assert (MIXED in reading.methods) == (entry["name"] in MIXING)
-    by_model = "model" in entry or entry["name"].endswith("embedded")
+    by_model = "model" in entry or entry["name"] in ("llm-embedded", "hand-embedded")
     assert (len(reading.ends) > 20) == by_model
 
 

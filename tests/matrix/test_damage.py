@@ -27,11 +27,26 @@ def decode(archive: bytes, threads: int = 1) -> bytes:
     return sink.getvalue()
 
 
-@pytest.fixture
-def small(make, predictor, mixed, unlike):
-    """A small archive of three segments with chunks of every type, and its content."""
+@pytest.fixture(params=["chunks", "table"])
+def small(request, make, predictor, mixed, unlike, rows):
+    """A small archive and its content: three segments with chunks of every type, or a table."""
+    if request.param == "table":
+        if predictor.id != "pc":
+            pytest.skip("a table is any content to other predictors")
+        content = rows(25)
+        archive = make(content, predictor)
+        assert coded_as_table(archive)
+        return archive, content
     content = unlike[:150] + mixed[5850:6050] + bytes(80) + mixed[:300] + mixed[6100:6200]
     return make(content, predictor, segment_size=350), content
+
+
+def coded_as_table(archive: bytes) -> bool:
+    """Whether the only chunk of an archive by `pc` is one of a table (FORMAT.md, 12)."""
+    payload = []
+    rebuilt(archive, lambda header, head: (header, payload.append(head.coded_len) or head))
+    index = archive.rindex(container.INDEX_SYNC)
+    return archive[index - payload[0]] == 1
 
 
 def test_every_prefix_is_truncated(small):
@@ -106,9 +121,9 @@ def rebuilt(archive: bytes, change) -> bytes:
     return archive[:at] + b"".join(coded) + archive[end:]
 
 
-@pytest.mark.parametrize("length", [1000, 40])
-def test_a_different_prediction_is_named(make, predictor, prose, length):
-    archive = make(prose(length), predictor)
+@pytest.mark.parametrize("length", [1000, 40, "table"])
+def test_a_different_prediction_is_named(make, predictor, prose, rows, length):
+    archive = make(rows(30) if length == "table" else prose(length), predictor)
     if predictor.id == "store":
         pytest.skip("store predicts nothing")
     changed = rebuilt(archive, lambda h, c: (h.replace(canary=h.canary ^ 1), c))
@@ -126,10 +141,13 @@ def test_a_wrong_check_of_the_content_is_corrupt(make, predictor, prose):
     assert decode.partial == b""
 
 
-def test_another_payload_under_a_right_check_is_refused_or_harmless(make, predictor, prose):
+@pytest.mark.parametrize("kind", ["prose", "table"])
+def test_another_payload_under_a_right_check_is_refused_or_harmless(
+    make, predictor, prose, rows, kind
+):
     from zlib import crc32
 
-    content = prose(2000)
+    content = prose(2000) if kind == "prose" else rows(320)
     archive = make(content, predictor)
     index = archive.rindex(container.INDEX_SYNC)
     refused = 0

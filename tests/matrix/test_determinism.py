@@ -38,8 +38,9 @@ def write(source, **options) -> bytes:
     return sink.getvalue()
 
 
-def test_threads_and_verification_change_nothing(options, mixed, unlike):
-    content = unlike + mixed
+@pytest.mark.parametrize("kind", ["mixed", "table"])
+def test_threads_and_verification_change_nothing(options, mixed, unlike, rows, kind):
+    content = unlike + mixed if kind == "mixed" else rows(250)
     made = {
         write(
             io.BytesIO(content),
@@ -105,9 +106,12 @@ def hashes(options: dict[str, str], data: bytes, simd: str | None) -> bytes:
 
 
 @pytest.mark.parametrize("simd", SIMD)
-def test_instruction_sets_change_nothing(options, mixed, unlike, simd):
+@pytest.mark.parametrize("kind", ["mixed", "table"])
+def test_instruction_sets_change_nothing(options, mixed, unlike, rows, simd, kind):
     missing = set(SIMD[simd]) - cpu_flags()
     if missing:
         pytest.skip(f"this machine has no {', '.join(sorted(missing))}")
-    content = unlike + mixed[:8000]
+    if kind == "table" and options["predictor"] != "pc":
+        pytest.skip("a table is any content to other predictors")
+    content = unlike + mixed[:8000] if kind == "mixed" else rows(900)
     assert hashes(options, content, simd) == hashes(options, content, None)

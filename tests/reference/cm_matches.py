@@ -84,7 +84,7 @@ def find_match(past: Past, s: Matches, model: int) -> None:
         m.pointer += 1
     if seen >= m.shortest:
         b = u64(0)
-        for d in range(m.shortest, 8, -1):
+        for d in range(min(m.shortest, 12), 8, -1):
             b = b << u64(8) | back(past, d)
         a = tail(past.values[0], min(m.shortest, 8))
         entry = np.int64((a * GOLDEN + b * SPREAD) >> u64(46))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import xxhash
 
+from .circuit import Circuit
 from .errors import (
     CorruptError,
     ModelError,
@@ -354,7 +355,7 @@ def read_segment(
         if needs_base and chunk.type in (CODED, STORED_AFTER_CODING):
             base = counterpart(metadata.base, others.bases, predictor.offset, raw_len)
             predictor.base = base
-        if isinstance(predictor, Llm):
+        if isinstance(predictor, Llm | Circuit):
             if not others.model and chunk.type in (CODED, STORED_AFTER_CODING):
                 raise CorruptError(f"segment {number}: the metadata name no model")
             predictor.model = others.model

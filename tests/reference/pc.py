@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 
 from .cm import (
+    GREY,
     Cm,
     advanced,
     check_used,
@@ -21,7 +22,7 @@ from .cm import (
 )
 from .cm_plans import plan_of
 from .cm_steps import CANARY_BYTES
-from .errors import CorruptError
+from .errors import CorruptError, UnsupportedError
 from .fields import Fields
 from .pc_rows import Kinds, Layout, Records, new_record_mixer
 from .pc_rows import plan_of as record_plan
@@ -100,10 +101,7 @@ class Table:
         while len(self.ready) < raw_len:
             if self.next > self.count:
                 raise CorruptError("a table ends too early")
-            if self.next == self.count:
-                made = self.schema.tail
-            else:
-                made = self.row(coder, data)
+            made = self.schema.tail if self.next == self.count else self.row(coder, data)
             self.next += 1
             self.ready += made
             self.made += len(made)
@@ -149,12 +147,25 @@ class Table:
         return self.rows.row(record, self.next + 1 == self.count)
 
 
+def check_lines(rest: bytes) -> None:
+    """The number of line feeds that settings may end with."""
+    fields = Fields(rest, whole=True)
+    try:
+        if rest:
+            fields.varint()
+        fields.end()
+    except CorruptError:
+        raise UnsupportedError("settings end with a number of lines or nothing") from None
+
+
 class Pc:
     """The predictor of one segment."""
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
-        self.level, *_ = read_settings(settings)
-        self.settings, self.raw_len = settings, raw_len
+        length = 12 if settings[1:2] == bytes([GREY]) else 4
+        check_lines(settings[length:])
+        self.settings, self.raw_len = settings[:length], raw_len
+        self.level, *_ = read_settings(self.settings)
         self.seen = 0
         self.table: Table | None = None
         self.plain: Cm | None = None

@@ -8,7 +8,7 @@ A predictor is an object with
 - `seen`: how many bytes it was advanced over;
 - `canary()`: the hash of its first predictions so far.
 
-`cm`, `tensor`, `llm` and `pc` have modules of their own.
+`cm`, `tensor`, `llm`, `pc` and `circuit` have modules of their own.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from typing import Protocol
 
 import zstandard
 
+from .circuit import Circuit
 from .cm import Cm
 from .errors import CorruptError, UnsupportedError
 from .llm import Llm
@@ -118,4 +119,5 @@ PREDICTORS: dict[tuple[str, int, int], Callable[[bytes, int], Predictor]] = {
     ("tensor", 1, 3): Tensor,
     ("llm", 1, 1): Llm,
     ("pc", 1, 1): Pc,
+    ("circuit", 1, 1): Circuit,
 }

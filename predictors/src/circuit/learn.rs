@@ -109,7 +109,7 @@ impl<const M: usize> Learner<M> {
             }
             let all = 32 * rows + (end - start);
             for (marginal, &count) in self.marginals[start..end].iter_mut().zip(&counts) {
-                *marginal = (32 * count + 1) as f32 / all as f32;
+                *marginal = (32 * u64::from(count) + 1) as f32 / all as f32;
             }
         }
     }

@@ -68,7 +68,6 @@ pub(crate) fn settings(level: u8, content: Content) -> Vec<u8> {
     settings
 }
 
-/// Settings are `level class stride:u16`, those of grey images also `plane:u32 offset:u32`.
 /// How many of the bytes that begin with settings of `cm` are these.
 pub(crate) fn settings_len(settings: &[u8]) -> usize {
     if settings.get(1) == Some(&(Class::Grey as u8)) {
@@ -78,6 +77,7 @@ pub(crate) fn settings_len(settings: &[u8]) -> usize {
     }
 }
 
+/// Settings are `level class stride:u16`, those of grey images also `plane:u32 offset:u32`.
 pub(crate) fn parse(settings: &[u8]) -> Result<(u8, Content), PredictorError> {
     let unknown = PredictorError::Unsupported("settings of cm");
     let Some((&[level, class, low, high], images)) = settings.split_first_chunk() else {

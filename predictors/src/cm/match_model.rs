@@ -127,7 +127,8 @@ impl MatchModel {
     #[inline(always)]
     pub fn prepare(&mut self, history: &[u8]) {
         if history.len() >= self.min_len {
-            let (near, far) = (self.min_len.min(8), self.min_len.saturating_sub(8));
+            // More than four of those further back tell little more.
+            let (near, far) = (self.min_len.min(8), self.min_len.saturating_sub(8).min(4));
             let hash = number(history, 0, near)
                 .wrapping_mul(GOLDEN)
                 .wrapping_add(number(history, 8, far).wrapping_mul(SPREAD));

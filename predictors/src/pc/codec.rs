@@ -18,7 +18,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         let table = texts::plan(level).memory(raw_len) + Plan::records(level).memory(raw_len);
         // The circuit: parameters, running statistics, parts of a mini-batch, integers. Rows and texts; what
         // is made of the head, which is 4 MiB or more for the shortest segment.
-        let circuit = 10 * 4 * MOST_NUMBERS as u64;
+        let circuit = 16 * 4 * MOST_NUMBERS as u64;
         let more = raw_len.saturating_mul(12) + (4 << 20);
         Ok(plain.max(table + circuit + more) + (1 << 20))
     },

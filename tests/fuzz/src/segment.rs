@@ -30,7 +30,8 @@ pub fn run(data: &[u8]) {
     }
 
     let pieces: Vec<&[u8]> = content.chunks(length).collect();
-    let (mut chunks, canary) = encode(predictor, &settings, size, &pieces).expect("honest input");
+    let (mut chunks, canary) =
+        encode(predictor, &settings, content, &pieces).expect("honest input");
     let mut out = vec![0; content.len()];
     let seen = decode(predictor, &settings, &pieces, &chunks, &mut out).expect("honest archive");
     assert_eq!(out, content, "{} at level {level}", predictor.id);
@@ -49,10 +50,11 @@ pub fn run(data: &[u8]) {
 fn encode(
     predictor: &Predictor,
     settings: &[u8],
-    size: u64,
+    content: &[u8],
     pieces: &[&[u8]],
 ) -> Result<(Vec<Chunk>, u32), PredictorError> {
-    let mut encoder = (predictor.encoder)(settings, size)?;
+    let mut encoder = (predictor.encoder)(settings, content.len() as u64)?;
+    encoder.look_ahead(content);
     let mut chunks = Vec::new();
     for piece in pieces {
         // In two writes, since a caller may cut anywhere.
