@@ -278,7 +278,7 @@ fn a_circuit_is_asked_for() {
             .begin_chunk(vec![0])
             .is_err()
     );
-    assert!((predictor.encoder)(&[1], 5).is_err());
+    assert!((predictor.encoder)(&[0x80], 5).is_err());
 }
 
 proptest! {
