@@ -114,6 +114,12 @@ def stack(width: int, height: int, images: int, seed: int = 1) -> bytes:
     return b"\0\0\x08\3" + sides + bytes(pixels)
 
 
+def poster(width: int, height: int, images: int, seed: int = 1) -> bytes:
+    """The same in four shades, which little is needed to learn."""
+    content = stack(width, height, images, seed)
+    return content[:16] + bytes(pixel & 0xC0 for pixel in content[16:])
+
+
 def bilevel(row: int, height: int, seed: int = 1) -> bytes:
     """Rows of `row` bytes of one-bit pixels: a disc, a ruled line, a little noise."""
     source = randoms(seed)

@@ -260,8 +260,8 @@ def with_circuit() -> Iterator[Good]:
     name = "hand-circuit-chunks"
     yield Good(name, intent, archive.build(), archive.content(), circuit=True)
     for states in (4, 32):
-        own = _native.train(inputs.stack(6, 5, 120), states, 2, 1, None)
-        images = inputs.stack(6, 5, 40, states)
+        own = _native.train(inputs.poster(6, 5, 120), states, 2, 1, None)
+        images = inputs.poster(6, 5, 40, states)
         raws = [(CODED, images[:300]), (CODED, images[300:310]), (CODED, images[310:])]
         segment = coded_segment(CIRCUIT, b"", raws, model=_native.Circuit(own))
         parts = [coded_segment(bad.ZSTD, bad.LEVEL, [(CODED, own)], index=1)]

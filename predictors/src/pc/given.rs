@@ -112,15 +112,15 @@ impl Bits for Hashing {
 }
 
 /// Codes one record by a circuit.
-struct Record<'a, const M: usize, B> {
+struct Record<'a, const M: usize> {
     pack: &'a CircuitPack,
     circuit: &'a Stored<M>,
     belief: &'a mut Belief<M>,
     record: &'a mut [u8],
-    bits: &'a mut B,
+    bits: &'a mut dyn Bits,
 }
 
-impl<const M: usize, B: Bits> Job for Record<'_, M, B> {
+impl<const M: usize> Job for Record<'_, M> {
     type Output = ();
 
     #[inline(always)]
@@ -167,7 +167,7 @@ impl Rows {
         }
     }
 
-    fn code(&mut self, record: &mut [u8], bits: &mut impl Bits) {
+    fn code(&mut self, record: &mut [u8], bits: &mut dyn Bits) {
         let (pack, simd) = (&*self.pack, self.simd);
         macro_rules! run {
             ($circuit:expr, $belief:expr) => {
