@@ -278,11 +278,7 @@ fn a_circuit_is_asked_for() {
             .begin_chunk(vec![0])
             .is_err()
     );
-<<<<<<< HEAD
-    assert!((predictor.encoder)(&[1, 1], 5).is_err());
-=======
     assert!((predictor.encoder)(&[0x80], 5).is_err());
->>>>>>> 866722bfcc371513de745983c6d43882a3f4df7c
 }
 
 proptest! {
