@@ -41,6 +41,7 @@ from llmzip.archive import read_archive, write_archive
 from llmzip.base import Bases
 from llmzip.models.loaded import Loaded, named
 from llmzip.options import Options
+from llmzip.route import language
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "llm.csv"
@@ -132,7 +133,7 @@ def facts(path: Path, data: bytes) -> dict[str, object]:
 def speed(asked: argparse.Namespace, results: Results) -> None:
     """Rows of tokens a second."""
     data = asked.text.read_bytes()[: 1 << 17]
-    model = named(asked.model, 1)
+    model = language(named(asked.model, 1))
     tokens = model.native.tokens(data)
     if len(tokens) < BLOCK:
         raise SystemExit(f"{asked.text}: too short, {BLOCK:,} tokens are needed")
@@ -201,7 +202,7 @@ def _interleaved(
 
 def size(asked: argparse.Namespace, results: Results) -> None:
     """Rows of bits a byte, and of tokens a second that decoding took."""
-    model = named(asked.model, asked.threads)
+    model = language(named(asked.model, asked.threads))
     for path in asked.files:
         data = path.read_bytes()[: asked.bytes]
         about = facts(path, data)

@@ -19,6 +19,7 @@ from report import grid
 
 from llmzip.models import torch_float
 from llmzip.models.loaded import named
+from llmzip.route import language
 
 Costs = Callable[[list[int], int], list[float]]
 
@@ -59,7 +60,7 @@ def main() -> None:
     asked = parser.parse_args()
     with asked.text.open("rb") as file:
         text = file.read(asked.bytes)
-    model = named(asked.model, asked.threads)
+    model = language(named(asked.model, asked.threads))
     tokens = model.native.tokens(text)
     window = min(asked.window, model.native.context)
     rows = [measured("the engine", model.native.costs, tokens, window)]
