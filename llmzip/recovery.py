@@ -326,8 +326,19 @@ def _start(source: BinaryIO, job: _Job, limits: Limits, sources: Sources) -> Seg
     starts = list(job.starts())
     if not starts:
         raise UnsupportedError("no predictor here has these settings: install a newer llmzip")
+    usable = []
+    missing: ModelError | None = None
     for start in starts:
-        check_memory(decoding_memory(start, sources, job.part.preamble), limits)
+        try:
+            check_memory(decoding_memory(start, sources, job.part.preamble), limits)
+        except ModelError as error:
+            # Without a header the settings of one predictor may pass for those of another.
+            missing = error
+        else:
+            usable.append(start)
+    if missing and not usable:
+        raise missing
+    starts = usable
     if job.found.header.is_copy or job.found.header.is_after:
         # No predictor coded it, or the one of segment 0.
         return starts[0]
