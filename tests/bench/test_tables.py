@@ -54,7 +54,7 @@ def test_rows_are_kept_one_a_tool_and_shown(
     assert made.startswith("a\n<!-- bench: tables -->\nt.csv, 4,000 bytes") and "old" not in made
     circuit, xz = made.index("| circuit"), made.index("| xz -9e")
     assert circuit < xz, "800 bytes with its model are fewer than 1,000"
-    assert "trained in 2.0 s" in made and "| 0.6000 " in made.split("| circuit")[1]
+    assert "trained in 2.0 s" in made and " 0.6000 |" in made.split("| circuit")[1]
 
 
 def test_the_readme_shows_what_was_measured(tables: ModuleType) -> None:
