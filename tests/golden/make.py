@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
-import itertools
 import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -23,7 +20,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(FOLDER.parent))
 
 import synthetic  # noqa: E402
-from golden import bad, inputs  # noqa: E402
+from golden import bad, columns, inputs  # noqa: E402
 from golden.parts import (  # noqa: E402
     AFTER,
     CODED,
@@ -34,30 +31,18 @@ from golden.parts import (  # noqa: E402
     STORED,
     Archive,
     Chunk,
+    Good,
     Segment,
     coded_segment,
+    model_record,
     new_encoder,
     segment_of,
     varint,
+    written,
 )
 from llmzip import _native  # noqa: E402
-from llmzip.archive import write_archive  # noqa: E402
 from llmzip.base import Base  # noqa: E402
-from llmzip.options import Options  # noqa: E402
 from llmzip.siblings import Folder  # noqa: E402
-
-
-@dataclass(frozen=True)
-class Good:
-    name: str
-    intent: str
-    data: bytes
-    content: bytes
-    base: str = ""  # another golden archive, whose content it is a change of
-    other: str = ""  # another one, whose tensors it has copies of
-    model: bool = False  # whether it needs the tiny model
-    circuit: bool = False  # whether it needs the circuit
-
 
 CONTENTS = {
     "text": inputs.text(4000),
@@ -79,8 +64,6 @@ NOT_DESCRIBED: set[str] = set()
 
 CM = ("cm", 1, 1)
 TENSOR = ("tensor", 1, 3)
-PC = ("pc", 1, 1)
-CIRCUIT = ("circuit", 1, 1)
 LLM = ("llm", 1, 1)
 # The classes of cm in the order of their numbers, each with content and a stride.
 CLASSES = {
@@ -90,16 +73,6 @@ CLASSES = {
     "executable": (inputs.machine_code(2500), 4),
     "grey": (inputs.stack(20, 17, 8), 20),
 }
-
-
-def written(
-    content: bytes, base: Base | None = None, folder: Folder | None = None, **options: object
-) -> bytes:
-    sink = io.BytesIO()
-    chosen = Options(threads=1, verify=False, **options)
-    source = io.BytesIO(content)
-    write_archive(source, sink, chosen, total=len(content), base=base, folder=folder)
-    return sink.getvalue()
 
 
 def described() -> list[tuple[str, int, int]]:
@@ -118,13 +91,13 @@ def cases() -> Iterator[Good]:
     yield from forced()
     yield from split()
     yield from mixing()
-    yield from tables()
+    yield from columns.tables()
     yield from tensors()
     yield from copies()
     yield from mixed_tensors()
     yield from changes()
     yield from with_model()
-    yield from with_circuit()
+    yield from columns.with_circuit()
     yield from by_hand()
 
 
@@ -175,7 +148,7 @@ def with_model() -> Iterator[Good]:
         ]
         segment = coded_segment(LLM, settings, raws, model=_native.Model(pack(), 1))
         archive = Archive([LLM], [segment], level=level)
-        archive.records[5] = model_record()
+        archive.records[5] = model_record(pack())
         intent = f"llm at level {level}, class {class_}, with a window of 2^{window}"
         name = f"hand-llm-{level}-{class_}-{window}"
         yield Good(name, intent, archive.build(), archive.content(), model=True)
@@ -193,7 +166,7 @@ def with_model() -> Iterator[Good]:
     settings = bytes([3, 0, 0, 0, 5, 1])
     segment = coded_segment(LLM, settings, [(CODED, text)], model=_native.Model(pack(), 1))
     archive = Archive([LLM, bad.ZSTD, bad.STORE], [segment], level=3, model=parts)
-    archive.records[5] = model_record(2)
+    archive.records[5] = model_record(pack(), kind=2)
     intent = "a model in parts of many kinds"
     yield Good("hand-embedded", intent, archive.build(), archive.content())
 
@@ -218,57 +191,9 @@ def going_on() -> Good:
         segments.append(segment_of(after, settings, part))
         segments[-1].flags = AFTER
     archive = Archive([LLM], segments, level=5, decoder_memory=bad.MEMORY)
-    archive.records[5] = model_record()
+    archive.records[5] = model_record(pack())
     intent = "segments with chunks of all types that go on from segment 0"
     return Good("hand-llm-after", intent, archive.build(), archive.content(), model=True)
-
-
-def model_record(kind: int = 1, name: bytes = b"tiny", data: bytes = b"") -> bytes:
-    """Metadata record 5 that names the tiny model or another; kind 2: which the archive brings."""
-    data = data or pack()
-    sha256 = hashlib.sha256(data).digest()
-    return bytes([kind]) + sha256 + varint(len(data)) + bytes([len(name)]) + name
-
-
-@functools.cache
-def circuit() -> bytes:
-    """The pack of a circuit for `inputs.rows`."""
-    return _native.train(inputs.rows(300), 8, 2, 1, None)
-
-
-def with_circuit() -> Iterator[Good]:
-    """`circuit`: what llmzip writes, and chunks of each type, of tables and of stacks."""
-    content = inputs.rows(90, 4)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.lzpack"
-        path.write_bytes(circuit())
-        data = written(content, level=6, model=str(path), predictor="circuit")
-        yield Good("circuit-rows", "rows by a circuit", data, content, circuit=True)
-        options = {"model": str(path), "predictor": "circuit", "embed_model": True}
-        data = written(content, level=6, **options)
-        yield Good("circuit-embedded", "rows by a circuit that the archive brings", data, content)
-    raws = [
-        (CODED, content[:2000]),
-        (CODED, inputs.random(60)),
-        (STORED, b"as it is"),
-        (CONSTANT, b"=" * 700),
-        (CODED, content[2000:] + b"no row"),
-    ]
-    segment = coded_segment(CIRCUIT, b"", raws, model=_native.Circuit(circuit()))
-    archive = Archive([CIRCUIT], [segment], records={5: model_record(1, b"rows", circuit())})
-    intent = "chunks of every type by a circuit"
-    name = "hand-circuit-chunks"
-    yield Good(name, intent, archive.build(), archive.content(), circuit=True)
-    for states in (4, 32):
-        own = _native.train(inputs.poster(6, 5, 120), states, 2, 1, None)
-        images = inputs.poster(6, 5, 40, states)
-        raws = [(CODED, images[:300]), (CODED, images[300:310]), (CODED, images[310:])]
-        segment = coded_segment(CIRCUIT, b"", raws, model=_native.Circuit(own))
-        parts = [coded_segment(bad.ZSTD, bad.LEVEL, [(CODED, own)], index=1)]
-        archive = Archive([CIRCUIT, bad.ZSTD], [segment], model=parts)
-        archive.records[5] = model_record(2, b"images", own)
-        intent = f"images by a circuit of {states} states that the archive brings"
-        yield Good(f"hand-circuit-{states}", intent, archive.build(), archive.content())
 
 
 def routed() -> Iterator[Good]:
@@ -323,38 +248,6 @@ def mixing() -> Iterator[Good]:
             archive = Archive([CM], [coded_segment(CM, settings, raws)], level=level)
             intent = f"level {level} of cm for content of class {number}"
             yield Good(f"cm-{level}-{name}", intent, archive.build(), archive.content())
-
-
-def tables() -> Iterator[Good]:
-    """`pc`: tables whose circuit learns twice, in chunks that cut rows; those that end early."""
-    content = inputs.rows(420)
-    data = written(content, predictor="pc", level=6)
-    yield Good("pc-6-rows", "a table of text at level 6", data, content)
-    for level, count in ((3, 320), (7, 310), (8, 310)):
-        content = inputs.rows(count, level)
-        raws = [(CODED, content[at : at + 9000]) for at in range(0, len(content), 9000)]
-        yield table(
-            f"pc-{level}-chunks", f"a table of text in chunks at level {level}", level, raws
-        )
-    content = inputs.objects(330)
-    data = written(content, predictor="pc", level=5)
-    yield Good("pc-5-objects", "objects of JSON, one a line", data, content)
-    content = inputs.rows(60)
-    # What does not shrink ends a table, whether it is coded as cm then or stored.
-    for name, cuts in (("coded", [1500, 1510, 2200]), ("first", [20, 2000]), ("small", [500, 530])):
-        cuts = [0, *cuts, len(content)]
-        raws = [(CODED, content[a:b]) for a, b in itertools.pairwise(cuts)]
-        yield table(f"pc-3-{name}", "a table that a chunk ends", 3, raws)
-    content = inputs.rows(40) + b"and no more"
-    data = written(content, predictor="pc", level=4)
-    yield Good("pc-4-open", "a table with lines behind it", data, content)
-
-
-def table(name: str, intent: str, level: int, raws: list[tuple[int, bytes]]) -> Good:
-    """A segment of `pc` with these chunks."""
-    settings = _native.settings("pc", 1, level, b"".join(raw for _, raw in raws))
-    archive = Archive([PC], [coded_segment(PC, settings, raws)], level=level)
-    return Good(name, intent, archive.build(), archive.content())
 
 
 def tensors() -> Iterator[Good]:
@@ -504,7 +397,7 @@ def by_hand() -> Iterator[Good]:
         (CODED, b"!"),
     ]
     for predictor in described():
-        if predictor in (LLM, CIRCUIT):
+        if predictor in _native.model_predictors():
             continue
         id, version, _ = predictor
         settings = _native.settings(id, version, LEVEL, text)

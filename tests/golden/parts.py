@@ -8,6 +8,7 @@ are right. Only the predictors are llmzip's.
 from __future__ import annotations
 
 import hashlib
+import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from dataclasses import dataclass, field
 import xxhash
 
 from llmzip import _native
+from llmzip.archive import write_archive
+from llmzip.base import Base
+from llmzip.options import Options
+from llmzip.siblings import Folder
 
 MAGIC = bytes.fromhex("F64C4D5A0D0A1A0A")
 SEGMENT_SYNC = bytes.fromhex("E7534547")
@@ -241,3 +246,34 @@ def segment_of(
         else:
             chunks.append(Chunk(wanted, raw, raw))
     return Segment(index, settings, chunks, canary=encoder.canary)
+
+
+@dataclass(frozen=True)
+class Good:
+    """A golden archive, and what it decodes to."""
+
+    name: str
+    intent: str
+    data: bytes
+    content: bytes
+    base: str = ""  # another golden archive, whose content it is a change of
+    other: str = ""  # another one, whose tensors it has copies of
+    model: bool = False  # whether it needs the tiny model
+    circuit: bool = False  # whether it needs the circuit
+
+
+def written(
+    content: bytes, base: Base | None = None, folder: Folder | None = None, **options: object
+) -> bytes:
+    """What llmzip itself writes of content."""
+    sink = io.BytesIO()
+    chosen = Options(threads=1, verify=False, **options)
+    source = io.BytesIO(content)
+    write_archive(source, sink, chosen, total=len(content), base=base, folder=folder)
+    return sink.getvalue()
+
+
+def model_record(pack: bytes, name: bytes = b"tiny", kind: int = 1) -> bytes:
+    """Metadata record 5 that names a model by its pack; kind 2: which the archive brings."""
+    sha256 = hashlib.sha256(pack).digest()
+    return bytes([kind]) + sha256 + varint(len(pack)) + bytes([len(name)]) + name

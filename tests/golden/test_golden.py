@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 import reference
-from golden import make
+from golden import columns, make
 from golden.parts import CODED, CONSTANT, STORED, STORED_AFTER_CODING
 from llmzip import _native, errors
 from llmzip.archive import read_archive
@@ -69,7 +69,7 @@ def tiny(tmp_path_factory):
 def circuit(tmp_path_factory):
     """The pack of the circuit."""
     path = tmp_path_factory.mktemp("circuit") / "rows.lzpack"
-    path.write_bytes(make.circuit())
+    path.write_bytes(columns.circuit())
     return path
 
 
@@ -126,7 +126,7 @@ def by_reference(name):
         bases = [make.inputs.mixed()] if "base" in entry else []
         archives = tied() if "other" in entry else None
         packs = [make.pack()] if "model" in entry else []
-        packs += [make.circuit()] if "circuit" in entry else []
+        packs += [columns.circuit()] if "circuit" in entry else []
         content = reference.decode(load("good", entry), bases, archives, packs)
     return reading._replace(content=sha256(content))
 
