@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from llmzip.container import ARCHIVE
+from llmzip.container import ARCHIVE, MODEL
 from llmzip.record import Record
 
 TYPE_CHECKING = False
@@ -39,6 +39,7 @@ class Summary(Record):
 
     `predictors` are the ids of those that segments use, in order of first use, and "copy" where one
     repeats another. `needs` are the names of other files whose archives have some of the content.
+    `model_bytes` are those of the models that reading needs and the archives do not bring.
     """
 
     raw_bytes: int
@@ -47,6 +48,12 @@ class Summary(Record):
     archives: int
     predictors: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    model_bytes: int = 0
+
+    @property
+    def adjusted_bytes(self) -> int:
+        """Bytes of archives and of the models that reading them needs."""
+        return self.archive_bytes + self.model_bytes
 
     @property
     def bits_per_byte(self) -> float:
@@ -63,6 +70,7 @@ class Tally:
         self.segments = 0
         self.archives = 0
         self._needs: dict[str, None] = {}
+        self._models: dict[bytes, int] = {}
         self._predictors: dict[str, None] = {}
 
     def segment(self, raw_len: int, predictor: str) -> None:
@@ -72,8 +80,10 @@ class Tally:
         self._predictors[predictor] = None
 
     def need(self, models: Iterable[ModelRef]) -> None:
-        """Notes the archives that are among `models`."""
+        """Notes the archives and the models, not brought along, that are among `models`."""
+        models = tuple(models)
         self._needs.update((ref.name, None) for ref in models if ref.kind == ARCHIVE)
+        self._models.update((ref.sha256, ref.length) for ref in models if ref.kind == MODEL)
 
     def summary(self) -> Summary:
         """The sums so far."""
@@ -84,4 +94,5 @@ class Tally:
             self.archives,
             tuple(self._predictors),
             tuple(self._needs),
+            sum(self._models.values()),
         )

@@ -36,7 +36,7 @@ def read_rows(
     """
     path = os.fspath(archive)
     with open(path, "rb") as source:
-        bases = Bases(os.path.split(path)[0], model=model)
+        bases = Bases(os.path.dirname(path) or ".", model=model)
         return list(iter_rows(source, start, stop, limits, bases))
 
 

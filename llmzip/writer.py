@@ -330,7 +330,10 @@ class ArchiveEncoder:
     ) -> Iterator[Part]:
         """The archive's header, and the model that it brings if one of the predictors needs it."""
         options, model = self._options, self._model
-        if model is None or not options.embed_model or not any(map(route.needs_model, predictors)):
+        needed = model is not None and any(map(route.needs_model, predictors))
+        if model is None or not needed or not options.embed_model:
+            if model is not None and needed:
+                self.tally.need((model.ref,))
             yield self._emit(self._assembler.header(predictors, largest, memory))
             return
         from llmzip.models import embedded

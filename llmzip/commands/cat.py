@@ -39,7 +39,7 @@ def _tensor(job: Job, report: Report, source: Source, path: str, name: str) -> N
     content = Content(path, decompress.limits(job), job.base, job.model)
     content.check_packed()
     tensor = read_table(content.reader(), content.size).find(name)
-    with open_target(job, path, "a tensor's bytes") as output:
+    with open_target(job, path, binary="a tensor's bytes") as output:
         for begin in range(tensor.begin, tensor.end, _PIECE):
             piece = bytearray(min(_PIECE, tensor.end - begin))
             content.read_into(begin, piece, job.threads)
@@ -51,11 +51,14 @@ def _tensor(job: Job, report: Report, source: Source, path: str, name: str) -> N
     report.done(path, line, tensor=name, raw_bytes=tensor.end - tensor.begin, **facts)
 
 
-def open_target(job: Job, path: str, what: str) -> Output:
-    """Where `what` of the archive `path` goes: standard output, unless a file is named."""
+def open_target(job: Job, path: str, *, binary: str = "") -> Output:
+    """Where a part of the archive `path` goes: standard output, unless a file is named.
+
+    binary: what it is, where it is nothing for a terminal.
+    """
     inputs = identities([path])
     if job.output is None or job.output == "-":
-        if not job.force and os.isatty(1) and what != "rows":
-            raise TerminalError(f"{what} are not for a terminal; use >FILE or -o FILE")
+        if binary and not job.force and os.isatty(1):
+            raise TerminalError(f"{binary} are not for a terminal; use >FILE or -o FILE")
         return open_stdout(archive=False, console=job.force, inputs=inputs)
     return open_output(job.output, archive=False, force=job.force, inputs=inputs)

@@ -75,6 +75,10 @@ def _lines(
 
 def _archive(archive: ArchiveInfo) -> Iterator[str]:
     yield _line("size", _sizes(archive.raw_bytes, archive.archive_bytes))
+    needed = sum(m.length for m in archive.models if m.kind == "model" and not m.embedded)
+    if needed:
+        whole = _sizes(archive.raw_bytes, archive.archive_bytes + needed)
+        yield _line("adjusted", f"{whole}, the model's {needed:,} counted")
     yield _line("format", f"{archive.format}, level {archive.level}")
     used = ", ".join(f"{printable(p.id)} {p.version}" for p in archive.predictors)
     yield _line("predictors", used)

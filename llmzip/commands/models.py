@@ -155,17 +155,13 @@ def _show(job: Job, report: Report, model: Model) -> None:
     weights = header["tensors"].values()
     count = sum(_count(tensor) for tensor in weights if tensor.get("kind") in ("q8", "q4"))
     lines = [
-        ("name", model.name or "-"),
-        ("sha256", model.sha256),
-        ("size", f"{model.bytes:,} bytes"),
-        ("file", model.path),
-        ("from", model.source or "-"),
+        *_origin(model),
         ("made by", f"importer {header['importer']}"),
         ("model", f"{header['architecture']}, {count:,} weights in matrices"),
         ("shape", ", ".join(f"{key} {config[key]}" for key in sorted(config))),
         ("tokenizer", ", ".join(f"{k} {v}" for k, v in sorted(header["tokenizer"].items()))),
     ]
-    report.print("\n".join(f"  {key:<11} {printable(value)}" for key, value in lines))
+    _print(report, lines)
 
 
 def _show_circuit(job: Job, report: Report, model: Model) -> None:
@@ -176,14 +172,21 @@ def _show_circuit(job: Job, report: Report, model: Model) -> None:
     if job.as_json:
         report.done(model.label, "", **_facts(model), **about)
         return
-    lines = [
+    shape = f"{native.variables:,} variables of {native.states} states each"
+    _print(report, [*_origin(model), ("circuit", shape)])
+
+
+def _origin(model: Model) -> list[tuple[str, str]]:
+    return [
         ("name", model.name or "-"),
         ("sha256", model.sha256),
         ("size", f"{model.bytes:,} bytes"),
         ("file", model.path),
         ("from", model.source or "-"),
-        ("circuit", f"{native.variables:,} variables of {native.states} states each"),
     ]
+
+
+def _print(report: Report, lines: list[tuple[str, str]]) -> None:
     report.print("\n".join(f"  {key:<11} {printable(value)}" for key, value in lines))
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-from llmzip.base import Bases
 from llmzip.commands import decompress
 from llmzip.commands.cat import open_target
 from llmzip.commands.job import Job
@@ -23,9 +20,9 @@ def run(job: Job, report: Report) -> None:
         with Source(path, archive=True, to_file=False, links=True, console=False) as source:
             if source.path is None or not source.regular:
                 raise UsageError("rows can be read out of a file alone, not out of a pipe")
-            bases = Bases(os.path.split(path)[0], job.base, model=job.model)
+            bases = decompress.bases(job, source.path)
             count = 0
-            with open_target(job, path, "rows") as output:
+            with open_target(job, path) as output:
                 for line in iter_rows(source.stream, start, stop, decompress.limits(job), bases):
                     write_all(output.stream, line)
                     count += 1

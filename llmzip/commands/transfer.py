@@ -113,6 +113,8 @@ def facts_of(summary: Summary) -> dict[str, Any]:
         "raw_bytes": summary.raw_bytes,
         "archive_bytes": summary.archive_bytes,
         "bits_per_byte": None if bpb is None else round(bpb, 6),
+        "model_bytes": summary.model_bytes,
+        "adjusted_bytes": summary.adjusted_bytes,
         "archives": summary.archives,
         "segments": summary.segments,
         "predictors": list(summary.predictors),
@@ -124,7 +126,11 @@ def sizes(summary: Summary) -> str:
     """`152,089 bytes as 43,012, 2.262 bits/byte`."""
     text = f"{summary.raw_bytes:,} bytes as {summary.archive_bytes:,}"
     bpb = bits_per_byte(summary.raw_bytes, summary.archive_bytes)
-    return text if bpb is None else f"{text}, {bpb:.3f} bits/byte"
+    if bpb is not None:
+        text += f", {bpb:.3f} bits/byte"
+    if summary.model_bytes:
+        text += f" ({summary.adjusted_bytes:,} with the model that reading needs)"
+    return text
 
 
 def _name(item: Item) -> str:

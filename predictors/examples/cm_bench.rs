@@ -1,4 +1,5 @@
-//! Sizes and speed of the context mixer on files: `cm_bench LEVEL FILE...`; `CHECK=1` decodes too.
+//! Sizes and speed of the context mixer on files: `cm_bench LEVEL FILE...`; `CHECK=1` decodes too,
+//! `PREDICTOR=pc` takes that one.
 use llmzip_predictors::segment::find;
 
 /// Seconds of CPU time so far.
@@ -10,7 +11,8 @@ fn cpu() -> f64 {
 fn main() {
     let mut args = std::env::args().skip(1);
     let level: u8 = args.next().unwrap().parse().unwrap();
-    let cm = find("cm", 1).unwrap();
+    let name = std::env::var("PREDICTOR").unwrap_or_else(|_| String::from("cm"));
+    let cm = find(&name, 1).unwrap();
     let (mut total, mut raw, mut time) = (0, 0, 0.0);
     for path in args {
         let data = std::fs::read(&path).unwrap();
@@ -18,6 +20,7 @@ fn main() {
         let start = cpu();
         let settings = (cm.settings)(level, &data[..data.len().min(1 << 20)]);
         let mut encoder = (cm.encoder)(&settings, len).unwrap();
+        encoder.look_ahead(&data);
         encoder.write(&data).unwrap();
         let coded = encoder.finish_chunk().unwrap();
         let spent = cpu() - start;
@@ -34,9 +37,12 @@ fn main() {
         if std::env::var_os("CHECK").is_some() {
             let mut decoder = (cm.decoder)(&settings, len).unwrap();
             let mut back = vec![0; data.len()];
+            let start = cpu();
             decoder.begin_chunk(coded).unwrap();
             decoder.read(&mut back).unwrap();
             decoder.end_chunk().unwrap();
+            let rate = (cpu() - start) * 1e6 / data.len() as f64;
+            println!("{:>8} decoded {rate:.2}us/B", "");
             assert!(back == data && decoder.canary() == encoder.canary());
         }
     }

@@ -3,6 +3,7 @@
 //! The registry in [`segment`] lists every predictor with its id and version; the container names
 //! them by that. Depends on `llmzip-coders` alone and opens no file.
 
+mod array_header;
 pub mod bits;
 pub mod chunks;
 pub mod circuit;

@@ -48,7 +48,11 @@ def test_a_table_is_coded_as_one(llmzip) -> None:
 
 def test_a_circuit_predicts_and_is_needed(circuit) -> None:
     data = (circuit.folder / "t.csv").read_bytes()
-    circuit("-m", "c.pc", "t.csv")
+    said = json.loads(circuit("--json", "-m", "c.pc", "t.csv").stdout)
+    size, own = ((circuit.folder / name).stat().st_size for name in ("t.csv.llmz", "c.pc"))
+    assert (said["model_bytes"], said["adjusted_bytes"]) == (own, size + own)
+    shown = circuit("list", "t.csv.llmz").stdout.decode()
+    assert f"adjusted    {len(data):,} bytes in {size + own:,}" in shown
     told = json.loads(circuit("rows", "--json", "-m", "c.pc", "t.csv.llmz", ":9", "-o", "r").stdout)
     assert told["rows"] == 9
     assert "needs the model 'c'" in circuit.fails("-d", "-c", "t.csv.llmz", code=3)
@@ -59,6 +63,7 @@ def test_a_circuit_predicts_and_is_needed(circuit) -> None:
     assert b"4 states" in circuit("models", "show", "rows", env=store).stdout
     circuit("-m", "rows", "--embed-model", "-o", "own.llmz", "t.csv", env=store)
     circuit("models", "remove", "rows", env=store)
+    assert b"adjusted" not in circuit("list", "own.llmz").stdout
     assert circuit("-d", "-c", "own.llmz").stdout == data
     # With another circuit nothing is decoded.
     circuit("train", "train.csv", "-o", "d.pc", "--states", "8", "--passes", "1", "-q")

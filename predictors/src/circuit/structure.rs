@@ -67,7 +67,7 @@ fn classes(sample: &Sample<'_>, rows: &[usize]) -> (Vec<Vec<u8>>, Vec<usize>) {
 #[must_use]
 pub fn chow_liu(sample: &Sample<'_>) -> Tree {
     let n = sample.values.len();
-    let most = (2 * WORK / (n * n)).max(512);
+    let most = (2 * WORK / (n * n)).max(64);
     let step = sample.rows.div_ceil(most).max(1);
     let rows: Vec<usize> = (0..sample.rows).step_by(step).collect();
     let (of, numbers) = classes(sample, &rows);

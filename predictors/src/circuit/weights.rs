@@ -171,8 +171,7 @@ impl Coder {
         let mut node = 1;
         for position in (0..LEVEL_BITS).rev() {
             let own = &mut self.counters[context + node];
-            let p = (*own >> 10 << 10).max(1 << 10);
-            let bit = bits.code(level >> position & 1 == 1, p);
+            let bit = bits.code(level >> position & 1 == 1, counter::p32(*own));
             counter::update(self.tables, own, u32::from(bit), LIMIT);
             node = node << 1 | usize::from(bit);
         }

@@ -24,6 +24,13 @@ pub const fn p16(counter: u32) -> u32 {
     counter >> 16
 }
 
+/// Probability of a one in units of `2^-32`, at least `2^10` of them: one for a coder.
+#[inline(always)]
+pub const fn p32(counter: u32) -> u32 {
+    let p = counter & !COUNT_MASK;
+    if p > COUNT_MASK { p } else { COUNT_MASK + 1 }
+}
+
 /// Moves a counter towards `bit`; the count stops at `limit` (at most 1023).
 #[inline(always)]
 pub fn update(tables: &Tables, counter: &mut u32, bit: u32, limit: u32) {

@@ -2,6 +2,7 @@
 //! to the left and above.
 
 use super::detect::{Class, Content};
+use crate::array_header::ArrayHeader;
 
 /// Shortest row and longest one to be found without a header.
 const ROWS: std::ops::RangeInclusive<usize> = 8..=1024;
@@ -13,87 +14,36 @@ const PIXELS: usize = 1 << 13;
 /// What a header at the segment's start says, where the pixels are like those of images.
 #[must_use]
 pub fn stated(data: &[u8]) -> Option<Content> {
-    let shape = idx(data).or_else(|| npy(data))?;
-    let content = shape.content(data.len())?;
+    let content = images(&ArrayHeader::read(data)?, data.len())?;
     let pixels = &data[content.offset as usize..];
     let smooth = Sampled::new(pixels, usize::from(content.stride)).are_smooth();
     smooth.then_some(content)
 }
 
-/// What a header says.
-struct Shape {
-    offset: usize,
-    /// Images, rows, columns.
-    sides: [usize; 3],
-}
-
-impl Shape {
-    fn content(&self, length: usize) -> Option<Content> {
-        let [images, height, width] = self.sides;
-        let plane = height.checked_mul(width)?;
-        let end = images.checked_mul(plane)?.checked_add(self.offset)?;
-        let stride = u16::try_from(width).ok().filter(|&width| width > 1)?;
-        if end < length || self.offset > length || plane == 0 {
-            return None;
-        }
-        Some(Content {
-            class: Class::Grey,
-            stride,
-            // A single image has nothing before it.
-            plane: if images > 1 {
-                plane.try_into().ok()?
-            } else {
-                0
-            },
-            offset: self.offset.try_into().ok()?,
-        })
-    }
-}
-
-/// MNIST's format: two zeros, 8 for bytes, the number of sides, the sides in big-endian order.
-fn idx(data: &[u8]) -> Option<Shape> {
-    let sides = match data.get(..4)? {
-        [0, 0, 8, sides @ 2..=3] => usize::from(*sides),
-        _ => return None,
-    };
-    let mut shape = Shape {
-        offset: 4 + 4 * sides,
-        sides: [1; 3],
-    };
-    let (numbers, _) = data.get(4..shape.offset)?.as_chunks::<4>();
-    for (side, number) in shape.sides[3 - sides..].iter_mut().zip(numbers) {
-        *side = u32::from_be_bytes(*number) as usize;
-    }
-    Some(shape)
-}
-
-/// NumPy's format: a header that is a dictionary in Python's syntax.
-fn npy(data: &[u8]) -> Option<Shape> {
-    let rest = data.strip_prefix(b"\x93NUMPY")?;
-    let (start, length) = match *rest {
-        [1, _, a, b, ..] => (10, usize::from(u16::from_le_bytes([a, b]))),
-        [2 | 3, _, a, b, 0, 0, ..] => (12, usize::from(u16::from_le_bytes([a, b]))),
-        _ => return None,
-    };
-    let header = std::str::from_utf8(data.get(start..start + length)?).ok()?;
-    let header: String = header.chars().filter(|c| !c.is_whitespace()).collect();
-    let bytes = ["'|u1'", "'<u1'", "'uint8'"];
-    let is = |key: &str, value: &str| header.contains(&format!("'{key}':{value}"));
-    if !bytes.iter().any(|name| is("descr", name)) || !is("fortran_order", "False") {
-        return None;
-    }
-    let (_, tuple) = header.split_once("'shape':(")?;
-    let (tuple, _) = tuple.split_once(')')?;
-    let numbers = tuple.split(',').map(str::parse);
-    let numbers: Vec<usize> = numbers.collect::<Result<_, _>>().ok()?;
-    let sides = match *numbers {
+/// Images of the array that a header tells of, in a segment of which `length` bytes are at hand.
+fn images(header: &ArrayHeader, length: usize) -> Option<Content> {
+    let offset = header.offset;
+    let [images, height, width] = match *header.sides {
         [height, width] => [1, height, width],
         [images, height, width] => [images, height, width],
         _ => return None,
     };
-    Some(Shape {
-        offset: start + length,
-        sides,
+    let plane = height.checked_mul(width)?;
+    let end = images.checked_mul(plane)?.checked_add(offset)?;
+    let stride = u16::try_from(width).ok().filter(|&width| width > 1)?;
+    if end < length || offset > length || plane == 0 {
+        return None;
+    }
+    Some(Content {
+        class: Class::Grey,
+        stride,
+        // A single image has nothing before it.
+        plane: if images > 1 {
+            plane.try_into().ok()?
+        } else {
+            0
+        },
+        offset: offset.try_into().ok()?,
     })
 }
 

@@ -213,16 +213,17 @@ impl Decoder {
 
 impl SegmentDecoder for Decoder {
     fn begin_chunk(&mut self, mut payload: Vec<u8>) -> Result<(), PredictorError> {
-        let form = *payload
-            .first()
-            .ok_or(PredictorError::Corrupt("an empty chunk"))?;
-        payload.remove(0);
+        if payload.is_empty() {
+            return Err(PredictorError::Corrupt("an empty chunk"));
+        }
+        let rest = payload.split_off(1);
+        let form = payload[0];
         match (form, &mut self.form) {
-            (PLAIN, _) => self.plain()?.begin_chunk(payload),
-            (TABLE, Reads::Table(table)) => table.begin_chunk(&payload),
+            (PLAIN, _) => self.plain()?.begin_chunk(rest),
+            (TABLE, Reads::Table(table)) => table.begin_chunk(&rest),
             (TABLE, Reads::Nothing) => {
                 let mut table = TableDecoder::new(self.level, self.left)?;
-                table.begin_chunk(&payload)?;
+                table.begin_chunk(&rest)?;
                 self.form = Reads::Table(Box::new(table));
                 Ok(())
             }

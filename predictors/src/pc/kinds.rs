@@ -29,8 +29,7 @@ impl Kinds {
     /// Codes whether the next row is an exception.
     pub fn code(&mut self, exception: bool, bits: &mut impl Bits) -> bool {
         let own = &mut self.counters[self.history];
-        let p = (*own >> 10 << 10).max(1 << 10);
-        let bit = bits.code(exception, p);
+        let bit = bits.code(exception, counter::p32(*own));
         counter::update(self.tables, own, u32::from(bit), LIMIT);
         self.history = (self.history << 1 | usize::from(bit)) & ((1 << HISTORY) - 1);
         bit

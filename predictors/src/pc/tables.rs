@@ -23,6 +23,9 @@ fn most_head(raw_len: usize) -> usize {
     (raw_len / 4).max(1 << 16)
 }
 
+/// The most variables that a writer makes a circuit of.
+const MOST_VARIABLES: usize = 2048;
+
 const DAMAGED: PredictorError = PredictorError::Corrupt("a table's segment is damaged");
 
 /// A coder whose predictions go into the canary.
@@ -141,6 +144,11 @@ impl TableEncoder {
             .copied()
             .collect();
         if records.is_empty() {
+            return Ok(None);
+        }
+        // Looking for a tree takes time by the square of their number.
+        let variables = fields.iter().filter(|field| field.leading).count();
+        if variables > MOST_VARIABLES {
             return Ok(None);
         }
         let layout = Layout::find(&fields, &records);

@@ -1,28 +1,14 @@
 //! What coding would cost, in bits by the counts of values; integers alone, so that every machine chooses
 //! the same.
 
+use crate::log::Logs;
+
 /// Bits that each value of a field costs until its frequency is known.
 const LEARNING: u64 = 4;
 
-/// The logarithm to base 2 in 1/256.
+/// The logarithm to base 2 in 1/256; 0 for 0.
 pub(super) fn log2(value: u64) -> u64 {
-    let Some(whole) = value.checked_ilog2() else {
-        return 0;
-    };
-    // The mantissa between 1 and 2 in 2.30 bits; each squaring gives a bit of the logarithm.
-    let mut mantissa = if whole > 30 {
-        value >> (whole - 30)
-    } else {
-        value << (30 - whole)
-    };
-    let mut log = u64::from(whole);
-    for _ in 0..8 {
-        mantissa = (mantissa * mantissa) >> 30;
-        let bit = mantissa >> 31;
-        mantissa >>= bit;
-        log = log << 1 | bit;
-    }
-    log
+    (Logs::get().log2(value.max(1)) >> 8) as u64
 }
 
 /// Bits of as many values as the counts say.
