@@ -1,7 +1,7 @@
 """What the matrix runs over: every predictor of the build, and content of every kind.
 
 A predictor that is registered is here; there is no list to add it to. Those that need a model have
-the tiny one, in a store of its own.
+the tiny one, or a circuit trained on the table, in a store of its own.
 """
 
 from __future__ import annotations
@@ -19,13 +19,9 @@ from llmzip.models import loaded, store
 from llmzip.options import Options
 from llmzip.segments import encode
 
-# Without those by a circuit, which has to be trained for its rows.
-PREDICTORS = [
-    PredictorRef(*entry)
-    for entry in _native.predictors() + _native.model_predictors()
-    if entry[0] != "circuit"
-]
-MODEL = "tiny"
+PREDICTORS = [PredictorRef(*entry) for entry in _native.predictors() + _native.model_predictors()]
+# What a predictor that needs a model is given.
+MODELS = {"llm": "tiny", "circuit": "rows"}
 # Every predictor takes it, and the slow ones are quickest there.
 LEVEL = 3
 
@@ -113,18 +109,19 @@ def sample(request: pytest.FixtureRequest) -> bytes:
 
 @pytest.fixture(scope="session", autouse=True)
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[loaded.Loaded]:
-    """The tiny model: in a store that this process and those it starts find, and in memory."""
+    """The tiny model; it and a circuit are in a store that what is started here finds, too."""
     folder = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLMZIP_MODELS", str(folder))
-        store.add(synthetic.pack(folder / "tiny.gguf"), MODEL, "")
-        yield loaded.named(MODEL, 0)
+        store.add(synthetic.pack(folder / "tiny.gguf"), MODELS["llm"], "")
+        store.add(_native.train(table(400), 4, 2, 1, None), MODELS["circuit"], "")
+        yield route.language(loaded.named(MODELS["llm"], 0))
 
 
 @pytest.fixture
 def options(predictor: PredictorRef) -> dict[str, str]:
     """What `Options` take to have all segments coded by the predictor."""
-    needs = {"model": MODEL} if route.needs_model(predictor) else {}
+    needs = {"model": MODELS[predictor.id]} if route.needs_model(predictor) else {}
     return {"predictor": predictor.id} | needs
 
 
@@ -135,7 +132,7 @@ def make_archive(
     data: bytes, ref: PredictorRef, level: int = LEVEL, segment_size: int = 1 << 24
 ) -> bytes:
     """An archive whose segments are all coded by `ref`, whatever its version."""
-    model = loaded.named(MODEL, 0) if route.needs_model(ref) else None
+    model = loaded.named(MODELS[ref.id], 0) if route.needs_model(ref) else None
     assembler = Assembler(Options(level=level), (model.ref,) if model else ())
     cuts = [data[at : at + segment_size] for at in range(0, len(data), segment_size)]
     coded = []

@@ -26,10 +26,11 @@ def space():
 def new(make, settings, length):
     coder = make(id, version, settings, length)
     if model:
-        coder.set_model(model.native)
+        model.give(coder, id == "llm")
     return coder
 
 def encode(coder):
+    coder.look_ahead(raw)
     coder.write(raw)
     return coder.finish_chunk()
 
@@ -43,6 +44,9 @@ if model:
     from llmzip.models.loaded import named
     model = named(model, 2)
 raw = b"some text, and some text again; " * 30
+if id in ("pc", "circuit"):
+    lines = ("%d,kind %d,%s,a word\\n" % (n, n * n % 7, "xyz"[n % 3]) for n in range(700))
+    raw = "".join(lines).encode()
 found = []
 for text in settings:
     for length in (len(raw), 1 << 24):
@@ -50,7 +54,7 @@ for text in settings:
         payload = encode(new(_native.Encoder, known, length))
         said = _native.memory(id, version, known, length)
         if model:
-            said += model.native.memory(known)
+            said += model.memory(known) - model.ref.length
         for make, use in ((_native.Encoder, encode), (_native.Decoder, decode)):
             before = space()
             coder = new(make, known, length)
@@ -64,7 +68,12 @@ print(json.dumps(found))
 def settings_of(predictor) -> set[bytes]:
     """Whatever a writer asks of a predictor."""
     if predictor.id == "cm":
-        return {bytes([level, class_, 40, 0]) for level in range(3, 9) for class_ in range(4)}
+        grey = bytes(4) + bytes([16, 0, 0, 0])
+        return {
+            bytes([level, class_, 40, 0]) + grey * (class_ == 4)
+            for level in range(3, 9)
+            for class_ in range(5)
+        }
     if predictor.id == "zstd":
         return {bytes([level]) for level in (1, 3, 9, 10, 12, 19)}
     sample = bytes(range(256)) * 20

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import reference
-from golden import bad, inputs, make
-from golden.parts import CODED, CONSTANT, STORED, Archive, coded_segment
+from golden import bad, columns, inputs, make
+from golden.parts import CODED, CONSTANT, STORED, Archive, coded_segment, model_record
 from llmzip import _native
 from reference import errors
 from reference.predictors import PREDICTORS
@@ -24,7 +24,8 @@ BAD = list(bad.cases())
 def test_reads_chunks_that_llmzip_coded(predictor):
     # zstd has blocks of up to 128 KiB; the reference of cm is slow.
     size = {"zstd": 200_000, "llm": 6_000}.get(predictor[0], 40_000)
-    text = inputs.text(size)
+    text = inputs.rows(800) if predictor[0] == "circuit" else inputs.text(size)
+    size = len(text)
     settings = _native.settings(*predictor[:2], 3, text)
     raws = [
         (CODED, text[: size * 3 // 4]),
@@ -34,15 +35,18 @@ def test_reads_chunks_that_llmzip_coded(predictor):
         (CODED, text[size // 4 :]),
         (CODED, b"!"),
     ]
-    model = _native.Model(make.pack(), 1) if predictor[0] == "llm" else None
+    packs = {"llm": make.pack, "circuit": columns.circuit}
+    native = {"llm": lambda pack: _native.Model(pack, 1), "circuit": _native.Circuit}
+    pack = packs[predictor[0]]() if predictor[0] in packs else None
+    model = native[predictor[0]](pack) if pack else None
     segment = coded_segment(predictor, settings, raws, model=model)
     types = [chunk.type for chunk in segment.chunks]
     assert types[:5] == [1, 2, 3, 0, 1]
     other = coded_segment(predictor, settings, raws[:1], model=model)
     archive = Archive([predictor], [segment, other], level=3)
-    if model:
-        archive.records[5] = make.model_record()
-    assert reference.decode(archive.build(), packs=[make.pack()]) == archive.content()
+    if pack:
+        archive.records[5] = model_record(pack)
+    assert reference.decode(archive.build(), packs=[pack] if pack else []) == archive.content()
 
 
 def test_empty_and_concatenated():
