@@ -4,7 +4,7 @@
 stores them, `raw_len` is the segment's content in bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -209,6 +209,61 @@ class Circuit:
 
     def decode(self, rows: ReadableBuffer) -> tuple[bytes, list[int]]:
         """Lines or records, and the numbers of rows that are no line's."""
+
+class ContextMixer:
+    """A context mixer outside of archives: it reads bytes, and says what they cost.
+
+    It predicts as predictor `cm` does with these settings; costs are floats, for reports. `ValueError`
+    where there is no room for more bytes.
+    """
+
+    def __new__(cls, settings: bytes, room: int) -> ContextMixer: ...
+    def fork(self) -> ContextMixer:
+        """A copy that goes on by itself."""
+
+    @property
+    def room(self) -> int:
+        """Bytes that it can still read."""
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of what predicts: contexts, match models, pixels."""
+
+    def read(self, data: ReadableBuffer) -> float:
+        """Learns bytes; returns the bits that they cost."""
+
+    def costs(self, data: ReadableBuffer) -> bytes:
+        """Learns bytes; a float of 32 bits for each, the bits that it costs, as it lies in memory."""
+
+    def costs_of(self, documents: Sequence[ReadableBuffer], threads: int) -> list[float]:
+        """The bits that each document costs after what was read, which stays as it is.
+
+        Each needs room as if it were read.
+        """
+
+    def tell(
+        self, data: ReadableBuffer, count: int
+    ) -> list[tuple[float, int | None, list[tuple[int, float]]]]:
+        """Learns bytes; of each its cost in bits, which of `input_names` did most for it (None where
+        none did anything), and the `count` likeliest bytes with their probabilities before it.
+
+        None are likeliest where bytes are pixels.
+        """
+
+    def likeliest(self, count: int) -> list[tuple[int, float]]:
+        """The likeliest next bytes with their probabilities, the likeliest first."""
+
+    def restart(self) -> None:
+        """Goes on as if what came before were gone, but for what was learnt; takes room for 8 bytes."""
+
+    def windows(self, width: int, text: ReadableBuffer) -> list[int]:
+        """The text as symbols of `width` bits (8 to 32), each of which the model decodes alone.
+
+        Nothing is learnt. `ValueError` for levels from 7 on, and for pixels.
+        """
+
+    def text(self, width: int, symbols: Sequence[int]) -> bytes:
+        """The text of symbols, by a mixer in the same state; `CorruptData` for one that is too wide."""
 
 def train(
     data: ReadableBuffer,

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod circuit;
+mod context_mixer;
 mod segment;
 mod sha256;
 
@@ -58,6 +59,8 @@ mod native_module {
     use super::check_pack;
     #[pymodule_export]
     use super::circuit::{Circuit, lines, train};
+    #[pymodule_export]
+    use super::context_mixer::ContextMixer;
     #[pymodule_export]
     use super::crc32;
     #[pymodule_export]

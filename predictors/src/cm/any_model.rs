@@ -63,6 +63,19 @@ impl<
             Self::Rich(model) => Self::Rich(Box::new(model.fork()?)),
         })
     }
+
+    /// As [`Model::copy_from`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn copy_from(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Lean(own), Self::Lean(other)) => own.copy_from(other),
+            (Self::Grey(own), Self::Grey(other)) => own.copy_from(other),
+            (Self::Rich(own), Self::Rich(other)) => own.copy_from(other),
+            _ => unreachable!("models of one plan"),
+        }
+    }
 }
 
 /// Runs `$body` with `$model` bound to the model inside.

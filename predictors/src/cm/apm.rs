@@ -56,6 +56,13 @@ impl Apm {
         })
     }
 
+    /// Becomes equal to another of the same size, whose memory it does not share.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.points.copy_from_slice(&other.points);
+        self.nearest = other.nearest;
+        self.nearest_p = other.nearest_p;
+    }
+
     /// Asks for the memory of `context` and of its neighbour that differs in the lowest bit.
     #[inline(always)]
     pub fn prefetch(&self, context: usize) {

@@ -125,6 +125,35 @@ impl Context {
         }
     }
 
+    /// What reports call it.
+    pub fn name(self) -> String {
+        let named = match self {
+            Self::Order(n) => return format!("order {n}"),
+            Self::Words(n) => return format!("{n} words before"),
+            Self::Shape(n) | Self::ShapeByte(n) => return format!("shape of {n} bytes"),
+            Self::Masked(_) => "bits of the last bytes",
+            Self::Word => "word",
+            Self::WordPrevious => "word and the one before",
+            Self::WordSkip => "word and the second before",
+            Self::WordTwo => "word and two before",
+            Self::WordAbove => "words and the byte above",
+            Self::WordLine => "word and the line's start",
+            Self::WordEnd => "end of the word",
+            Self::Column => "column",
+            Self::LineAbove => "line above",
+            Self::LineStart => "start of the line",
+            Self::Indirect(_) => "what followed before",
+            Self::Nest => "brackets",
+            Self::Above(..) => "records above",
+            Self::Place(..) => "place in the record",
+            Self::Back(..) => "bytes at a distance",
+            Self::Trend(_) => "trend of the records",
+            Self::Record(_) => "fields",
+            Self::Around(_) => "pixels around",
+        };
+        named.to_owned()
+    }
+
     /// Hash of the context for its first nibble; `number` tells the contexts of a model apart.
     pub fn hash(self, history: &History, grey: Option<&Grey>, number: usize) -> u32 {
         let salt = (number as u64 + 1).wrapping_mul(SPREAD);

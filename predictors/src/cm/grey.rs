@@ -137,6 +137,17 @@ impl Grey {
         })
     }
 
+    /// Becomes equal to another of the same size, whose memory it does not share.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.around.clone_from(&other.around);
+        self.counters.copy_from_slice(&other.counters);
+        self.firsts.copy_from_slice(&other.firsts);
+        self.rows.copy_from_slice(&other.rows);
+        self.predictions.copy_from_slice(&other.predictions);
+        self.places.copy_from_slice(&other.places);
+        self.current.copy_from_slice(&other.current);
+    }
+
     /// Inputs for the mixer that [`Grey::predict`] writes for each template.
     pub const INPUTS: usize = 2;
 

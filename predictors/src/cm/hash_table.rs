@@ -89,6 +89,19 @@ impl HashTable {
         base + start
     }
 
+    /// The slot of `hash`, if there is one.
+    pub fn peek(&self, hash: u32) -> Option<usize> {
+        let base = self.bucket(hash);
+        let checks = &self.bytes[base..base + SLOTS];
+        let slot = checks.iter().position(|&check| check == hash as u8)?;
+        Some(base + FIRST + slot * HISTORIES)
+    }
+
+    /// Becomes equal to another of the same size, whose memory it does not share.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.bytes.copy_from_slice(&other.bytes);
+    }
+
     /// Copies a slot's histories to `nodes[1..]`.
     #[inline(always)]
     pub fn load(&self, slot: usize, nodes: &mut [u8; 16]) {

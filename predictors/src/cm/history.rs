@@ -128,6 +128,26 @@ impl History {
         })
     }
 
+    /// Becomes equal to another, whose memory it does not share.
+    pub fn copy_from(&mut self, other: &Self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let mut open = std::mem::take(&mut self.open);
+        let mut followed_byte = std::mem::take(&mut self.followed_byte);
+        let mut followed_pair = std::mem::take(&mut self.followed_pair);
+        bytes.clone_from(&other.bytes);
+        open.clone_from(&other.open);
+        followed_byte.clone_from(&other.followed_byte);
+        followed_pair.clone_from(&other.followed_pair);
+        *self = Self {
+            bytes,
+            records: other.records.clone(),
+            followed_byte,
+            followed_pair,
+            open,
+            ..*other
+        };
+    }
+
     /// Place in the record of the byte to come.
     pub fn place(&self) -> usize {
         self.place
@@ -191,6 +211,28 @@ impl History {
         self.word_start = mark.word_start;
         self.line_start = mark.line_start;
         self.line_above = mark.line_above;
+    }
+
+    /// Takes back all bytes but the first `length`, where `mark` was made.
+    pub fn undo_to(&mut self, mark: Mark, length: usize) {
+        debug_assert!(self.can_undo() && self.records.is_none());
+        self.bytes.truncate(length + 1);
+        if self.bytes.len() > length {
+            self.undo(mark);
+        }
+    }
+
+    /// Begins anew behind some zeros: no word, no line and no bracket of those before is open.
+    pub fn restart(&mut self) {
+        for _ in 0..size_of_val(&self.last8) {
+            self.push(0);
+        }
+        self.word = 0;
+        self.previous = [0; 3];
+        self.shape = 0;
+        self.open.clear();
+        self.line_start = self.bytes.len();
+        self.line_above = self.bytes.len();
     }
 
     /// What only the high levels ask for.

@@ -123,6 +123,19 @@ impl MatchModel {
         })
     }
 
+    /// Becomes equal to another of the same size, whose memory it does not share.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.positions.copy_from_slice(&other.positions);
+        self.counters.copy_from_slice(&other.counters);
+        self.slot = other.slot;
+        self.pointer = other.pointer;
+        self.length = other.length;
+        self.misses = other.misses;
+        self.expected = other.expected;
+        self.context = other.context;
+        self.length_class = other.length_class;
+    }
+
     /// Looks ahead for [`MatchModel::byte`], which follows.
     #[inline(always)]
     pub fn prepare(&mut self, history: &[u8]) {
@@ -224,6 +237,23 @@ impl MatchModel {
     #[inline(always)]
     pub fn expected(&self) -> Option<u8> {
         (self.expected != 0).then_some(self.expected as u8)
+    }
+
+    /// What [`MatchModel::expect`] takes.
+    pub fn expectation(&self) -> u32 {
+        self.expected
+    }
+
+    /// Expects the byte again that it did between the bytes.
+    pub fn expect(&mut self, expectation: u32) {
+        self.expected = expectation;
+    }
+
+    /// Ends the match.
+    pub fn forget(&mut self) {
+        self.length = 0;
+        self.misses = 0;
+        self.expected = 0;
     }
 
     /// Class of the current match length for selectors: 0 for none, up to 15.

@@ -214,4 +214,39 @@ impl<const S: usize> Mixer<S> {
         let weights = &mut second.weights;
         K::train_blend(&self.estimates, lanes, weights, &starts, &errors);
     }
+
+    /// What each input brought to the result of the last [`Mixer::mix`], in nats, for reports.
+    pub fn contributions(&self) -> Vec<f64> {
+        let width = self.inputs.len();
+        let second = &self.second;
+        let mut sums = vec![0.0; width];
+        for (table, &start) in self.selected.iter().enumerate() {
+            let both = second
+                .starts()
+                .map(|at| f64::from(second.weights[at + table]));
+            let share = (both[0] + both[1]) / 2.0 / f64::from(ONE);
+            let weights = &self.weights[start..start + width];
+            for ((sum, &input), &weight) in sums.iter_mut().zip(&self.inputs).zip(weights) {
+                *sum += share * f64::from(input) / 2048.0 * f64::from(weight) / f64::from(ONE);
+            }
+        }
+        sums
+    }
+
+    /// Becomes equal to another of the same shape, whose memory it does not share.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.inputs.copy_from_slice(&other.inputs);
+        self.weights.copy_from_slice(&other.weights);
+        self.rates.uses.copy_from_slice(&other.rates.uses);
+        self.chosen = other.chosen;
+        self.selected = other.selected;
+        self.estimates = other.estimates;
+        self.probabilities = other.probabilities;
+        self.errors = other.errors;
+        let (own, other) = (&mut self.second, &other.second);
+        own.weights.copy_from_slice(&other.weights);
+        own.rates.uses.copy_from_slice(&other.rates.uses);
+        own.chosen = other.chosen;
+        own.probabilities = other.probabilities;
+    }
 }

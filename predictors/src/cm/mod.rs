@@ -10,6 +10,7 @@ mod apm;
 mod bilevel;
 pub(crate) mod codec;
 mod context;
+pub mod context_mixer;
 pub(crate) mod counter;
 pub mod decisions;
 pub mod detect;
@@ -27,7 +28,10 @@ pub mod records;
 mod run_map;
 pub mod selector;
 pub(crate) mod tables;
+pub mod windows;
 
+#[cfg(test)]
+mod context_mixer_tests;
 #[cfg(test)]
 mod grey_tests;
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! The context mixer: predicts one bit at a time and learns from it.
 
+mod copy;
+mod peek;
+mod shares;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -22,6 +26,8 @@ use crate::segment::PredictorError;
 use crate::simd::Kernels;
 use crate::simd::group::Group;
 use crate::simd::scalar::WEIGHT_LIMIT;
+
+pub use peek::Held;
 
 /// Log2 of the entries of a match model's table.
 const LOG_MATCHES: u32 = 18;
@@ -192,34 +198,6 @@ impl<const S: usize, const A: usize> Model<S, A> {
             model.byte_boundary();
         }
         Ok(model)
-    }
-
-    /// A copy that goes on by itself.
-    ///
-    /// # Errors
-    /// [`PredictorError::Setup`] when there is not enough memory.
-    pub fn fork(&self) -> Result<Self, PredictorError> {
-        let apms: Vec<Apm> = self.apms.iter().map(Apm::fork).collect::<Result<_, _>>()?;
-        let Ok(apms) = <[Apm; A]>::try_from(apms) else {
-            unreachable!("as many as there were")
-        };
-        let matchers = self.matchers.iter().map(MatchModel::fork);
-        Ok(Self {
-            history: self.history.fork()?,
-            hashes: self.hashes.clone(),
-            slots: self.slots.clone(),
-            groups: self.groups.clone(),
-            table: self.table.fork()?,
-            matchers: matchers.collect::<Result<_, _>>()?,
-            runs: self.runs.clone(),
-            bilevel: self.bilevel.clone(),
-            grey: self.grey.as_ref().map(Grey::fork).transpose()?,
-            mixer: self.mixer.clone(),
-            other: self.other.clone(),
-            external: self.external.clone(),
-            apms,
-            ..*self
-        })
     }
 
     /// Gives the next bit's value of an external input: a stretched probability of a one in units of

@@ -75,6 +75,16 @@ impl RunMap {
         }
     }
 
+    /// What [`RunMap::expect`] takes.
+    pub fn expectations(&self) -> Vec<u32> {
+        self.expected.clone()
+    }
+
+    /// Expects the bytes again that it did between the bytes.
+    pub fn expect(&mut self, expectations: &[u32]) {
+        self.expected.copy_from_slice(expectations);
+    }
+
     /// Writes one input for each context.
     #[inline(always)]
     pub fn predict(
