@@ -157,6 +157,19 @@ class Model:
         Every `window` tokens the model begins with nothing; the first of them costs nothing.
         """
 
+    def tell(
+        self, tokens: list[int], window: int, count: int
+    ) -> list[tuple[float, int, list[tuple[int, float]]]]:
+        """Of each token its nats by the model alone, how many tokens were likelier (of equals, those
+        of lower numbers), and the `count` likeliest tokens with their probabilities.
+
+        Every `window` tokens the model begins anew with the token that texts begin with, which is
+        one of them and has no row.
+        """
+
+    def spelling(self, token: int) -> bytes | None:
+        """The bytes of a token; None where it has none."""
+
     def helps(self, settings: bytes, segment: ReadableBuffer) -> bool:
         """Whether the model is worth its time on a segment with these settings, as samples tell."""
 

@@ -237,6 +237,9 @@ pub fn rows_repeat(settings: &[u8], data: Bytes) -> PyResult<bool> {
     llmzip_predictors::tensor::rows_repeat(settings, data.as_slice()).map_err(raise)
 }
 
+/// Nats, rank, the likeliest tokens with their probabilities.
+type TokenRow = (f64, usize, Vec<(u32, f64)>);
+
 /// A language model, made from the bytes of a model pack; segments and threads may share it.
 #[pyclass(module = "llmzip._native", frozen, weakref)]
 pub struct Model(Arc<dyn ModelPack>, Arc<Aligned>);
@@ -293,6 +296,29 @@ impl Model {
     fn costs(&self, py: Python<'_>, tokens: Vec<u32>, window: usize) -> PyResult<Vec<f64>> {
         py.detach(|| llm::costs(&self.0, &tokens, window))
             .map_err(raise)
+    }
+
+    /// What each token costs by the model alone, which begins anew every `window` tokens with the token that
+    /// texts begin with: nats, how many tokens were likelier, and the `count` likeliest with their probabilities.
+    fn tell(
+        &self,
+        py: Python<'_>,
+        tokens: Vec<u32>,
+        window: usize,
+        count: usize,
+    ) -> PyResult<Vec<TokenRow>> {
+        let told = py
+            .detach(|| llm::tell(&self.0, &tokens, window, count))
+            .map_err(raise)?;
+        let row = |told: llm::Told| (told.nats, told.rank, told.likeliest);
+        Ok(told.into_iter().map(row).collect())
+    }
+
+    /// The bytes of a token; None where it has none.
+    fn spelling<'py>(&self, py: Python<'py>, token: u32) -> Option<Bound<'py, PyBytes>> {
+        let vocabulary = self.0.vocabulary();
+        let rank = vocabulary.rank(token)?;
+        Some(PyBytes::new(py, vocabulary.spelling(rank)))
     }
 
     /// Whether the model is worth its time on a segment with these settings, as samples tell.

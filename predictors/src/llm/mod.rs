@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::segment::PredictorError;
-pub use costs::costs;
+pub use costs::{Told, costs, tell};
 pub use outlook::{helps, memory, memory_after, seconds};
 pub use packed::Packed;
 pub use vocabulary::Vocabulary;
