@@ -115,8 +115,26 @@ impl ContextMixer {
 
     fn cost(&mut self, data: &[u8], each: &mut dyn FnMut(f64)) -> Result<f64, PredictorError> {
         self.take(data.len())?;
+        let mut sum = 0.0;
+        self.listen(data, 0, None, &mut |told| {
+            sum += told.cost;
+            each(told.cost);
+        });
+        Ok(sum)
+    }
+
+    /// Learns bytes, and tells of each; returns the `count` likeliest bytes behind them.
+    fn listen(
+        &mut self,
+        data: &[u8],
+        count: usize,
+        shares: Option<&mut [f64]>,
+        each: &mut dyn FnMut(Told),
+    ) -> Vec<(u8, f64)> {
         let simd = self.simd;
-        Ok(with_model!(&mut self.model, model => simd::run(simd, Read { model, data, each })))
+        with_model!(&mut self.model, model => simd::run(simd, Listen {
+            model, data, count, shares, each,
+        }))
     }
 
     /// What each of some documents costs in bits, read after what this one has read, which stays as it is.
@@ -173,10 +191,9 @@ impl ContextMixer {
     pub fn tell(&mut self, data: &[u8], count: usize) -> Result<Vec<Told>, PredictorError> {
         self.take(data.len())?;
         let mut shares = vec![0.0; self.input_names().len()];
-        let (simd, shares) = (self.simd, &mut shares[..]);
-        Ok(
-            with_model!(&mut self.model, model => simd::run(simd, Tell { model, data, count, shares })),
-        )
+        let mut all = Vec::with_capacity(data.len());
+        self.listen(data, count, Some(&mut shares), &mut |told| all.push(told));
+        Ok(all)
     }
 
     /// Names of what predicts: contexts, match models, pixels.
@@ -188,8 +205,7 @@ impl ContextMixer {
     /// The likeliest next bytes with their probabilities, the likeliest first: `count` of them, or none
     /// where bytes are pixels.
     pub fn likeliest(&mut self, count: usize) -> Vec<(u8, f64)> {
-        let simd = self.simd;
-        with_model!(&mut self.model, model => simd::run(simd, Likeliest { model, count }))
+        self.listen(&[], count, None, &mut |_| {})
     }
 
     /// Goes on as if what came before were gone, but for what was learnt from it.
@@ -203,77 +219,52 @@ impl ContextMixer {
     }
 }
 
-struct Read<'a, const S: usize, const A: usize> {
-    model: &'a mut Model<S, A>,
-    data: &'a [u8],
-    each: &'a mut dyn FnMut(f64),
-}
-
-impl<const S: usize, const A: usize> Job for Read<'_, S, A> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn run<K: Kernels>(self) -> f64 {
-        let mut sum = 0.0;
-        for &byte in self.data {
-            let mut together = 1.0;
-            for shift in (0..8).rev() {
-                let bit = byte >> shift & 1 == 1;
-                together *= probability(bit, self.model.predict::<K>());
-                self.model.update::<K>(bit);
-            }
-            let cost = bits(together);
-            sum += cost;
-            (self.each)(cost);
-        }
-        sum
-    }
-}
-
-struct Tell<'a, const S: usize, const A: usize> {
+/// One job for all that is asked, since every place that predicts is compiled for each plan and level.
+struct Listen<'a, const S: usize, const A: usize> {
     model: &'a mut Model<S, A>,
     data: &'a [u8],
     count: usize,
-    shares: &'a mut [f64],
+    shares: Option<&'a mut [f64]>,
+    each: &'a mut dyn FnMut(Told),
 }
 
-impl<const S: usize, const A: usize> Job for Tell<'_, S, A> {
-    type Output = Vec<Told>;
-
-    #[inline(always)]
-    fn run<K: Kernels>(self) -> Vec<Told> {
-        let tell = |&byte: &u8| {
-            let likeliest = self.model.likeliest::<K>(self.count);
-            let mut together = 1.0;
-            self.shares.fill(0.0);
-            for shift in (0..8).rev() {
-                let bit = byte >> shift & 1 == 1;
-                together *= probability(bit, self.model.predict::<K>());
-                self.model.add_shares(bit, self.shares);
-                self.model.update::<K>(bit);
-            }
-            let shares = self.shares.iter().enumerate();
-            let most = shares.max_by(|a, b| a.1.total_cmp(b.1));
-            Told {
-                cost: bits(together),
-                carrier: most.filter(|most| *most.1 > 0.0).map(|most| most.0),
-                likeliest,
-            }
-        };
-        self.data.iter().map(tell).collect()
-    }
-}
-
-struct Likeliest<'a, const S: usize, const A: usize> {
-    model: &'a mut Model<S, A>,
-    count: usize,
-}
-
-impl<const S: usize, const A: usize> Job for Likeliest<'_, S, A> {
+impl<const S: usize, const A: usize> Job for Listen<'_, S, A> {
     type Output = Vec<(u8, f64)>;
 
     #[inline(always)]
     fn run<K: Kernels>(self) -> Vec<(u8, f64)> {
-        self.model.likeliest::<K>(self.count)
+        let Self {
+            model,
+            data,
+            count,
+            mut shares,
+            each,
+        } = self;
+        let mut data = data.iter();
+        loop {
+            let likeliest = model.likeliest::<K>(count);
+            let Some(&byte) = data.next() else {
+                return likeliest;
+            };
+            let mut together = 1.0;
+            if let Some(shares) = &mut shares {
+                shares.fill(0.0);
+            }
+            for shift in (0..8).rev() {
+                let bit = byte >> shift & 1 == 1;
+                together *= probability(bit, model.predict::<K>());
+                if let Some(shares) = &mut shares {
+                    model.add_shares(bit, shares);
+                }
+                model.update::<K>(bit);
+            }
+            let shares = shares.as_deref().unwrap_or_default().iter().enumerate();
+            let most = shares.max_by(|a, b| a.1.total_cmp(b.1));
+            each(Told {
+                cost: bits(together),
+                carrier: most.filter(|most| *most.1 > 0.0).map(|most| most.0),
+                likeliest,
+            });
+        }
     }
 }

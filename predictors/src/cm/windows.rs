@@ -5,7 +5,7 @@
 //! of `2^width` values is split by the model's probabilities, bit by bit; behind each byte the first value of
 //! what is left says that the window ends. So any value decodes, and a text ends where it does.
 
-use super::any_model::with_model;
+use super::any_model::Any;
 use super::context_mixer::ContextMixer;
 use super::model::{Held, Model};
 use crate::segment::PredictorError;
@@ -159,18 +159,26 @@ fn run<'a>(
     if !WIDTHS.contains(&width) {
         return Err(PredictorError::Usage("windows have 8 to 32 bits"));
     }
-    let able = with_model!(&mixer.model, model => model.can_hold());
-    if !able {
-        return Err(PredictorError::Usage(
-            "windows take a model of level 3 to 6 of text or binary content",
-        ));
-    }
-    let (simd, work_ref) = (mixer.simd, &mut work);
-    with_model!(&mut mixer.model, model => {
-        let held = &model.hold();
-        model.back_to(held);
-        simd::run(simd, Windows { model, held, width, work: work_ref });
-    });
+    let model = match &mut mixer.model {
+        Any::Lean(model) if model.can_hold() => model,
+        _ => {
+            return Err(PredictorError::Usage(
+                "windows take a model of level 3 to 6 of text or binary content",
+            ));
+        }
+    };
+    let held = &model.hold();
+    model.back_to(held);
+    let (model, work_ref) = (&mut **model, &mut work);
+    simd::run(
+        mixer.simd,
+        Windows {
+            model,
+            held,
+            width,
+            work: work_ref,
+        },
+    );
     Ok(work)
 }
 
