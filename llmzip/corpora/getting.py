@@ -108,6 +108,8 @@ class _Getting:
         checked = self._checked(part, file)
         target = os.path.join(self.corpus.folder, *file.path.split("/"))
         os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(part, "rb") as file_on_disk:
+            os.fsync(file_on_disk.fileno())
         os.replace(part, target)
         self.note(file.path, checked)
         self._done += file.bytes

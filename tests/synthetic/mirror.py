@@ -32,6 +32,8 @@ class Mirror:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        # Clients that hang up are what is tested.
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
