@@ -45,7 +45,7 @@ def corpus_name(files: Sequence[Path]) -> str:
     sums = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     for manifest in sorted((ROOT / "corpora").glob("*.toml")):
         listed = tomllib.loads(manifest.read_text())
-        if {entry["path"]: entry["sha256"] for entry in listed["file"]} == sums:
+        if {entry["path"]: entry.get("sha256") for entry in listed.get("file", [])} == sums:
             return str(listed["name"])
     return files[0].resolve().parent.name
 

@@ -55,6 +55,8 @@ def _run(job: Job, report: Report) -> None:
             from llmzip.commands.recover import run
         case "models":
             from llmzip.commands.models import run
+        case "corpora":
+            from llmzip.commands.corpora import run
     run(job, report)
 
 

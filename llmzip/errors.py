@@ -90,6 +90,19 @@ class ModelError(LlmzError):
     exit_code = 3
 
 
+class CorpusError(LlmzError):
+    """A corpus that a command needs is not here; the message says how to get it."""
+
+    kind = "corpus"
+    exit_code = 3
+
+
+class DownloadError(LlmzError):
+    """A file could not be got, or is not what it should be; nothing wrong was kept."""
+
+    kind = "download"
+
+
 class LimitError(LlmzError):
     """The work would go over a limit.
 

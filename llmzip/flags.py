@@ -146,6 +146,11 @@ FLAGS = (
         "With train: look at every row N times, by default 10.",
         *(_number, "N"),
     ),
+    Flag(
+        *("source", "", ("from",)),
+        "With corpora get: take files from folder or http address DIR, not from their publishers.",
+        *(str, "DIR"),
+    ),
     Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
     Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
     Flag("progress", "", ("no-progress",), "Show no progress bar.", False),
@@ -154,7 +159,7 @@ FLAGS = (
     Flag("version", "V", ("version",), "Show the version."),
 )
 
-_ALL = frozenset(flag.field for flag in FLAGS) - {"name", "importer", "states", "passes"}
+_ALL = frozenset(flag.field for flag in FLAGS) - {"name", "importer", "states", "passes", "source"}
 _WRITING = _ALL - {"mode", "version", "quick"}
 _FOR_COMPRESSING = frozenset(
     {"level", "predictor", "verify", "standalone", "adapt", "segments", "embed_model"}
@@ -179,6 +184,7 @@ _FIELDS = {
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
     "models": frozenset({"name", "importer", "force", "quiet", "verbose", "as_json", "help"}),
+    "corpora": frozenset({"source", "force", "quiet", "verbose", "progress", "as_json", "help"}),
     "recover": frozenset(
         {"stdout", "output", "force", "threads", "memory", "base", "model"}
         | {"quiet", "verbose", "progress", "as_json", "help"}

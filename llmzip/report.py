@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from llmzip.container import ModelRef
 
-    Phase: TypeAlias = Literal["compress", "verify", "decompress"]
+    Phase: TypeAlias = Literal["compress", "verify", "decompress", "get"]
 
 
 class Progress(Record):

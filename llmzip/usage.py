@@ -10,7 +10,7 @@ SHORT = """\
 Usage: llmzip [OPTIONS] [FILE]...      compress each FILE to FILE.llmz
        llmzip -d FILE.llmz             decompress to FILE
        llmzip VERB -h                  compress decompress test list cat rows
-                                       train estimate recover models
+                                       train estimate recover models corpora
        tar -I llmzip -cf DIR.tar.llmz DIR
 'llmzip -h' lists all options.
 """
@@ -33,6 +33,7 @@ Verbs:
   estimate    say what compressing tensors would give, before anything is written
   recover     save what can be saved of a broken archive
   models      get, import, list and remove language models and circuits
+  corpora     list and get files to measure on
 
 Examples:
   llmzip notes.txt                      makes notes.txt.llmz
@@ -121,6 +122,17 @@ Usage: llmzip models [OPTIONS] ACTION
 Language models, kept as packs of integers in $LLMZIP_MODELS or the user's data folder. NAME
 is a model's name, the start of its sha256, or the path of a pack. 'llmzip -m NAME FILE' uses
 one; that archive needs the very pack to be decoded. Importing needs numpy.
+""",
+    "corpora": """\
+Usage: llmzip corpora [OPTIONS] ACTION
+
+  list              every corpus, its size and licence, and whether it is here
+  get NAME...       get corpora, check every file, unpack; goes on where a download broke
+  path NAME         print the folder of one that is here
+
+Corpora are kept in $LLMZIP_CORPORA or the user's data folder. Where there is no network, or
+there is a mirror: get NAME --from DIR takes the files, or the archives as published, from there.
+-f gets a corpus again. 'samples' comes with llmzip.
 """,
     "recover": """\
 Usage: llmzip recover [OPTIONS] BROKEN -o OUT

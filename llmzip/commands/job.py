@@ -7,13 +7,13 @@ from llmzip.record import Record
 
 VERBS = (
     *("compress", "decompress", "test", "list", "cat", "rows", "estimate", "recover", "models"),
-    "train",
+    *("train", "corpora"),
 )
 
 
 class Job(Record):
     """The arguments, parsed. `files` holds `-` for standard input and is never empty; with `models`
-    it holds an action and what that takes.
+    or `corpora` it holds an action and what that takes.
 
     level, predictor, threads, memory: None or 0 where the library's default holds. `remove`: the
     inputs go once the outputs are safe. `quiet`, `verbose`: how often the option was given.
@@ -44,6 +44,7 @@ class Job(Record):
     importer: int | None = None
     states: int | None = None
     passes: int | None = None
+    source: str | None = None
     quiet: int = 0
     verbose: int = 0
     progress: bool = True

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from llmzip.errors import LlmzError, ModelError, SetupError
+from llmzip.errors import DownloadError, ModelError, SetupError
 from llmzip.record import Record
 
 TYPE_CHECKING = False
@@ -45,12 +45,6 @@ KNOWN = {
         license="Apache-2.0",
     ),
 }
-
-
-class DownloadError(LlmzError):
-    """pip could not get the package."""
-
-    kind = "download"
 
 
 def known(name: str) -> Known:

@@ -9,8 +9,8 @@ import hashlib
 import json
 import os
 import re
-import sys
 
+from llmzip import userdata
 from llmzip.errors import CorruptError, ModelError, UsageError
 from llmzip.fileio import ExistsError, named
 from llmzip.output import open_output
@@ -50,16 +50,7 @@ class Model(Record):
 
 def folder(environment: Mapping[str, str] = os.environ) -> str:
     """Where models are kept: `LLMZIP_MODELS`, or the platform's folder for a program's data."""
-    if environment.get("LLMZIP_MODELS"):
-        return environment["LLMZIP_MODELS"]
-    home = os.path.expanduser("~")
-    if sys.platform == "darwin":
-        data = os.path.join(home, "Library", "Application Support")
-    elif sys.platform == "win32":
-        data = environment.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
-    else:
-        data = environment.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
-    return os.path.join(data, "llmzip", "models")
+    return userdata.folder("models", "LLMZIP_MODELS", environment)
 
 
 def models() -> list[Model]:

