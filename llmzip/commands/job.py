@@ -7,7 +7,7 @@ from llmzip.record import Record
 
 VERBS = (
     *("compress", "decompress", "test", "list", "cat", "rows", "estimate", "recover", "models"),
-    "train",
+    *("train", "measure"),
 )
 
 
@@ -44,6 +44,10 @@ class Job(Record):
     importer: int | None = None
     states: int | None = None
     passes: int | None = None
+    compressors: str | None = None
+    again: bool = False
+    csv: str | None = None
+    page: str | None = None
     quiet: int = 0
     verbose: int = 0
     progress: bool = True
@@ -65,6 +69,10 @@ class Job(Record):
             )
             if given
         ]
+        if self.mode == "measure" and self.files == ("-",):
+            raise UsageError(
+                "measure needs files, folders or names of corpora; standard input is none"
+            )
         if not self.codes:
             if self.output or self.output_dir:
                 raise UsageError(f"{self.mode} writes no file; leave out {destinations[-1]}")
