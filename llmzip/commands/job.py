@@ -70,9 +70,7 @@ class Job(Record):
             if given
         ]
         if self.mode == "measure" and self.files == ("-",):
-            raise UsageError(
-                "measure needs files, folders or names of corpora; standard input is none"
-            )
+            raise UsageError("measure needs files, folders or names of corpora")
         if not self.codes:
             if self.output or self.output_dir:
                 raise UsageError(f"{self.mode} writes no file; leave out {destinations[-1]}")

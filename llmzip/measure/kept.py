@@ -1,7 +1,7 @@
 """Measurements that are kept, so that none is made twice.
 
-One small JSON file each, in `$LLMZIP_CACHE/measure` or the user's folder for caches. What is kept is
-found by all that it depends on: content, command, program, machine, and how it was measured.
+One small JSON file each, in `$LLMZIP_CACHE/measure` or the user's folder for caches. What is kept
+is found by all that it depends on: content, command, program, machine, and how it was measured.
 """
 
 from __future__ import annotations

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import json
+import os
 import shlex
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,19 +16,19 @@ from pathlib import Path
 from llmzip.errors import LlmzError
 from llmzip.fileio import ChangedError
 from llmzip.measure import inputs as gathering
-from llmzip.measure.along import Inside, inside
-from llmzip.measure.child import Failed, memory_floor
+from llmzip.measure.child import Failed, memory_floor, run
 from llmzip.measure.compressors import choose
 from llmzip.measure.kept import MEASURING, Kept, folder
 from llmzip.measure.machine import machine
 from llmzip.measure.results import NO_MODEL, NOT_INSTALLED, Result, Run
+from llmzip.measure.tools import environment
 from llmzip.measure.trial import trial
 from llmzip.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
 
     from llmzip.measure.compressors import Compressor
     from llmzip.measure.inputs import Input, Trouble
@@ -70,7 +73,7 @@ def measure(
     A compressor that is not installed, or fails on a file, has a result whose `status` says so.
     Raises `UsageError` for compressors that there are not, and what `trouble` would have been told.
     """
-    if isinstance(paths, (str, Path)) or hasattr(paths, "__fspath__"):
+    if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     told = _raise if trouble is None else trouble
     compressors = choose(with_, level=level, model=model, threads=threads)
@@ -169,11 +172,11 @@ class _Work:
 
     def _measure(self, one: Input, compressor: Compressor, source: Path) -> Result:
         tool, version = compressor.tool, self._kept[compressor.spec].version
-        looked: list[Inside] = []
+        told: dict[str, Any] = {}
 
         def look(archive: Path) -> None:
             if compressor.own:
-                looked.append(inside(archive))
+                told.update(_inside(archive, source, self._scratch))
 
         model = "" if compressor.model is None else compressor.model.path
         try:
@@ -183,9 +186,7 @@ class _Work:
         result = _blank(one, compressor, version, "ok").replace(
             archive_bytes=done.size, compress=done.compress, decompress=done.decompress
         )
-        if looked:
-            result = result.replace(**looked[0].as_dict())
-        return result
+        return result.replace(**told)
 
     def _keep(self, result: Result) -> None:
         try:
@@ -218,6 +219,20 @@ def _blank(one: Input, compressor: Compressor, version: str, status: str) -> Res
         check=one.check,
         date=_today(),
     )
+
+
+def _inside(archive: Path, content: Path, scratch: Path) -> dict[str, Any]:
+    """What `along.inside` finds, in a process that the others' memory does not show."""
+    printed = scratch / "inside.json"
+    run(
+        [sys.executable, "-P", "-m", "llmzip.measure.along", str(archive), str(content)],
+        folder=scratch,
+        stdout=printed,
+        environment=environment(),
+    )
+    found: dict[str, Any] = json.loads(printed.read_text())
+    printed.unlink()
+    return found | {"along": tuple((at, bits) for at, bits in found["along"])}
 
 
 def _copy(one: Input, target: Path) -> None:

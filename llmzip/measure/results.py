@@ -38,8 +38,8 @@ class Result(Record):
     archive_bytes: of an archive that another process decoded to the content.
     status: "ok"; otherwise why there are no numbers.
     model, model_bytes: the model that decoding this very archive needs and that it does not bring.
-    along: (offset in the content, bits per byte from there to the next offset or the end), from
-        the chunks of the archive; empty where the compressor does not tell.
+    along: (offset in the content, bits per byte from there to the next offset or the end); empty
+        where the compressor does not tell.
     check: whether this is one of the two inputs that nothing can shrink, kept out of every sum.
     kept: whether it was measured by an earlier run. date: when, as in 2026-01-31.
     """
@@ -194,8 +194,10 @@ def speed(raw_bytes: int, cost: Cost) -> float:
 
 def _derived(one: Result | Total, break_even: int | None) -> dict[str, Any]:
     """What follows from a result or a total; None where it has no numbers."""
-    names = ("bits_per_byte", "ratio", "adjusted_bytes", "adjusted_bits_per_byte")
-    names += ("compress_speed", "decompress_speed", "break_even")
+    names = (
+        *("bits_per_byte", "ratio", "adjusted_bytes", "adjusted_bits_per_byte"),
+        *("compress_speed", "decompress_speed", "break_even"),
+    )
     if not one.ok:
         return dict.fromkeys(names)
     values = (

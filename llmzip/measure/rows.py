@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from llmzip.measure.results import Cost, speed
+from llmzip.measure.results import Cost, Total, speed
 from llmzip.text import memory, printable, quantity, table
 
 TYPE_CHECKING = False
@@ -13,19 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-    from llmzip.measure.results import Result, Run, Total
+    from llmzip.measure.results import Result, Run
 
 _HEAD = ("compressor", "bytes", "bits/byte", "ratio")
 _COSTS = ("MB/s", "CPU s", "back MB/s", "CPU s", "memory")
 _MODEL = ("adjusted", "bits/byte", "breaks even")
 
 # Columns of the CSV: a result's own fields as they are, then what follows from them.
-_OWN = ("file", "sha256", "raw_bytes", "compressor", "spec", "version", "command", "status")
-_OWN += ("archive_bytes",)
+_OWN = (
+    *("file", "sha256", "raw_bytes", "compressor", "spec", "version", "command", "status"),
+    "archive_bytes",
+)
 _DERIVED = ("bits_per_byte", "ratio")
 _WAYS = ("compress", "decompress")
-_REST = ("model", "model_bytes", "adjusted_bytes", "adjusted_bits_per_byte", "break_even")
-_REST += ("check", "kept", "date")
+_REST = (
+    *("model", "model_bytes", "adjusted_bytes", "adjusted_bits_per_byte", "break_even"),
+    *("check", "kept", "date"),
+)
 
 
 def lines(run: Run, *, each: bool) -> Iterator[str]:
@@ -60,7 +64,7 @@ def _ordered(results: Sequence[Result]) -> list[Result]:
 
 
 def _table(run: Run, rows: Sequence[Result | Total]) -> Iterator[str]:
-    mean = any(getattr(row, "files", 1) > 1 for row in rows)
+    mean = any(isinstance(row, Total) and row.files > 1 for row in rows)
     with_model = any(row.model_bytes for row in rows)
     head = (*_HEAD, *(("mean b/B",) if mean else ()), *_COSTS, *(_MODEL if with_model else ()))
     body: list[Sequence[str]] = [head]
@@ -70,8 +74,8 @@ def _table(run: Run, rows: Sequence[Result | Total]) -> Iterator[str]:
             continue
         sizes = (f"{row.archive_bytes:,}", f"{row.bits_per_byte:.3f}")
         cells = [row.compressor, *sizes, f"{row.raw_bytes / row.archive_bytes:.3f}"]
-        if mean:
-            cells.append(f"{getattr(row, 'mean_bits_per_byte', 0):.3f}")
+        if mean and isinstance(row, Total):
+            cells.append(f"{row.mean_bits_per_byte:.3f}")
         for cost in (row.compress, row.decompress):
             cells += [_short(speed(row.raw_bytes, cost)), f"{cost.cpu:.2f}"]
         cells.append(memory(max(row.compress.peak, row.decompress.peak) << 10))
@@ -84,8 +88,7 @@ def _table(run: Run, rows: Sequence[Result | Total]) -> Iterator[str]:
 def _with_model(run: Run, row: Result | Total) -> tuple[str, str, str]:
     if not row.model_bytes:
         return "", "", ""
-    known = getattr(row, "break_even", None)
-    even = known if hasattr(row, "files") else run.break_even(row)  # type: ignore[arg-type]
+    even = row.break_even if isinstance(row, Total) else run.break_even(row)
     bits = 8 * row.adjusted_bytes / row.raw_bytes
     return f"{row.adjusted_bytes:,}", f"{bits:.3f}", "never" if even is None else quantity(even)
 
@@ -115,14 +118,14 @@ def _percent(result: Result) -> str:
 def _notes(run: Run, measured: Sequence[Result]) -> Iterator[str]:
     threads = "one thread" if run.threads == 1 else f"{run.threads} threads"
     yield f"  {run.machine}; llmzip {run.version}; {threads}; one process a file and direction."
-    yield f"  Every archive was decoded and compared. Memory: peaks under {run.peak_floor >> 10} MiB"
-    yield "  cannot be told apart. MB/s are of elapsed time, with the start of the program."
+    yield "  Every archive was decoded and compared. MB/s are of elapsed time, with the program's"
+    yield f"  start. Peaks of memory under {run.peak_floor >> 10} MiB cannot be told apart."
     kept = sum(result.kept for result in run.results)
     if kept:
         days = sorted({result.date for result in run.results if result.kept})
         when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         some = "all" if kept == sum(result.ok for result in run.results) else f"{kept:,}"
-        yield f"  Kept from earlier runs ({when}): {some} of the measurements; --again makes them anew."
+        yield f"  Kept from earlier runs ({when}): {some} of the results; --again measures anew."
 
 
 def _short(value: float) -> str:
@@ -152,7 +155,10 @@ def _cells(facts: dict[str, Any]) -> list[Any]:
         own[-1] = ""
         numbers = [""] * len(numbers)
     rest = [facts[name] for name in _REST]
-    return [
-        "" if cell is None else int(cell) if cell in (True, False) else cell
-        for cell in (*own, *numbers, *rest)
-    ]
+    return [_cell(value) for value in (*own, *numbers, *rest)]
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return int(value) if isinstance(value, bool) else value
