@@ -69,7 +69,8 @@ def _files(path: str, recursive: bool, trouble: Trouble) -> Iterator[tuple[Path,
         raise UsageError("measure reads files several times: standard input is none")
     place = Path(path)
     if not os.path.lexists(place) and "/" not in path:
-        place = _corpus(path)
+        yield from _corpus(path, trouble)
+        return
     if not place.is_dir():
         yield place, place.parent
         return
@@ -85,10 +86,19 @@ def _files(path: str, recursive: bool, trouble: Trouble) -> Iterator[tuple[Path,
                 yield file, place
 
 
-def _corpus(name: str) -> Path:
+def _corpus(name: str, trouble: Trouble) -> Iterator[tuple[Path, Path]]:
+    """The files of a corpus, as its manifest has them."""
     from llmzip import corpora
 
-    return Path(corpora.path(name))
+    found = next((corpus for corpus in corpora.list() if corpus.name == name), None)
+    if found is None:
+        raise FileError("no such file, folder or corpus; llmzip corpora list shows the corpora")
+    folder = Path(corpora.path(name))
+    if not found.files:
+        # It is taken as its archive has it.
+        yield from _files(str(folder), True, trouble)
+    for file in found.files:
+        yield folder / file.path, folder
 
 
 def _names(files: Sequence[Path], tops: dict[Path, Path]) -> Iterator[tuple[str, Path]]:

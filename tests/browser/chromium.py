@@ -118,6 +118,7 @@ class Browser:
         self._pages[session] = page
         for domain in ("Page", "Runtime", "Network", "Log"):
             page.call(f"{domain}.enable")
+        page.call("Page.setLifecycleEventsEnabled", enabled=True)
         return page
 
 
@@ -129,12 +130,12 @@ class Page:
     session: str
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    _loaded: bool = False
+    _loaded: set[str] = field(default_factory=set)
 
     def note(self, event: str, facts: dict[str, Any]) -> None:
         """Called with every event of this page."""
-        if event == "Page.loadEventFired":
-            self._loaded = True
+        if event == "Page.lifecycleEvent" and facts["name"] == "load":
+            self._loaded.add(facts["loaderId"])
         elif event == "Network.requestWillBeSent":
             self.requests.append(facts["request"]["url"])
         elif event == "Runtime.exceptionThrown":
@@ -150,10 +151,11 @@ class Page:
 
     def open(self, path: Path, fragment: str = "") -> float:
         """Opens a file and waits until it is loaded; returns the seconds that this took."""
-        self._loaded = False
         start = time.monotonic()
-        self.call("Page.navigate", url=path.as_uri() + fragment)
-        while not self._loaded:
+        done = self.call("Page.navigate", url=path.as_uri() + fragment)
+        assert "errorText" not in done, done
+        # Without a loader nothing but the fragment is new.
+        while done.get("loaderId", "") not in {"", *self._loaded}:
             self.browser.receive()
         return time.monotonic() - start
 
@@ -189,9 +191,13 @@ class Page:
         """A click with the mouse in the middle of an element."""
         left, top, width, height = self.box(selector)
         where = {"x": left + width / 2, "y": top + height / 2}
-        self.call("Input.dispatchMouseEvent", type="mouseMoved", **where)
+        self.move(**where)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **where)
+
+    def move(self, x: float, y: float) -> None:
+        """Moves the mouse to a place in the window."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def press(self, key: str) -> None:
         """A key such as `Enter` or `Tab`, down and up."""

@@ -338,6 +338,16 @@
   const curves = (file) => specs.map((s) => at(s, file)).filter((r) => r?.status === "ok" && r.along.length > 0);
   function drawCurves(box, file, height, labels) {
     const shown = curves(file), raw = shown[0].raw_bytes;
+    if (labels) {
+      const legend = put(box, "p", { class: "legend" });
+      for (const { spec, compressor } of shown) {
+        const button = put(legend, "button", { type: "button", "aria-pressed": "false" });
+        key(button, spec);
+        button.append(compressor);
+        follow(button, spec);
+        button.addEventListener("click", () => pin(spec));
+      }
+    }
     const width = Math.max(box.clientWidth, 200);
     const pad = { left: 32, right: 10, top: 10, bottom: labels ? 36 : 18 };
     const top = Math.max(...shown.flatMap((r) => r.along.map(([, bits]) => bits))) * 1.08 || 1;
@@ -352,19 +362,12 @@
     put(svg, "text", { class: "tick", x: pad.left, y: height - pad.bottom + 14 }, "0");
     put(svg, "text", { class: "tick", x: width - pad.right, y: height - pad.bottom + 14, "text-anchor": "end" }, size(raw));
     if (labels) put(svg, "text", { class: "tick", x: width - pad.right, y: height - 6, "text-anchor": "end" }, "offset in the file \u2192");
-    const taken = [];
     for (const row of shown) {
       const { colour } = look(row.spec);
       const d = row.along.map(([offset, bits], i) => `${i === 0 ? "M" : "L"}${sx(offset)} ${sy(bits)}H${sx(row.along[i + 1]?.[0] ?? raw)}`).join("");
       const curve = put(svg, "path", { class: `curve ${colour}`, d });
       follow(curve, row.spec);
       curve.addEventListener("click", () => pin(row.spec));
-      if (labels) {
-        const text = put(svg, "text", {}, row.compressor);
-        follow(text, row.spec);
-        const last = row.along[row.along.length - 1];
-        place(text, width - pad.right - text.getComputedTextLength() - 10, sy(last[1]) - 8, taken, [0, 0, width, height - pad.bottom + 4]);
-      }
     }
   }
   function drawAlong() {
