@@ -69,8 +69,8 @@ class Job(Record):
             )
             if given
         ]
-        if self.mode == "measure" and self.files == ("-",):
-            raise UsageError("measure needs files, folders or names of corpora")
+        if self.mode == "measure" and "-" in self.files:
+            raise UsageError("measure needs files, folders or corpora; standard input is none")
         if not self.codes:
             if self.output or self.output_dir:
                 raise UsageError(f"{self.mode} writes no file; leave out {destinations[-1]}")

@@ -7,7 +7,7 @@ import lzma
 import os
 from pathlib import Path
 
-from llmzip.errors import LlmzError, UsageError
+from llmzip.errors import LlmzError
 from llmzip.fileio import FileError, named
 from llmzip.record import Record
 
@@ -65,8 +65,6 @@ def gather(paths: Iterable[str], *, recursive: bool, trouble: Trouble) -> list[I
 
 def _files(path: str, recursive: bool, trouble: Trouble) -> Iterator[tuple[Path, Path]]:
     """Files, each with the folder below which its name is short."""
-    if path == "-":
-        raise UsageError("measure reads files several times: standard input is none")
     place = Path(path)
     if not os.path.lexists(place) and "/" not in path:
         yield from _corpus(path, trouble)

@@ -6,6 +6,7 @@ is found by all that it depends on: content, command, program, machine, and how 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -67,7 +68,8 @@ class Program:
             self.version = known["version"]
         else:
             self.version = tool.describe() if tool.version else ""
-            _save(name, {"program": real, "version": self.version})
+            with contextlib.suppress(OSError):
+                _save(name, {"program": real, "version": self.version})
 
 
 def _package() -> str:
@@ -126,7 +128,8 @@ def _load(name: str) -> Any:
     try:
         with open(os.path.join(folder(), name), encoding="utf-8") as file:
             return json.load(file)
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
+        # Where nothing can be kept either, that is told.
         return None
 
 

@@ -115,6 +115,7 @@ class _Work:
         self._trouble = trouble
         self._results: dict[tuple[str, str], Result] = {}
         self._count_kept = 0
+        self._keeps = True
         # Seconds and bytes of each compressor so far.
         self._spent = {one.spec: (0.0, 0) for one in compressors}
         for one, compressor in self._pairs:
@@ -189,10 +190,12 @@ class _Work:
         return result.replace(**told)
 
     def _keep(self, result: Result) -> None:
-        try:
-            self._kept[result.spec].add(result)
-        except OSError as error:
-            self._trouble(folder(), error)
+        if self._keeps:
+            try:
+                self._kept[result.spec].add(result)
+            except OSError as error:
+                self._keeps = False
+                self._trouble(folder(), error)
 
     def _step(self, file: str, compressor: str, rest: Sequence[tuple[Input, Compressor]]) -> Step:
         left: float | None = 0.0

@@ -23,6 +23,7 @@ def test_wheel_holds_the_package_alone(wheel: Path) -> None:
     assert {"llmzip/__init__.py", "llmzip/_native.pyi", "llmzip/py.typed"} <= set(names)
     assert f"{info}/licenses/LICENSE" in names
     assert {PurePosixPath(name).suffix for name in names if name.startswith("llmzip/")} <= {
+        *(".css", ".html", ".js"),
         ".py",
         ".pyi",
         ".so",

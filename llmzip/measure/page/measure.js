@@ -405,6 +405,7 @@
       `Memory is the largest resident size of one process; peaks under ${whole.format(Math.floor(run.peak_floor / 1024))} MiB cannot be told apart.`,
       "Bits per byte of all files are those of their sum; mean b/B is the plain mean of the files' own.",
     ];
+    byId("uncounted").hidden = !hasModel;
     if (hasModel) notes.push("With a model: decoding needs it, so it is counted in \u201cwith model\u201d, once. It breaks even where so much content was compressed that it has paid for itself against the best compressor here that needs none.");
     if (kept > 0) notes.push(`${whole.format(kept)} of ${whole.format(run.results.length)} results were kept from earlier runs on this machine.`);
     if (versions.length > 0) notes.push(`Versions: ${versions.join("; ")}.`);
