@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.errors import UsageError
@@ -16,6 +19,8 @@ from llmzip.text import duration, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Self
+
     from llmzip.measure.results import Run
     from llmzip.output import Output
 
@@ -30,37 +35,31 @@ def run(job: Job, report: Report) -> None:
 
 
 def _run(job: Job, report: Report, outputs: _Outputs) -> None:
-    line = Line(report.shows_progress)
+    with _Shown(report.shows_progress) as shown:
 
-    def trouble(name: str, error: Exception) -> None:
-        line.clear()
-        report.error(name, error)
+        def trouble(name: str, error: Exception) -> None:
+            shown.clear()
+            report.error(name, error)
 
-    steps: list[Step] = []
-
-    def progress(step: Step) -> None:
-        steps.append(step)
-        line.show(_words(step))
-
-    try:
-        found = measure(
-            job.files,
-            job.compressors,
-            level=job.level,
-            model=job.model,
-            threads=job.threads or 1,
-            recursive=job.recursive,
-            again=job.again,
-            progress=progress,
-            trouble=trouble,
-        )
-    except Stopped:
-        line.clear()
-        if steps:
-            report.say("measure", f"{_kept(steps)}; the same command goes on from there")
-        raise
-    finally:
-        line.clear()
+        try:
+            found = measure(
+                job.files,
+                job.compressors,
+                level=job.level,
+                model=job.model,
+                threads=job.threads or 1,
+                recursive=job.recursive,
+                again=job.again,
+                progress=shown,
+                trouble=trouble,
+            )
+        except Stopped:
+            shown.clear()
+            if shown.step is not None:
+                done, total = shown.step.done, shown.step.total
+                line = f"{done} of {total} measurements are done and kept"
+                report.say("measure", f"{line}; the same command goes on from there")
+            raise
     if not found.results:
         return
     if any(not result.ok and result.status not in ABSENT for result in found.results):
@@ -70,6 +69,58 @@ def _run(job: Job, report: Report, outputs: _Outputs) -> None:
         report.done("measure", "", **found.as_dict())
     else:
         report.print("\n".join(lines(found, each=job.verbose > 0)))
+
+
+class _Shown:
+    """The line on the terminal: what is measured, and the time left, which goes down meanwhile."""
+
+    def __init__(self, show: bool) -> None:
+        self.step: Step | None = None
+        self._line = Line(show)
+        self._lock = threading.Lock()
+        self._since = 0.0
+        self._ended = threading.Event()
+        self._clock = threading.Thread(target=self._run, daemon=True) if show else None
+
+    def __call__(self, step: Step) -> None:
+        """The run has come to `step`."""
+        with self._lock:
+            self.step, self._since = step, time.monotonic()
+            self._draw()
+
+    def clear(self) -> None:
+        """Make room for another line, until the next step or second."""
+        with self._lock:
+            self._line.clear()
+
+    def _draw(self) -> None:
+        step = self.step
+        if step is None or not step.file:
+            self._line.clear()
+            return
+        spent = time.monotonic() - self._since
+        left = "" if step.left is None else f", about {duration(step.left - spent)} left"
+        kept = f", {step.kept} kept" if step.kept else ""
+        what = f"{printable(step.compressor)}  {printable(step.file)}  {duration(spent)}"
+        self._line.show(f"{step.done} of {step.total}{kept}{left}  {what}")
+
+    def _run(self) -> None:
+        while not self._ended.wait(1.0):
+            with self._lock:
+                # The end may have come while the lock was waited for.
+                if not self._ended.is_set():
+                    self._draw()
+
+    def __enter__(self) -> Self:
+        if self._clock is not None:
+            self._clock.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._clock is not None:
+            self._clock.join()
+        self._line.clear()
 
 
 class _Outputs:
@@ -105,17 +156,3 @@ class _Outputs:
         """Leave nothing of what was not written."""
         for _, output in self._open:
             output.discard()
-
-
-def _words(step: Step) -> str:
-    if not step.file:
-        return ""
-    left = "" if step.left is None else f", about {duration(step.left)} left"
-    kept = f", {step.kept} kept" if step.kept else ""
-    what = f"{printable(step.compressor)}  {printable(step.file)}"
-    return f"{step.done} of {step.total}{kept}{left}  {what}"
-
-
-def _kept(steps: list[Step]) -> str:
-    done = steps[-1].done
-    return f"{done} of {steps[-1].total} measurements are done and kept"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import json
 import os
+import pty
 import signal
 import stat
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -312,6 +317,27 @@ def _program() -> Path:
     from .conftest import PROGRAM
 
     return PROGRAM
+
+
+def test_progress_on_a_terminal(measure: Measure) -> None:
+    measure.llmzip.write("a.txt", TEXT)
+    measure.llmzip.write("b.txt", TEXT[1:])
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    arguments = ("measure", "--with=lpaq8", "a.txt", "b.txt")
+    measure.llmzip(*arguments, env=measure.environment, stderr=slave)
+    os.close(slave)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(master, 4096):
+            shown += piece
+    os.close(master)
+    frames = shown.decode().split("\r")
+    first = next(frame for frame in frames if "a.txt" in frame)
+    second = next(frame for frame in frames if "b.txt" in frame)
+    assert first.startswith("0 of 4  lpaq8 9  a.txt") and "left" not in first
+    assert second.startswith("1 of 4, about 0:0") and "left  lpaq8 9  b.txt" in second
+    assert frames[-1] == "\x1b[K", "the line is not taken away"
 
 
 @pytest.mark.parametrize(
