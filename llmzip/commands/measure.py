@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
-from llmzip.errors import UsageError
+from llmzip.errors import LlmzError, UsageError
 from llmzip.fileio import identities
 from llmzip.interrupt import Stopped
+from llmzip.measure.inputs import files_of
 from llmzip.measure.measuring import Step, measure
 from llmzip.measure.results import ABSENT
 from llmzip.measure.rows import csv_text, lines
@@ -19,6 +21,7 @@ from llmzip.text import duration, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
     from llmzip.measure.results import Run
@@ -123,6 +126,14 @@ class _Shown:
         self._line.clear()
 
 
+def _inputs(job: Job) -> Iterator[str]:
+    """Every file that is to be measured; what cannot be is told later."""
+    for path in job.files:
+        with contextlib.suppress(OSError, LlmzError):
+            for file, _ in files_of(path, job.recursive, lambda name, error: None):
+                yield str(file)
+
+
 class _Outputs:
     """The files that the run is written to, opened before it: nobody waits for an hour in vain."""
 
@@ -130,7 +141,7 @@ class _Outputs:
         self._open: list[tuple[str, Output]] = []
         if job.csv is not None and job.csv == job.page:
             raise UsageError("--csv and --report name the same file; choose another name")
-        inputs = identities(job.files)
+        inputs = identities(_inputs(job))
         try:
             for kind, path in (("csv", job.csv), ("page", job.page)):
                 if path is not None:

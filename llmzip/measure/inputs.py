@@ -48,7 +48,7 @@ def gather(paths: Iterable[str], *, recursive: bool, trouble: Trouble) -> list[I
     tops: dict[Path, Path] = {}
     for path in paths:
         try:
-            for file, top in _files(path, recursive, trouble):
+            for file, top in files_of(path, recursive, trouble):
                 status = file.stat()
                 found.setdefault((status.st_dev, status.st_ino), file)
                 tops.setdefault(file, top)
@@ -63,8 +63,11 @@ def gather(paths: Iterable[str], *, recursive: bool, trouble: Trouble) -> list[I
     return inputs
 
 
-def _files(path: str, recursive: bool, trouble: Trouble) -> Iterator[tuple[Path, Path]]:
-    """Files, each with the folder below which its name is short."""
+def files_of(path: str, recursive: bool, trouble: Trouble) -> Iterator[tuple[Path, Path]]:
+    """The files that `path` names, each with the folder below which its name is short.
+
+    A corpus that is not here raises as `llmzip.corpora.path` does; a file need not be there.
+    """
     place = Path(path)
     if not os.path.lexists(place) and "/" not in path:
         yield from _corpus(path, trouble)
@@ -94,7 +97,7 @@ def _corpus(name: str, trouble: Trouble) -> Iterator[tuple[Path, Path]]:
     folder = Path(corpora.path(name))
     if not found.files:
         # It is taken as its archive has it.
-        yield from _files(str(folder), True, trouble)
+        yield from files_of(str(folder), True, trouble)
     for file in found.files:
         yield folder / file.path, folder
 

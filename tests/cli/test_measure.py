@@ -281,6 +281,8 @@ def test_outputs_are_not_overwritten_nor_left_half(measure: Measure, option: str
     assert measure.calls == 0, "measured before it looked"
     assert measure.complaints("--with=lpaq8", option, "a.txt", "-f", "a.txt", code=1)
     assert measure.calls == 0 and (measure.llmzip.folder / "a.txt").read_bytes() == TEXT
+    assert measure.complaints("--with=lpaq8", option, "a.txt", "-f", ".", code=1)
+    assert (measure.llmzip.folder / "a.txt").read_bytes() == TEXT
     measure("--with=lpaq8", option, "old", "-f", "a.txt")
     assert old.read_bytes() != b"mine"
     measure.complaints("--with=lpaq8", option, "new", "gone", code=1)
