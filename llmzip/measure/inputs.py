@@ -142,6 +142,8 @@ def checks(inputs: Sequence[Input], scratch: Path) -> list[Input]:
     ):
         path = scratch / name
         path.write_bytes(content)
+        while any(one.name == label for one in inputs):
+            label += ", a check"
         digest = hashlib.sha256(content).hexdigest()
         found.append(Input(label, path, len(content), digest, check=True))
     return found

@@ -53,6 +53,8 @@ def trial(
     try:
         there = _one_way(program, tool.compress, names, archive, timeout)
         size = archive.stat().st_size
+        if not size:
+            raise Failed("wrote an empty archive")
         back = _one_way(program, tool.decompress, names, output, timeout)
         if not same_bytes(file, output):
             raise Failed("decodes to other bytes")

@@ -63,6 +63,14 @@ def test_a_file_that_changes_meanwhile_has_no_numbers(tmp_path: Path) -> None:
     assert len(told) == 1 and "has changed" in told[0]
 
 
+def test_a_file_called_as_a_check_is(tmp_path: Path) -> None:
+    path = tmp_path / "random bytes"
+    path.write_bytes(TEXT)
+    found = llmzip.measure.measure(path, "-1")
+    assert [one.file for one in found.measured()] == ["random bytes"]
+    assert len({one.file for one in found.results}) == 3
+
+
 def test_a_cache_that_cannot_be_written_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
