@@ -8,7 +8,6 @@ import json
 import os
 import shlex
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from llmzip.measure.compressors import choose
 from llmzip.measure.kept import MEASURING, Kept, folder
 from llmzip.measure.machine import machine
 from llmzip.measure.results import NO_MODEL, NOT_INSTALLED, Result, Run
-from llmzip.measure.tools import environment
+from llmzip.measure.tools import environment, python
 from llmzip.measure.trial import trial
 from llmzip.record import Record
 
@@ -210,6 +209,9 @@ def _blank(one: Input, compressor: Compressor, version: str, status: str) -> Res
     """A result without numbers."""
     tool = compressor.tool
     words = (Path(tool.program).name, *tool.compress)
+    if compressor.own:
+        # Not how this very llmzip is found.
+        words = ("llmzip", *tool.compress[len(python("llmzip")) - 1 :])
     return Result(
         one.name,
         one.sha256,
@@ -228,7 +230,7 @@ def _inside(archive: Path, content: Path, scratch: Path) -> dict[str, Any]:
     """What `along.inside` finds, in a process that the others' memory does not show."""
     printed = scratch / "inside.json"
     run(
-        [sys.executable, "-P", "-m", "llmzip.measure.along", str(archive), str(content)],
+        [*python("llmzip.measure.along"), str(archive), str(content)],
         folder=scratch,
         stdout=printed,
         environment=environment(),

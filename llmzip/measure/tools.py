@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 
 from llmzip.record import Record
 
@@ -128,24 +129,36 @@ def llmzip(program: str, levels: Iterable[int], default: int = 6) -> list[Tool]:
     return [*tools, own((f"-{default}",), program=(program,))]
 
 
+def python(module: str) -> tuple[str, ...]:
+    """This Python, to run a module of this very package in whatever folder it is started."""
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    if top in sysconfig.get_paths().values():
+        return sys.executable, "-P", "-m", module
+    # From a checkout: another llmzip may be installed.
+    start = f"import runpy, sys; sys.path.insert(0, {top!r}); runpy.run_module({module!r}, None, "
+    return sys.executable, "-P", "-c", start + "'__main__', True)"
+
+
 def own(
     options: tuple[str, ...],
     read: tuple[str, ...] = (),
     *,
     name: str | None = None,
-    program: tuple[str, ...] = (sys.executable, "-P", "-m", "llmzip"),
+    program: tuple[str, ...] | None = None,
     threads: int = 1,
 ) -> Tool:
     """llmzip with `options` for compressing and `read` for decompressing.
 
-    program: by default that of this very package, whatever folder it is started in.
+    program: by default that of this very package.
     """
-    first, *words = program
+    first, *asked = program or python("llmzip")
+    # Braces stand for files in words.
+    words = [word.replace("{", "{{").replace("}", "}}") for word in asked]
     common = (f"-T{threads}", "-q", "-k", "-f", "-o")
     there = (*words, *options, *common, "{archive}", "{input}")
     back = (*words, "-d", *read, *common, "{output}", "{archive}")
     name = name or " ".join(("llmzip", *options))
-    return Tool(name, first, there, back, (*words, "--version"))
+    return Tool(name, first, there, back, (*asked, "--version"))
 
 
 def paq8px(level: str, threads: int = 1, *, program: str = "paq8px") -> Tool:

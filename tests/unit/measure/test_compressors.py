@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+import llmzip
 from llmzip.errors import UsageError
-from llmzip.measure import kept
+from llmzip.measure import kept, tools
 from llmzip.measure.compressors import choose
 
 
@@ -65,6 +67,32 @@ def test_a_missing_model_is_trouble_of_its_own() -> None:
     assert one.tool.name == "llmzip -8 -m nobody"
     with pytest.raises(UsageError):
         choose("llm:nobody:2")
+
+
+def test_llmzip_is_this_very_one(tmp_path: Path) -> None:
+    (tmp_path / "llmzip.py").write_text("raise SystemExit('the wrong one')")
+    (tmp_path / "random.py").write_text("raise SystemExit('not of the standard library')")
+    (one,) = choose("-1")
+    options = list(one.tool.version)
+    done = subprocess.run(
+        [one.tool.program, *options], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout == f"llmzip {llmzip.__version__}\n", done.stderr
+
+
+def test_a_checkout_runs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "a {b} 'c'" / "llmzip"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "__main__.py").write_text("import sys; print('here', sys.argv[1:])")
+    monkeypatch.setattr(tools, "__file__", str(package / "measure" / "tools.py"))
+    first, *words = tools.python("llmzip")
+    done = subprocess.run([first, *words, "x"], capture_output=True, text=True)
+    assert done.stdout == "here ['x']\n", done.stderr
+    (one,) = choose("-1")
+    words = [word.format(archive="A", input="I") for word in one.tool.compress]
+    done = subprocess.run([first, *words], capture_output=True, text=True)
+    assert done.stdout.endswith("'-o', 'A', 'I']\n"), done.stderr
 
 
 def test_where_measurements_are_kept() -> None:
