@@ -35,10 +35,10 @@ import tomllib
 from pathlib import Path
 
 from report import grid
-from tensors import _machine
 
 from llmzip.archive import read_archive, write_archive
 from llmzip.base import Bases
+from llmzip.measure.machine import processor
 from llmzip.models.loaded import Loaded, named
 from llmzip.options import Options
 from llmzip.route import language
@@ -89,7 +89,7 @@ class Results:
     def put(self, **values: object) -> None:
         """Adds a row, or replaces the one of the same measurement; prints it."""
         row = dict.fromkeys(FIELDS, "") | {name: str(value) for name, value in values.items()}
-        row |= {"machine": _machine(), "date": datetime.date.today().isoformat()}
+        row |= {"machine": processor(), "date": datetime.date.today().isoformat()}
         names = ("part", "tool", "file", "bytes", "setting", "threads")
         key: dict[str, object] = {name: row[name] for name in names}
         old = self._find(key)

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import filecmp
 import hashlib
-import os
-import platform
 import shlex
 import shutil
 import statistics
@@ -19,25 +16,19 @@ import tempfile
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import report
-import tools
-from child import Cost, Failed, memory_floor, run
 from report import Row
-from tools import Tool
+
+from llmzip.measure import tools
+from llmzip.measure.child import Failed, memory_floor, run
+from llmzip.measure.machine import machine
+from llmzip.measure.tools import Tool
+from llmzip.measure.trial import Trial, same_bytes, trial
 
 ROOT = Path(__file__).parent.parent
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One compression and decompression: bytes of the archive, and the two costs."""
-
-    size: int
-    compress: Cost
-    decompress: Cost
 
 
 def corpus_name(files: Sequence[Path]) -> str:
@@ -48,59 +39,6 @@ def corpus_name(files: Sequence[Path]) -> str:
         if {entry["path"]: entry.get("sha256") for entry in listed.get("file", [])} == sums:
             return str(listed["name"])
     return files[0].resolve().parent.name
-
-
-def machine() -> str:
-    """The processor's name and its number of cores."""
-    name = platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.split(":", 1)[1].strip()
-                break
-    except OSError:
-        pass
-    return f"{name}, {os.cpu_count()} cores"
-
-
-def one_way(
-    program: str, words: Sequence[str], names: dict[str, str], result: Path, timeout: float | None
-) -> Cost:
-    """Runs a command of a tool; its result must be the file ``result`` afterwards."""
-    result.unlink(missing_ok=True)
-    command = [program, *(word.format_map(names) for word in words)]
-    own_output = any(str(result) in word for word in command)
-    cost = run(
-        command, folder=result.parent, stdout=None if own_output else result, timeout=timeout
-    )
-    if not result.is_file():
-        raise Failed("wrote nothing")
-    return cost
-
-
-def trial(tool: Tool, file: Path, scratch: Path, timeout: float | None) -> Trial:
-    """Compresses ``file`` with ``tool``, decodes the archive and compares.
-
-    Raises ``Failed`` when a command fails or the bytes differ.
-    """
-    program = tool.path()
-    if program is None:
-        raise Failed("not installed")
-    # Every tool sees the same short relative name: some store it in the archive.
-    copied = scratch / file.name
-    shutil.copyfile(file, copied)
-    archive, output = scratch / "archive.coded", scratch / "decoded.raw"
-    names = {"input": file.name, "archive": str(archive), "output": str(output)}
-    try:
-        there = one_way(program, tool.compress, names, archive, timeout)
-        size = archive.stat().st_size
-        back = one_way(program, tool.decompress, names, output, timeout)
-        if not filecmp.cmp(file, output, shallow=False):
-            raise Failed("decodes to other bytes")
-    finally:
-        for path in (copied, archive, output):
-            path.unlink(missing_ok=True)
-    return Trial(size, there, back)
 
 
 def whole_folder(
@@ -128,7 +66,7 @@ def whole_folder(
             timeout=timeout,
         )
         for file in files:
-            if not filecmp.cmp(file, decoded / file.name, shallow=False):
+            if not same_bytes(file, decoded / file.name):
                 raise Failed(f"{file.name} decodes to other bytes")
     except FileNotFoundError as error:
         raise Failed(f"wrote no {Path(error.filename).name}") from error
@@ -274,9 +212,11 @@ def main() -> int:
     chosen = tools.llmzip(program, [int(level) for level in asked.levels.split(",")])
     chosen += tools.peers()
     if asked.paq8px:
-        chosen += [tools.paq8px(asked.paq8px, level) for level in asked.paq8px_levels.split(",")]
+        chosen += [
+            tools.paq8px(level, program=asked.paq8px) for level in asked.paq8px_levels.split(",")
+        ]
     if asked.lpaq8:
-        chosen.append(tools.lpaq8(asked.lpaq8, 9))
+        chosen.append(tools.lpaq8("9", program=asked.lpaq8))
     for name, there, back in asked.tool:
         first, *compress = shlex.split(there)
         again, *decompress = shlex.split(back)

@@ -25,10 +25,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from child import Cost, Failed, run
-from peers import machine
 from report import grid
-from tools import Tool
+
+from llmzip.measure import tools
+from llmzip.measure.child import Failed, run
+from llmzip.measure.machine import machine
+from llmzip.measure.results import Cost
+from llmzip.measure.tools import Tool
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "tables.csv"
@@ -70,24 +73,9 @@ def put(path: Path, row: Row) -> None:
 def general(levels: list[int], polypress: str | None) -> list[Tool]:
     """llmzip and the peers that are command lines."""
     program = shutil.which("llmzip") or str(Path(sys.executable).parent / "llmzip")
-    back = ("-d", "-T1", "-q", "-k", "-f", "-o", "{output}", "{archive}")
-
-    def own(*words: str) -> Tool:
-        write = (*words, "-T1", "-q", "-k", "-f", "-o", "{archive}", "{input}")
-        return Tool(" ".join(("llmzip", *words)), program, write, back)
-
-    found = [own(f"-{level}") for level in levels]
-    found += [own("-6", "-p", "cm"), own("-8", "-p", "cm")]
-    found += [
-        Tool("xz -9e", "xz", ("-9e", "-T1", "-k", "-c", "{input}"), ("-d", "-c", "{archive}")),
-        Tool(
-            "zstd --ultra -22",
-            "zstd",
-            ("--ultra", "-22", "-T1", "-q", "-f", "-o", "{archive}", "{input}"),
-            ("-d", "-q", "-f", "-o", "{output}", "{archive}"),
-        ),
-        Tool("bzip2 -9", "bzip2", ("-9", "-k", "-c", "{input}"), ("-d", "-c", "{archive}")),
-    ]
+    options = [(f"-{level}",) for level in levels] + [("-6", "-p", "cm"), ("-8", "-p", "cm")]
+    found = [tools.own(words, program=(program,)) for words in options]
+    found += [tools.xz("9e"), tools.zstd("22"), tools.bzip2("9")]
     if polypress:
         write = ("compress", "{input}", "-o", "{archive}")
         found.append(
@@ -160,18 +148,18 @@ def measure_all(asked: argparse.Namespace) -> None:
     levels = [int(level) for level in asked.levels.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        tools = general(levels, asked.polypress)
+        chosen = general(levels, asked.polypress)
         pack: Path | None = None
         trained = ""
         if asked.train:
             pack, seconds = train(asked, scratch)
             trained = f"{seconds:.1f}"
-            base = tools[0]
+            base = chosen[0]
             words = ("-p", "circuit", "-m", str(pack))
             course = f"{asked.states} states, {asked.passes} passes of {asked.train.name}"
             name = f"llmzip -m circuit, {course}"
             back = ("-m", str(pack), *base.decompress)
-            tools = [Tool(name, base.program, (*words, *base.compress), back)]
+            chosen = [Tool(name, base.program, (*words, *base.compress), back)]
         for file in asked.files:
             about = {
                 "file": file.name,
@@ -180,7 +168,7 @@ def measure_all(asked: argparse.Namespace) -> None:
                 "date": datetime.date.today().isoformat(),
                 "machine": machine(),
             }
-            for tool in tools:
+            for tool in chosen:
                 try:
                     row = measure(tool, file, scratch, pack)
                 except Failed as error:

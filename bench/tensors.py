@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime
-import platform
 import re
 import statistics
 import tempfile
@@ -24,6 +23,8 @@ from pathlib import Path
 
 from report import grid
 from tensor_tools import tools
+
+from llmzip.measure.machine import processor
 
 RESULTS = Path(__file__).parent / "tensors.csv"
 FIELDS = (
@@ -47,16 +48,6 @@ def _content(decoded: object) -> bytes:
     if isinstance(decoded, list):
         return b"".join(map(bytes, decoded))
     return bytes(memoryview(decoded))  # type: ignore[arg-type]
-
-
-def _machine() -> str:
-    """The processor's name, where the system tells."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        text = ""
-    found = re.search(r"model name\s*: (.*)", text)
-    return found[1] if found else platform.processor()
 
 
 def _speed(length: int, seconds: float) -> float:
@@ -87,7 +78,7 @@ def measure(path: Path, turns: int) -> list[dict[str, object]]:
                 times[tool.name][0].append(middle - began)
                 times[tool.name][1].append(ended - middle)
                 sizes[tool.name] = max(sizes.get(tool.name, 0), tool.size(coded))
-    today, machine = datetime.date.today().isoformat(), _machine()
+    today, machine = datetime.date.today().isoformat(), processor()
     rows: list[dict[str, object]] = []
     for name, (coding, decoding) in times.items():
         speeds = [_speed(len(data), statistics.median(t)) for t in (coding, decoding)]

@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from llmzip import measure
     from llmzip.file import LlmzFile, open
     from llmzip.incremental import Compressor, Decompressor
     from llmzip.limits import Limits
@@ -40,6 +41,7 @@ __all__ = [
     "encode_segment",
     "errors",
     "info",
+    "measure",
     "open",
 ]
 
@@ -59,7 +61,15 @@ _HOMES = {
 }
 
 
+# Packages that are there as soon as they are named.
+_PACKAGES = ("measure",)
+
+
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        from importlib import import_module
+
+        return import_module(f"llmzip.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'llmzip' has no attribute {name!r}")

@@ -49,6 +49,8 @@ def _run(job: Job, report: Report) -> None:
             from llmzip.commands.rows import run
         case "train":
             from llmzip.commands.train import run
+        case "measure":
+            from llmzip.commands.measure import run
         case "estimate":
             from llmzip.commands.estimate import run
         case "recover":

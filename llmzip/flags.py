@@ -151,6 +151,15 @@ FLAGS = (
         "With corpora get: take files from folder or http address DIR, not from their publishers.",
         *(str, "DIR"),
     ),
+    Flag(
+        *("compressors", "", ("with",)),
+        "With measure: these compressors, as in llmzip,cm:8,llm:NAME,xz,zstd:19; by default llmzip "
+        "and every peer that is installed.",
+        *(str, "LIST"),
+    ),
+    Flag("again", "", ("again",), "With measure: measure what earlier runs have kept, too."),
+    Flag("csv", "", ("csv",), "With measure: write every result to FILE, a row each.", str, "FILE"),
+    Flag("page", "", ("report",), "With measure: write a page to look at, FILE.html.", str, "FILE"),
     Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
     Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
     Flag("progress", "", ("no-progress",), "Show no progress bar.", False),
@@ -159,7 +168,10 @@ FLAGS = (
     Flag("version", "V", ("version",), "Show the version."),
 )
 
-_ALL = frozenset(flag.field for flag in FLAGS) - {"name", "importer", "states", "passes", "source"}
+_ALL = frozenset(flag.field for flag in FLAGS) - {
+    *("name", "importer", "states", "passes", "source"),
+    *("compressors", "again", "csv", "page"),
+}
 _WRITING = _ALL - {"mode", "version", "quick"}
 _FOR_COMPRESSING = frozenset(
     {"level", "predictor", "verify", "standalone", "adapt", "segments", "embed_model"}
@@ -181,6 +193,10 @@ _FIELDS = {
     ),
     "train": frozenset(
         {"output", "force", "threads", "states", "passes"} | {"quiet", "verbose", "as_json", "help"}
+    ),
+    "measure": frozenset(
+        {"level", "model", "threads", "recursive", "force", "compressors", "again", "csv", "page"}
+        | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
     "models": frozenset({"name", "importer", "force", "quiet", "verbose", "as_json", "help"}),

@@ -128,6 +128,26 @@ class Meter:
         self._drawn = True
 
 
+class Line:
+    """One line on the terminal that says what happens, for work that is no stream of bytes."""
+
+    def __init__(self, show: bool) -> None:
+        self._show = show
+        self._drawn = False
+
+    def show(self, text: str) -> None:
+        """Write `text` in place of what stands there, as far as it fits."""
+        if self._show:
+            complain(f"\r{text[: max(_columns() - 1, 1)]}\x1b[K")
+            self._drawn = True
+
+    def clear(self) -> None:
+        """Take it off the terminal."""
+        if self._drawn:
+            complain("\r\x1b[K")
+            self._drawn = False
+
+
 def install() -> None:
     """Answer SIGUSR1 (and SIGINFO, where there is one) with a status line on standard error."""
     for name in ("SIGUSR1", "SIGINFO"):

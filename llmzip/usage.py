@@ -10,7 +10,8 @@ SHORT = """\
 Usage: llmzip [OPTIONS] [FILE]...      compress each FILE to FILE.llmz
        llmzip -d FILE.llmz             decompress to FILE
        llmzip VERB -h                  compress decompress test list cat rows
-                                       train estimate recover models corpora
+                                       train estimate measure recover models
+                                       corpora
        tar -I llmzip -cf DIR.tar.llmz DIR
 'llmzip -h' lists all options.
 """
@@ -31,6 +32,7 @@ Verbs:
   train       train a circuit on a table or a stack of images, for -m
   cat         write one tensor of an archive, or all it holds, to standard output
   estimate    say what compressing tensors would give, before anything is written
+  measure     run llmzip and other compressors on files, and show what each makes of them
   recover     save what can be saved of a broken archive
   models      get, import, list and remove language models and circuits
   corpora     list and get files to measure on
@@ -108,6 +110,28 @@ Usage: llmzip estimate [OPTIONS] FILE...
 
 Say what compressing the tensors of each FILE would give, from samples, within seconds;
 nothing is written.
+""",
+    "measure": """\
+Usage: llmzip measure [OPTIONS] PATH|CORPUS...
+
+Compress and decompress files with llmzip and with other compressors, one process each way,
+and compare: sizes of archives that decoded to the file, bits per byte, speed, CPU time and
+memory. A PATH is a file or a folder (-r: with those in it).
+
+LIST has, separated by commas:
+  llmzip  -1 to -9  llmzip:LEVEL        as the command line does it; -6 without a level
+  cm  tensor  pc                        one predictor of llmzip, with or without :LEVEL
+  llm:MODEL  circuit:MODEL              with a model, whose bytes are counted beside
+  xz:9e zstd:22 brotli:11 bzip3:16 zpaq:5 lrzip:9 bzip2:9 gzip:9
+                                        peers, with their option or without
+  paq8px:8 lpaq8:9                      the same; PATH/paq8px:8 says where
+
+What is not installed is a row that says so. -1 to -9 is the level of names without one, -m
+adds llmzip with a model; everything has one thread unless -T N says more. -v shows each file.
+
+What was measured is kept in $LLMZIP_CACHE, or the user's folder for caches, and used again
+while file, options, program and machine are the same; --again does not. Random bytes and
+compressed ones are measured too, and shown apart.
 """,
     "models": """\
 Usage: llmzip models [OPTIONS] ACTION

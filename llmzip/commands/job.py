@@ -7,7 +7,7 @@ from llmzip.record import Record
 
 VERBS = (
     *("compress", "decompress", "test", "list", "cat", "rows", "estimate", "recover", "models"),
-    *("train", "corpora"),
+    *("train", "measure", "corpora"),
 )
 
 
@@ -45,6 +45,10 @@ class Job(Record):
     states: int | None = None
     passes: int | None = None
     source: str | None = None
+    compressors: str | None = None
+    again: bool = False
+    csv: str | None = None
+    page: str | None = None
     quiet: int = 0
     verbose: int = 0
     progress: bool = True
@@ -66,6 +70,8 @@ class Job(Record):
             )
             if given
         ]
+        if self.mode == "measure" and "-" in self.files:
+            raise UsageError("measure needs files, folders or corpora; standard input is none")
         if not self.codes:
             if self.output or self.output_dir:
                 raise UsageError(f"{self.mode} writes no file; leave out {destinations[-1]}")

@@ -25,6 +25,7 @@ def test_python_examples_of_the_readme_run(
 ) -> None:
     shutil.copy(ROOT / "corpora" / "samples" / "us-constitution.txt", tmp_path / "notes.txt")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LLMZIP_CACHE", str(tmp_path / "cache"))
     code = compile(EXAMPLES[number], f"README.md, example {number + 1}", "exec")
     exec(code, {"__name__": "__main__"})
 

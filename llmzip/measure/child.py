@@ -8,67 +8,71 @@ import subprocess
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from llmzip.interrupt import held
+from llmzip.measure.results import Cost
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Failed(Exception):
     """The program did not end well; the text says how."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a program took.
-
-    ``cpu`` is user and system time of the process and of every child that it waited for, in
-    seconds; ``wall`` is elapsed seconds; ``peak`` is the largest resident size of any one of these
-    processes, in KiB.
-    """
-
-    cpu: float
-    wall: float
-    peak: int
-
-
 def run(
-    command: list[str], *, folder: Path, stdout: Path | None = None, timeout: float | None = None
+    command: list[str],
+    *,
+    folder: Path,
+    stdout: Path | None = None,
+    timeout: float | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Cost:
     """Runs ``command`` in ``folder``, its standard output going to the file ``stdout``.
 
-    Raises ``Failed`` when it cannot start, ends with another status than 0 or outlives ``timeout``
-    seconds (it and its children are then killed).
+    ``environment`` takes the place of this process's own. Raises ``Failed`` when it cannot start,
+    ends with another status than 0 or outlives ``timeout`` seconds (it and its children are then
+    killed).
     """
     with (
         tempfile.TemporaryFile() as errors,
         open(stdout or os.devnull, "wb") as sink,
     ):
-        start = time.perf_counter()
-        try:
-            # A session of its own, so that a timeout ends the children too.
-            child = subprocess.Popen(
-                command,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=errors,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise Failed(f"cannot start: {error.strerror}") from error
+        child: subprocess.Popen[bytes] | None = None
+        timer: threading.Timer | None = None
         expired = threading.Event()
 
         def end() -> None:
             expired.set()
+            assert child is not None
             os.killpg(child.pid, signal.SIGKILL)
 
-        timer = threading.Timer(timeout, end) if timeout is not None else None
-        if timer is not None:
-            timer.start()
+        start = time.perf_counter()
         try:
+            # A ctrl-C waits until it is known whom to kill.
+            with held():
+                # A session of its own, so that its children end with it.
+                child = subprocess.Popen(
+                    command,
+                    cwd=folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=errors,
+                    start_new_session=True,
+                )
+            if timeout is not None:
+                timer = threading.Timer(timeout, end)
+                timer.start()
             _, status, usage = os.wait4(child.pid, 0)
+        except OSError as error:
+            raise Failed(f"cannot start: {error.strerror}") from error
         except BaseException:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+            if child is not None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
             raise
         finally:
             if timer is not None:

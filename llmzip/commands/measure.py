@@ -1,0 +1,169 @@
+"""`llmzip measure`."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+from llmzip.commands.job import Job
+from llmzip.commands.report import Report
+from llmzip.errors import LlmzError, UsageError
+from llmzip.fileio import identities
+from llmzip.interrupt import Stopped
+from llmzip.measure.inputs import files_of
+from llmzip.measure.measuring import Step, measure
+from llmzip.measure.results import ABSENT
+from llmzip.measure.rows import csv_text, lines
+from llmzip.output import open_output
+from llmzip.progress import Line
+from llmzip.text import duration, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    from llmzip.measure.results import Run
+    from llmzip.output import Output
+
+
+def run(job: Job, report: Report) -> None:
+    """Measure, then write what was asked for."""
+    outputs = _Outputs(job)
+    try:
+        _run(job, report, outputs)
+    finally:
+        outputs.discard()
+
+
+def _run(job: Job, report: Report, outputs: _Outputs) -> None:
+    with _Shown(report.shows_progress) as shown:
+
+        def trouble(name: str, error: Exception) -> None:
+            shown.clear()
+            report.error(name, error)
+
+        try:
+            found = measure(
+                job.files,
+                job.compressors,
+                level=job.level,
+                model=job.model,
+                threads=job.threads or 1,
+                recursive=job.recursive,
+                again=job.again,
+                progress=shown,
+                trouble=trouble,
+            )
+        except Stopped:
+            shown.clear()
+            if shown.step is not None:
+                done, total = shown.step.done, shown.step.total
+                line = f"{done} of {total} measurements are done and kept"
+                report.say("measure", f"{line}; the same command goes on from there")
+            raise
+    if not found.results:
+        return
+    if any(not result.ok and result.status not in ABSENT for result in found.results):
+        report.exit_code = max(report.exit_code, 1)
+    outputs.write(found)
+    if job.as_json:
+        report.done("measure", "", **found.as_dict())
+    else:
+        report.print("\n".join(lines(found, each=job.verbose > 0)))
+
+
+class _Shown:
+    """The line on the terminal: what is measured, and the time left, which goes down meanwhile."""
+
+    def __init__(self, show: bool) -> None:
+        self.step: Step | None = None
+        self._line = Line(show)
+        self._lock = threading.Lock()
+        self._since = 0.0
+        self._ended = threading.Event()
+        self._clock = threading.Thread(target=self._run, daemon=True) if show else None
+
+    def __call__(self, step: Step) -> None:
+        """The run has come to `step`."""
+        with self._lock:
+            self.step, self._since = step, time.monotonic()
+            self._draw()
+
+    def clear(self) -> None:
+        """Make room for another line, until the next step or second."""
+        with self._lock:
+            self._line.clear()
+
+    def _draw(self) -> None:
+        step = self.step
+        if step is None or not step.file:
+            self._line.clear()
+            return
+        spent = time.monotonic() - self._since
+        left = "" if step.left is None else f", about {duration(step.left - spent)} left"
+        kept = f", {step.kept} kept" if step.kept else ""
+        what = f"{printable(step.compressor)}  {printable(step.file)}  {duration(spent)}"
+        self._line.show(f"{step.done} of {step.total}{kept}{left}  {what}")
+
+    def _run(self) -> None:
+        while not self._ended.wait(1.0):
+            with self._lock:
+                # The end may have come while the lock was waited for.
+                if not self._ended.is_set():
+                    self._draw()
+
+    def __enter__(self) -> Self:
+        if self._clock is not None:
+            self._clock.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._clock is not None:
+            self._clock.join()
+        self._line.clear()
+
+
+def _inputs(job: Job) -> Iterator[str]:
+    """Every file that is to be measured; what cannot be is told later."""
+    for path in job.files:
+        with contextlib.suppress(OSError, LlmzError):
+            for file, _ in files_of(path, job.recursive, lambda name, error: None):
+                yield str(file)
+
+
+class _Outputs:
+    """The files that the run is written to, opened before it: nobody waits for an hour in vain."""
+
+    def __init__(self, job: Job) -> None:
+        self._open: list[tuple[str, Output]] = []
+        if job.csv is not None and job.csv == job.page:
+            raise UsageError("--csv and --report name the same file; choose another name")
+        inputs = identities(_inputs(job))
+        try:
+            for kind, path in (("csv", job.csv), ("page", job.page)):
+                if path is not None:
+                    output = open_output(path, archive=False, force=job.force, inputs=inputs)
+                    self._open.append((kind, output))
+        except BaseException:
+            self.discard()
+            raise
+
+    def write(self, found: Run) -> None:
+        """Write them all."""
+        for kind, output in self._open:
+            if kind == "csv":
+                text = csv_text(found)
+            else:
+                from llmzip.measure.page import page
+
+                text = page(found)
+            output.stream.write(text.encode())
+            output.commit()
+
+    def discard(self) -> None:
+        """Leave nothing of what was not written."""
+        for _, output in self._open:
+            output.discard()

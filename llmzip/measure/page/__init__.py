@@ -1,0 +1,45 @@
+"""The page that shows a run: one file with all that it needs, which asks no network for any."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from llmzip.measure.results import Run
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_PLACE = re.compile("@([a-z]+)@")
+
+
+def page(run: Run) -> str:
+    """HTML of a run. Names of files, which are anybody's, stand in it as data alone."""
+    facts = run.as_dict()
+    files = dict.fromkeys(result.file for result in run.measured())
+    what = next(iter(files)) if len(files) == 1 else f"{len(files)} files"
+    return fill("measure", f"{what}, measured by llmzip", facts)
+
+
+def fill(name: str, title: str, data: Mapping[str, Any]) -> str:
+    """The template `name`.html with its style, its script, and `data` as JSON for the script."""
+    # So neither an end tag nor a comment can begin within the data.
+    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
+    parts = {
+        "title": html.escape(title.encode(errors="backslashreplace").decode()),
+        "style": _read(f"{name}.css"),
+        "script": _read(f"{name}.js"),
+        "data": text,
+    }
+    # All at once: what is put in is not looked through again.
+    return _PLACE.sub(lambda place: parts[place[1]], _read(f"{name}.html"))
+
+
+def _read(name: str) -> str:
+    with open(os.path.join(_HERE, name), encoding="utf-8") as file:
+        return file.read()
