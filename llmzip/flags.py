@@ -33,6 +33,13 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    number = _number(text)
+    if not number:
+        raise UsageError(f"{text!r} is none: write at least 1")
+    return number
+
+
 def _threads(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) > MOST_THREADS:
         raise UsageError(f"{text!r} is not a number of threads; write 0 (all) to {MOST_THREADS:,}")
@@ -160,6 +167,27 @@ FLAGS = (
     Flag("again", "", ("again",), "With measure: measure what earlier runs have kept, too."),
     Flag("csv", "", ("csv",), "With measure: write every result to FILE, a row each.", str, "FILE"),
     Flag("page", "", ("report",), "With measure: write a page to look at, FILE.html.", str, "FILE"),
+    Flag(
+        *("chunk", "", ("chunk",)),
+        "With measure: compress chunks of SIZE bytes, each alone, without containers; count the "
+        "model; 2048 is what papers have.",
+        *(_size, "SIZE"),
+    ),
+    Flag(
+        *("context", "", ("context",)),
+        "With measure: code lengths by a language model alone (-m, --hf), in windows of N tokens.",
+        *(_count, "N"),
+    ),
+    Flag(
+        *("hf", "", ("hf",)),
+        "With measure --context: a causal language model that transformers loads, in float32.",
+        *(str, "FOLDER"),
+    ),
+    Flag(
+        *("limit", "", ("bytes",)),
+        "With --chunk and --context: only the first SIZE bytes of each file.",
+        *(_size, "SIZE"),
+    ),
     Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
     Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
     Flag("progress", "", ("no-progress",), "Show no progress bar.", False),
@@ -170,7 +198,7 @@ FLAGS = (
 
 _ALL = frozenset(flag.field for flag in FLAGS) - {
     *("name", "importer", "states", "passes", "source"),
-    *("compressors", "again", "csv", "page"),
+    *("compressors", "again", "csv", "page", "chunk", "context", "hf", "limit"),
 }
 _WRITING = _ALL - {"mode", "version", "quick"}
 _FOR_COMPRESSING = frozenset(
@@ -196,6 +224,7 @@ _FIELDS = {
     ),
     "measure": frozenset(
         {"level", "model", "threads", "recursive", "force", "compressors", "again", "csv", "page"}
+        | {"chunk", "context", "hf", "limit"}
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),

@@ -122,11 +122,11 @@ def encode_segment(data: bytes | bytearray | memoryview, settings: SegmentSettin
     index = settings.predictors.index(choice.predictor)
     encoded = encode(content, choice, settings.seq, index, model=model)
     if settings.verify:
-        verify(encoded, content, settings.predictors, sources=_Alone(model))
+        verify(encoded, content, settings.predictors, sources=Alone(model))
     return bytes(encoded.data)
 
 
-class _Alone(Record):
+class Alone(Record):
     """What a segment without an archive takes from elsewhere: a model, if it has one."""
 
     given: AnyLoaded | None
@@ -155,7 +155,7 @@ def decode_segment(
     """
     limits = limits or Limits()
     content = bytearray()
-    sources = _Alone(load_model(settings.model))
+    sources = Alone(load_model(settings.model))
     for chunk in decode(bytes(coded), settings.predictors, limits, settings.seq, sources=sources):
         content += chunk
     return bytes(content)

@@ -132,6 +132,11 @@ adds llmzip with a model; everything has one thread unless -T N says more. -v sh
 What was measured is kept in $LLMZIP_CACHE, or the user's folder for caches, and used again
 while file, options, program and machine are the same; --again does not. Random bytes and
 compressed ones are measured too, and shown apart.
+
+--chunk 2048 is the protocol of "Language Modeling Is Compression": percent of each file, by
+llmzip's compressors, gzip (bare deflate) and xz (bare LZMA2), with the model's bytes counted
+beside. --context 512 is that of "LLMZip": bits for each character by a language model alone,
+as an entropy, token by token, and as ranks with zlib.
 """,
     "models": """\
 Usage: llmzip models [OPTIONS] ACTION

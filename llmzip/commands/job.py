@@ -49,6 +49,10 @@ class Job(Record):
     again: bool = False
     csv: str | None = None
     page: str | None = None
+    chunk: int = 0
+    context: int = 0
+    hf: str | None = None
+    limit: int | None = None
     quiet: int = 0
     verbose: int = 0
     progress: bool = True

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 def run(job: Job, report: Report) -> None:
     """Measure, then write what was asked for."""
+    if job.chunk or job.context:
+        from llmzip.commands import protocols
+
+        protocols.run(job, report)
+        return
+    if job.hf is not None or job.limit is not None:
+        option = "--hf" if job.hf is not None else "--bytes"
+        raise UsageError(f"{option} goes with --context or --chunk: archives are of whole files")
     outputs = _Outputs(job)
     try:
         _run(job, report, outputs)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Trouble = Callable[[str, Exception], None]
 
-RANDOM_BYTES = 64 << 10
+RANDOM, RANDOM_BYTES = "random bytes", 64 << 10
 # As much of the largest input as is compressed beforehand: enough to see, and soon done.
 _HEAD_BYTES = 256 << 10
 
@@ -123,6 +123,12 @@ def _input(name: str, file: Path) -> Input:
     return Input(name, file, count, digest)
 
 
+def random_bytes() -> bytes:
+    """Bytes that nothing shrinks, the same for ever."""
+    seed = b"llmzip measure: bytes that nothing shrinks"
+    return hashlib.shake_256(seed).digest(RANDOM_BYTES)
+
+
 def checks(inputs: Sequence[Input], scratch: Path) -> list[Input]:
     """Random bytes, the same for ever, and what xz makes of the largest input's beginning.
 
@@ -131,13 +137,12 @@ def checks(inputs: Sequence[Input], scratch: Path) -> list[Input]:
     """
     if not inputs:
         return []
-    random = hashlib.shake_256(b"llmzip measure: bytes that nothing shrinks").digest(RANDOM_BYTES)
     largest = max(inputs, key=lambda one: one.bytes)
     with open(largest.path, "rb") as source:
         coded = lzma.compress(source.read(_HEAD_BYTES), preset=0)
     found = []
     for name, label, content in (
-        ("random", "random bytes", random),
+        ("random", RANDOM, random_bytes()),
         ("coded", f"beginning of {largest.name}, by xz", coded),
     ):
         path = scratch / name
