@@ -160,8 +160,8 @@ class Model:
     def tell(
         self, tokens: list[int], window: int, count: int
     ) -> list[tuple[float, int, list[tuple[int, float]]]]:
-        """Of each token its nats by the model alone, how many tokens were likelier (of equals, those
-        of lower numbers), and the `count` likeliest tokens with their probabilities.
+        """Of each token its nats by the model alone, how many tokens were likelier (of equals,
+        those of lower numbers), and the `count` likeliest tokens with their probabilities.
 
         Every `window` tokens the model begins anew with the token that texts begin with, which is
         one of them and has no row.
@@ -226,8 +226,8 @@ class Circuit:
 class ContextMixer:
     """A context mixer outside of archives: it reads bytes, and says what they cost.
 
-    It predicts as predictor `cm` does with these settings; costs are floats, for reports. `ValueError`
-    where there is no room for more bytes.
+    It predicts as predictor `cm` does with these settings; costs are floats, for reports.
+    `ValueError` where there is no room for more bytes.
     """
 
     def __new__(cls, settings: bytes, room: int) -> ContextMixer: ...
@@ -246,7 +246,7 @@ class ContextMixer:
         """Learns bytes; returns the bits that they cost."""
 
     def costs(self, data: ReadableBuffer) -> bytes:
-        """Learns bytes; a float of 32 bits for each, the bits that it costs, as it lies in memory."""
+        """Learns bytes; for each a float of 32 bits as it lies in memory: the bits that it costs."""
 
     def costs_of(self, documents: Sequence[ReadableBuffer], threads: int) -> list[float]:
         """The bits that each document costs after what was read, which stays as it is.
@@ -257,8 +257,8 @@ class ContextMixer:
     def tell(
         self, data: ReadableBuffer, count: int
     ) -> list[tuple[float, int | None, list[tuple[int, float]]]]:
-        """Learns bytes; of each its cost in bits, which of `input_names` did most for it (None where
-        none did anything), and the `count` likeliest bytes with their probabilities before it.
+        """Learns bytes; of each its cost in bits, which of `input_names` did most for it (None
+        where none did anything), and the `count` likeliest bytes with their probabilities before it.
 
         None are likeliest where bytes are pixels.
         """
@@ -267,7 +267,7 @@ class ContextMixer:
         """The likeliest next bytes with their probabilities, the likeliest first."""
 
     def restart(self) -> None:
-        """Goes on as if what came before were gone, but for what was learnt; takes room for 8 bytes."""
+        """Goes on as if what came before were gone, but for what was learnt; takes 8 bytes."""
 
     def windows(self, width: int, text: ReadableBuffer) -> list[int]:
         """The text as symbols of `width` bits (8 to 32), each of which the model decodes alone.
@@ -276,7 +276,7 @@ class ContextMixer:
         """
 
     def text(self, width: int, symbols: Sequence[int]) -> bytes:
-        """The text of symbols, by a mixer in the same state; `CorruptData` for one that is too wide."""
+        """The text of symbols, by a mixer in the same state; `CorruptData` for one too wide."""
 
 def train(
     data: ReadableBuffer,
