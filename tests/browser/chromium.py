@@ -157,13 +157,21 @@ class Page:
         # Without a loader nothing but the fragment is new.
         while done.get("loaderId", "") not in {"", *self._loaded}:
             self.browser.receive()
-        return time.monotonic() - start
+        seconds = time.monotonic() - start
+        if "loaderId" not in done:
+            self.settle()
+        return seconds
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression."""
         done = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
+
+    def settle(self) -> None:
+        """Waits until events that were under way have had their effect."""
+        wait = "new Promise(done => setTimeout(() => setTimeout(done, 30), 30))"
+        self.call("Runtime.evaluate", expression=wait, awaitPromise=True)
 
     def viewport(self, width: int, height: int, *, mobile: bool = False) -> None:
         """The size of the window, in CSS pixels."""
@@ -194,6 +202,7 @@ class Page:
         self.move(**where)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **where)
+        self.settle()
 
     def move(self, x: float, y: float) -> None:
         """Moves the mouse to a place in the window."""
@@ -206,6 +215,7 @@ class Page:
         common = {"key": key, "windowsVirtualKeyCode": code}
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
+        self.settle()
 
     def png(self, selector: str | None = None, *, whole: bool = False) -> bytes:
         """A picture of the window, of one element, or of the whole page."""
