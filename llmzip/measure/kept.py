@@ -10,8 +10,8 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 
+from llmzip import userdata
 from llmzip.measure.results import Result
 from llmzip.output import open_output
 
@@ -28,17 +28,8 @@ MEASURING = 1
 
 
 def folder(environment: Mapping[str, str] = os.environ) -> str:
-    """Where measurements are kept: below `LLMZIP_CACHE`, or the platform's folder for caches."""
-    if environment.get("LLMZIP_CACHE"):
-        return os.path.join(environment["LLMZIP_CACHE"], "measure")
-    home = os.path.expanduser("~")
-    if sys.platform == "darwin":
-        caches = os.path.join(home, "Library", "Caches")
-    elif sys.platform == "win32":
-        caches = environment.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
-    else:
-        caches = environment.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
-    return os.path.join(caches, "llmzip", "measure")
+    """Where measurements are kept."""
+    return userdata.cache("measure", environment)
 
 
 class Program:
