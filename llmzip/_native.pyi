@@ -246,7 +246,7 @@ class ContextMixer:
         """Learns bytes; returns the bits that they cost."""
 
     def costs(self, data: ReadableBuffer) -> bytes:
-        """Learns bytes; for each a float of 32 bits as it lies in memory: the bits that it costs."""
+        """Learns bytes; for each a float of 32 bits as in memory, the bits that it costs."""
 
     def costs_of(self, documents: Sequence[ReadableBuffer], threads: int) -> list[float]:
         """The bits that each document costs after what was read, which stays as it is.
@@ -258,7 +258,8 @@ class ContextMixer:
         self, data: ReadableBuffer, count: int
     ) -> list[tuple[float, int | None, list[tuple[int, float]]]]:
         """Learns bytes; of each its cost in bits, which of `input_names` did most for it (None
-        where none did anything), and the `count` likeliest bytes with their probabilities before it.
+        where none did anything), and the `count` likeliest bytes before it with their
+        probabilities.
 
         None are likeliest where bytes are pixels.
         """

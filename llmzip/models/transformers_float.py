@@ -66,11 +66,13 @@ class CausalModel:
         """Nats and rank of each token; of equals, those of lower numbers are before it.
 
         Every `window` tokens the model begins anew with the token that texts begin with, which is
-        one of them. Where the tokenizer has none, the first token of a window costs what it does if
+        one of them. Where the model has none, the first token of a window costs what it does if
         all are as likely.
         """
         torch = self._torch
         first: int | None = self._tokenizer.bos_token_id
+        if first is None:
+            first = getattr(self._model.config, "bos_token_id", None)
         own = window if first is None else window - 1
         found: list[tuple[float, int]] = []
         with torch.inference_mode():

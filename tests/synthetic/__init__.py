@@ -211,9 +211,14 @@ def tokenizer(words: list[str]) -> dict[str, object]:
         {"type": "Digits", "individual_digits": True},
         {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
     ]
+    # As transformers reads them, too: with every field.
+    special = {"id": 0, "content": SPECIAL, "special": True, "normalized": False}
+    special |= dict.fromkeys(("single_word", "lstrip", "rstrip"), False)
     return {
-        "added_tokens": [{"id": 0, "content": SPECIAL, "special": True}],
+        "version": "1.0",
+        "added_tokens": [special],
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": cut},
+        "decoder": cut[1],
         "model": {
             "type": "BPE",
             "vocab": {word: number for number, word in enumerate(words)},
