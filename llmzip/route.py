@@ -133,12 +133,14 @@ def candidates(
     *,
     tensors: bool = False,
     others: bool = True,
+    tables: bool = False,
     models: tuple[str, ...] = (),
 ) -> tuple[PredictorRef, ...]:
     """The predictors that segments may get, in the order in which an archive numbers them.
 
     tensors: whether some of the segments are of tensors. others: whether some are not, and not
-    small beside them. models: the predictors whose models are there.
+    small beside them. tables: whether tensors may be tables. models: the predictors whose models
+    are there.
     """
     if predictor is not None:
         ref = _named(predictor)
@@ -154,7 +156,9 @@ def candidates(
         return general
     if level <= 2 or level >= 7:
         return (*general, _named("tensor"))
-    return (*(general if others else ()), _named("tensor"), _named("zstd"))
+    if others:
+        return (*general, _named("tensor"), _named("zstd"))
+    return (*((_named(_PC),) if tables else ()), _named("tensor"), _named("zstd"))
 
 
 def memory(choice: Choice, raw_len: int, model: AnyLoaded | None = None) -> int:
@@ -185,6 +189,10 @@ _ROWS_TRIAL = 1 << 16
 _COLUMNS_LOOK = 1 << 18
 _COLUMNS_TRIAL = 1 << 19
 _COLUMNS_LEVEL = 6
+# How whole numbers lie in an array (FORMAT.md, 12), by their number as a tensor's elements, and the
+# most of them that a table's row has: there is nothing to be learnt from few rows.
+_ELEMENTS = {0: 1, 7: 24, 8: 8, 9: 20, 10: 4, 11: 18, 12: 2, 13: 17, 14: 1}
+_MOST_CELLS = 256
 # Settings of a segment by a model after which no other one starts.
 _ALONE_SETTINGS = 6
 # Settings of a change: those of a tensor, and where in the base it is.
@@ -227,13 +235,39 @@ def as_change(
     return change if _sampled(change, sample, of) < _sampled(own, sample, None) else None
 
 
-def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
-    """The choice for a tensor's `data`: `own`, unless it repeats itself or has few values.
+def may_be_table(kind: str, row: int) -> bool:
+    """Whether elements of `kind` in rows of `row` may be columns that tell of each other."""
+    settings = _native.tensor_settings(1, kind, row, None)
+    return settings[1] in _ELEMENTS and 1 < row <= _MOST_CELLS
 
-    A sample tells, which most tensors pass at the first look.
+
+def _as_table(own: Choice, data: bytes | memoryview, level: int) -> Choice | None:
+    """The choice for a tensor as a table, where a part of it is smaller then than as `own`."""
+    row = int.from_bytes(own.settings[3:7], "little")
+    elements = _ELEMENTS.get(own.settings[1])
+    if level < 3 or elements is None or not 1 < row <= _MOST_CELLS:
+        return None
+    width = row * (elements & 15)
+    sample = bytes(data[: max(_COLUMNS_TRIAL // width, 1) * width])
+    cells = bytes([elements]) + build_varint(row)
+
+    def table(level: int) -> Choice:
+        found = _with_lines(_with_settings(_named(_PC), level, sample), bytes(data))
+        return found.replace(settings=found.settings + cells)
+
+    trial = table(min(level, _COLUMNS_LEVEL))
+    return table(level) if _sampled(trial, sample, None) < _sampled(own, sample, None) else None
+
+
+def for_content(own: Choice, data: bytes | memoryview, level: int) -> Choice:
+    """The choice for `data` of a tensor: `own`, but for ones that repeat themselves, and tables.
+
+    So do those of few values. A sample tells, which most tensors pass at the first look.
     """
     if is_constant(data):
         return own
+    if table := _as_table(own, data, level):
+        return table
     at = (len(data) - _LOOK) // 2 // 8 * 8 if len(data) > _LOOK else 0
     sample = data[at : at + _LOOK]
     floats = own.settings[1] in _FLOATS

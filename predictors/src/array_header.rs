@@ -1,4 +1,6 @@
-//! Headers of files that hold one array of bytes: idx (that of MNIST) and NumPy's .npy.
+//! Headers of files that hold one array of whole numbers: idx (that of MNIST) and NumPy's .npy.
+
+use crate::table::Elements;
 
 /// What a header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,16 +9,28 @@ pub struct ArrayHeader {
     pub offset: usize,
     /// Its sides, the slowest first.
     pub sides: Vec<usize>,
+    pub elements: Elements,
 }
 
 impl ArrayHeader {
-    /// The header of a file that begins with `data`; `None` where it is not one of an array of bytes in C
-    /// order, or is cut off.
+    /// The header of a file that begins with `data`; `None` where it is not one of an array of whole
+    /// numbers in C order, the lowest byte of each first, or is cut off.
     #[must_use]
     pub fn read(data: &[u8]) -> Option<Self> {
         idx(data).or_else(|| npy(data))
     }
+
+    /// The same of an array of bytes.
+    #[must_use]
+    pub fn of_bytes(data: &[u8]) -> Option<Self> {
+        Self::read(data).filter(|header| header.elements == BYTES)
+    }
 }
+
+const BYTES: Elements = Elements {
+    bytes: 1,
+    signed: false,
+};
 
 /// Two zeros, 8 for bytes, the number of sides, the sides in big-endian order.
 fn idx(data: &[u8]) -> Option<ArrayHeader> {
@@ -29,6 +43,7 @@ fn idx(data: &[u8]) -> Option<ArrayHeader> {
     Some(ArrayHeader {
         offset,
         sides: sides.collect(),
+        elements: BYTES,
     })
 }
 
@@ -42,17 +57,28 @@ fn npy(data: &[u8]) -> Option<ArrayHeader> {
     };
     let header = std::str::from_utf8(data.get(start..start + length)?).ok()?;
     let header: String = header.chars().filter(|c| !c.is_whitespace()).collect();
-    let bytes = ["'|u1'", "'<u1'", "'uint8'"];
-    let is = |key: &str, value: &str| header.contains(&format!("'{key}':{value}"));
-    if !bytes.iter().any(|name| is("descr", name)) || !is("fortran_order", "False") {
+    if !header.contains("'fortran_order':False") {
         return None;
     }
+    let (_, name) = header.split_once("'descr':'")?;
+    let (name, _) = name.split_once('\'')?;
+    let elements = match name.strip_prefix(['|', '<']).unwrap_or(name) {
+        "u1" | "uint8" => BYTES,
+        kind => {
+            let bytes = kind.get(1..)?.parse().ok()?;
+            let signed = kind.starts_with('i');
+            // Bytes alone have no order; only the lowest first is told by `<`.
+            let sound = name.starts_with(if bytes == 1 { '|' } else { '<' });
+            (sound && (signed || kind.starts_with('u'))).then(|| Elements::new(bytes, signed))??
+        }
+    };
     let (_, tuple) = header.split_once("'shape':(")?;
     let (tuple, _) = tuple.split_once(')')?;
     let sides = tuple.split(',').filter(|side| !side.is_empty());
     Some(ArrayHeader {
         offset: start + length,
         sides: sides.map(str::parse).collect::<Result<_, _>>().ok()?,
+        elements,
     })
 }
 
@@ -69,6 +95,7 @@ mod tests {
             let wanted = ArrayHeader {
                 offset,
                 sides: sides.to_vec(),
+                elements: BYTES,
             };
             assert_eq!(ArrayHeader::read(data), Some(wanted));
             for end in 0..offset {
@@ -77,7 +104,9 @@ mod tests {
         }
         let text = String::from_utf8(npy[10..].to_vec()).unwrap();
         for (from, to) in [
-            ("|u1", "<i4"),
+            ("|u1", ">i4"),
+            ("|u1", "<f4"),
+            ("|u1", "<i3"),
             ("False", "True"),
             ("(60,", "[60,"),
             ("8,", "x,"),
@@ -86,6 +115,13 @@ mod tests {
             let line = text.trim_end().replace(from, to);
             other.extend(format!("{line:<69}\n").bytes());
             assert_eq!(ArrayHeader::read(&other), None, "{to}");
+        }
+        for (name, bytes, signed) in [("|i1", 1, true), ("<u2", 2, false), ("<i8", 8, true)] {
+            let mut other = npy[..10].to_vec();
+            other.extend(text.replace("|u1", name).bytes());
+            let header = ArrayHeader::read(&other).unwrap();
+            assert_eq!(header.elements, Elements { bytes, signed });
+            assert_eq!(ArrayHeader::of_bytes(&other), None);
         }
     }
 }

@@ -46,6 +46,43 @@ def test_a_table_is_coded_as_one(llmzip) -> None:
     assert b"pc 1" not in llmzip("list", "-v", "words.txt.llmz").stdout
 
 
+def array(descr: str, rows: int, cells: int, data: bytes) -> bytes:
+    """A file of NumPy's."""
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({rows}, {cells}), }}"
+    return b"\x93NUMPY\x01\0\x76\0" + text.ljust(117).encode() + b"\n" + data
+
+
+def categories(rows: int, size: int) -> bytes:
+    """Rows of three small numbers of `size` bytes that depend on each other."""
+    state, out = 9, bytearray()
+    for _ in range(rows):
+        state = state * 6364136223846793005 + 1442695040888963407 & (1 << 64) - 1
+        kind = (state >> 40) % 11
+        for number in (kind, kind * 7 % 5 - 2, (kind + (state >> 50) % 3) % 13):
+            out += number.to_bytes(size, "little", signed=True)
+    return bytes(out)
+
+
+def test_whole_numbers_of_an_array_are_a_table_where_that_is_smaller(llmzip) -> None:
+    for size, descr in ((1, "|i1"), (8, "<i8")):
+        data = array(descr, 6000, 3, categories(6000, size))
+        (llmzip.folder / "t.npy").write_bytes(data)
+        llmzip("-f", "t.npy")
+        assert b"pc 1" in llmzip("list", "-v", "t.npy.llmz").stdout
+        assert llmzip("-d", "-c", "t.npy.llmz").stdout == data
+        small = (llmzip.folder / "t.npy.llmz").stat().st_size
+        for other in ("tensor", "cm"):
+            llmzip("-f", "-p", other, "-o", "other.llmz", "t.npy")
+            assert small < (llmzip.folder / "other.llmz").stat().st_size, other
+        # From a pipe the header tells.
+        piped = llmzip("-c", stdin=data).stdout
+        assert llmzip("-d", "-c", stdin=piped).stdout == data and len(piped) < small * 1.05
+    floats = struct.pack("<9000f", *(n % 7 / 3 for n in range(9000)))
+    (llmzip.folder / "f.npy").write_bytes(array("<f4", 3000, 3, floats))
+    llmzip("f.npy")
+    assert b"pc 1" not in llmzip("list", "-v", "f.npy.llmz").stdout
+
+
 def test_a_circuit_predicts_and_is_needed(circuit) -> None:
     data = (circuit.folder / "t.csv").read_bytes()
     said = json.loads(circuit("--json", "-m", "c.pc", "t.csv").stdout)

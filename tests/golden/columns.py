@@ -86,6 +86,15 @@ def tables() -> Iterator[Good]:
         cuts = [0, *cuts, len(content)]
         raws = [(CODED, content[a:b]) for a, b in itertools.pairwise(cuts)]
         yield table(f"pc-3-{name}", "a table that a chunk ends", 3, raws)
+    for kind in ("|u1", "|i1", "<u2", "<i4", "<u8", "<i8"):
+        content = inputs.array(330, kind)
+        data = written(content, level=6)
+        yield Good(f"pc-6-array-{kind[1:]}", f"rows of an array of {kind}", data, content)
+    content = inputs.array(300)
+    for level in (3, 6, 7):
+        data = written(content[:-5], predictor="pc", level=level)
+        intent = f"rows of an array with its header, the last one cut, at level {level}"
+        yield Good(f"pc-{level}-array", intent, data, content[:-5])
     content = inputs.rows(40) + b"and no more"
     data = written(content, predictor="pc", level=4)
     yield Good("pc-4-open", "a table with lines behind it", data, content)

@@ -182,6 +182,25 @@ def objects(count: int, seed: int = 1) -> bytes:
     return "\r\n".join(lines).encode()
 
 
+def array(count: int, kind: str = "<i2", seed: int = 1) -> bytes:
+    """An `.npy` array of `count` rows of 6 whole numbers; its columns depend on each other."""
+    source = randoms(seed)
+    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': ({count}, 6), }}"
+    out = bytearray(b"\x93NUMPY\x01\0\x76\0" + text.ljust(117).encode() + b"\n")
+    signed, size = kind[1] == "i", int(kind[2])
+    for row in range(count):
+        town = min(next(source) % 12, next(source) % 12)
+        size_of = (town * 5 + next(source) % 3) % 10
+        offset = -7 * signed
+        numbers = [town, size_of + offset, 10, row * 3 % 128, next(source) % 100, town % 4 * 5]
+        if size > 1:
+            numbers[4] *= 200
+            numbers[5] += 3000
+        for number in numbers:
+            out += number.to_bytes(size, "little", signed=signed)
+    return bytes(out)
+
+
 def weights(length: int, unit: int, row: int, seed: int = 1) -> bytes:
     """Units of `unit` bytes whose top byte is a small number around one that the column gives."""
     source = randoms(seed)

@@ -71,6 +71,18 @@ def table(rows: int) -> bytes:
     return "\n".join(lines).encode() + b"\n"
 
 
+def array(rows: int) -> bytes:
+    """An array of 16-bit numbers in NumPy's file format, whose columns depend on each other."""
+    random = Random(8)
+    text = f"{{'descr': '<i2', 'fortran_order': False, 'shape': ({rows}, 4), }}"
+    out = b"\x93NUMPY\x01\0\x76\0" + text.ljust(117).encode() + b"\n"
+    for _ in range(rows):
+        kind = random.randrange(6)
+        numbers = (kind, -kind % 4, kind * 500 - random.randrange(3), random.randrange(1000))
+        out += b"".join(number.to_bytes(2, "little", signed=True) for number in numbers)
+    return out
+
+
 UNLIKE = bytes(Random(6).choices(range(32, 127), k=400))
 """As new to a mixer as to the tiny model, which therefore is asked about what begins so."""
 
@@ -89,6 +101,7 @@ SAMPLES = {
     "utf-8": ("žluťoučký kůň — 漢字かな交じり文 🙂 " * 300).encode(),
     "records": records(800),
     "table": table(700),
+    "array": array(900),
     "all-bytes": bytes(range(256)) * 40,
     "mixed": text(6000) + Random(4).randbytes(6000) + bytes(6000) + records(200),
 }

@@ -147,11 +147,15 @@ class Table:
         return self.rows.row(record, self.next + 1 == self.count)
 
 
-def check_lines(rest: bytes) -> None:
-    """The number of line feeds that settings may end with."""
+def check_lines(rest: bytes, *, cells: bool = False) -> None:
+    """What settings may end with that has no part in decoding: lines, then cells of rows."""
     fields = Fields(rest, whole=True)
     try:
         if rest:
+            fields.varint()
+        if cells and fields.left():
+            if fields.u(1) & ~16 not in (1, 2, 4, 8):
+                raise CorruptError("no such elements")
             fields.varint()
         fields.end()
     except CorruptError:
@@ -163,7 +167,7 @@ class Pc:
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
         length = 12 if settings[1:2] == bytes([GREY]) else 4
-        check_lines(settings[length:])
+        check_lines(settings[length:], cells=True)
         self.settings, self.raw_len = settings[:length], raw_len
         self.level, *_ = read_settings(self.settings)
         self.seen = 0

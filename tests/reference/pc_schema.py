@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .errors import CorruptError
 from .fields import Fields
 
-JSON, RETURNS, KINDS, OPEN, OPEN_TAIL = 1, 2, 4, 8, 16
+JSON, RETURNS, KINDS, OPEN, OPEN_TAIL, BINARY = 1, 2, 4, 8, 16, 32
 PREFIX, SUFFIX, PATTERN = 1, 2, 4
 TEXT, DICTIONARY, NUMBER = range(3)
 PLAIN, RISING, SIGNED = range(3)
@@ -50,6 +50,19 @@ class Format(NamedTuple):
         after = after.ljust(self.keep, "0")
         text = "-" * (v < 0) + before + "." * bool(after) + after
         return text.rjust(self.width, "0" if self.zeros else " ").encode()
+
+
+class Elements(NamedTuple):
+    """Numbers in binary."""
+
+    size: int
+    signed: bool
+
+    def text(self, v: int) -> bytes:
+        try:
+            return v.to_bytes(self.size, "little", signed=self.signed)
+        except OverflowError:
+            raise CorruptError("a table's row has a number that does not fit") from None
 
 
 class Pattern(NamedTuple):
@@ -101,7 +114,7 @@ def day_numbers(day: int, order: int) -> tuple[int, int, int]:
 class Column(NamedTuple):
     kind: int
     values: list[bytes]  # of a dictionary, or the strings of a number
-    form: Format | Time | None = None
+    form: Format | Time | Elements | None = None
     mode: int = PLAIN
     base: int = 0
     start: int = 0
@@ -160,10 +173,12 @@ class Schema:
         self.codes = both.part(both.varint())
         self.lines = both.data[both.at :]
         flags = self.byte()
-        check(flags < 32)
+        check(flags < 64)
+        self.binary = flags & BINARY > 0
+        check(not self.binary or flags & ~(BINARY | OPEN_TAIL) == 0)
         self.has_kinds, self.open = flags & KINDS > 0, flags & OPEN > 0
-        self.line_end = b"\r\n" if flags & RETURNS else b"\n"
-        delimiter = b"" if flags & JSON else bytes([self.byte()])
+        self.line_end = b"" if self.binary else b"\r\n" if flags & RETURNS else b"\n"
+        delimiter = b"" if flags & (JSON | BINARY) else bytes([self.byte()])
         count = self.count(MOST_CELLS)
         heads, tails = self.codes.varint(), self.codes.varint()
         self.head = b"".join(self.line() + b"\n" for _ in range(heads))
@@ -226,6 +241,12 @@ class Schema:
 
     def cell(self) -> Cell:
         flags = self.byte()
+        if self.binary:
+            elements = Elements(flags & ~16, flags & 16 > 0)
+            check(elements.size in (1, 2, 4, 8))
+            column = self.column(elements)
+            check(column.kind != TEXT)
+            return Cell(b"", b"", None, [column])
         check(flags < 8)
         prefix = self.line() if flags & PREFIX else b""
         suffix = self.line() if flags & SUFFIX else b""
@@ -233,20 +254,23 @@ class Schema:
         count = len(pattern.widths) if pattern else 1
         return Cell(prefix, suffix, pattern, [self.column() for _ in range(count)])
 
-    def column(self) -> Column:
+    def column(self, elements: Elements | None = None) -> Column:
         kind = self.byte()
         check(kind <= NUMBER)
         if kind == TEXT:
             return Column(TEXT, [])
         if kind == DICTIONARY:
             strings = self.count(MOST_VALUES)
+            check(strings == 0 or elements is None)
             numbers = self.count(MOST_VALUES - strings)
             check(strings + numbers >= 2)
             values = [self.line() for _ in range(strings)]
             if numbers:
-                flags = self.byte()
-                check(flags & ~(ZEROS | PADDED) == 0)
-                form = self.format(flags)
+                form: Format | Elements | None = elements
+                if form is None:
+                    flags = self.byte()
+                    check(flags & ~(ZEROS | PADDED) == 0)
+                    form = self.format(flags)
                 v = self.signed()
                 values.append(form.text(v))
                 for _ in range(numbers - 1):
@@ -258,13 +282,19 @@ class Schema:
         flags = self.byte()
         mode = flags & 3
         check(mode <= SIGNED)
-        check(flags & ~(3 | TIME) == 0 or flags & ~(3 | ZEROS | PADDED) == 0)
-        form = self.time() if flags & TIME else self.format(flags)
+        own: Format | Time | Elements
+        if elements is not None:
+            check(flags == mode)
+            own = elements
+        else:
+            check(flags & ~(3 | TIME) == 0 or flags & ~(3 | ZEROS | PADDED) == 0)
+            own = self.time() if flags & TIME else self.format(flags)
         base = 0 if mode == SIGNED else self.signed()
         start = 0 if mode == PLAIN else self.signed()
         limit = self.codes.varint()
         strings = [self.line() for _ in range(self.count(MOST_STRINGS))]
-        return Column(NUMBER, strings, form, mode, base, start, limit)
+        check(not strings or elements is None)
+        return Column(NUMBER, strings, own, mode, base, start, limit)
 
 
 class Rows:

@@ -43,6 +43,19 @@ def test_tables(level):
     assert set(check_pc(level, pieces(inputs.rows(380, level), 7000))) == {1}
 
 
+@pytest.mark.parametrize("kind", ["|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8"])
+def test_arrays(kind):
+    content = inputs.array(300, kind)
+    assert set(check_pc(6, pieces(content[:-1], 900))) == {1}
+
+
+def test_rows_that_settings_tell_of():
+    content = inputs.array(300)[128:]
+    settings = _native.settings("pc", 1, 5, content) + bytes([0, 18, 6])
+    encoder = _native.Encoder("pc", 1, settings, len(content))
+    assert check(encoder, Pc(settings, len(content)), pieces(content, 1200)) == [1, 1, 1]
+
+
 def test_chunks_that_end_tables():
     content = inputs.rows(60, 3)
     assert check_pc(3, [content[:1500], content[1500:1510], content[1510:]]) == [1, None, 0]
@@ -75,7 +88,10 @@ def test_records_by_a_circuit():
 
 def test_settings():
     assert Pc(bytes([3, 0, 0, 0]), 9) and Pc(bytes([8, 1, 2, 0, 0x80, 1]), 9)
-    for bad in (b"", bytes([3, 0, 0]), bytes([9, 0, 0, 0]), bytes([3, 0, 0, 0, 0x80])):
+    assert Pc(bytes([3, 0, 0, 0, 9, 24, 0x80, 2]), 9)
+    cells = ([0, 3, 5], [0, 18], [0, 18, 5, 0])
+    wrong = [bytes([3, 0, 0, 0, *more]) for more in cells]
+    for bad in (b"", bytes([3, 0, 0]), bytes([9, 0, 0, 0]), bytes([3, 0, 0, 0, 0x80]), *wrong):
         with pytest.raises(UnsupportedError):
             Pc(bad, 9)
     with pytest.raises(UnsupportedError):

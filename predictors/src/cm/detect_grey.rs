@@ -14,7 +14,7 @@ const PIXELS: usize = 1 << 13;
 /// What a header at the segment's start says, where the pixels are like those of images.
 #[must_use]
 pub fn stated(data: &[u8]) -> Option<Content> {
-    let content = images(&ArrayHeader::read(data)?, data.len())?;
+    let content = images(&ArrayHeader::of_bytes(data)?, data.len())?;
     let pixels = &data[content.offset as usize..];
     let smooth = Sampled::new(pixels, usize::from(content.stride)).are_smooth();
     smooth.then_some(content)

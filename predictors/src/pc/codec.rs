@@ -1,11 +1,12 @@
 //! `pc` as a registered predictor: a segment is a table, or it is left to `cm`.
 
 use super::rows::MOST_NUMBERS;
-use super::tables::{TableDecoder, TableEncoder};
+use super::tables::{Cells, TableDecoder, TableEncoder};
 use super::texts;
 use crate::cm;
 use crate::cm::plan::Plan;
 use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
+use crate::table::Elements;
 use crate::varint;
 
 pub(crate) const PREDICTOR: Predictor = Predictor {
@@ -13,7 +14,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     version: 1,
     coder: 1,
     memory: |settings, raw_len| {
-        let (settings, level) = parse(settings)?;
+        let (settings, level, _) = parse(settings)?;
         let plain = (cm::PREDICTOR.memory)(settings, raw_len)?;
         let table = texts::plan(level).memory(raw_len) + Plan::records(level).memory(raw_len);
         // The circuit: parameters, running statistics, parts of a mini-batch, integers. Rows and texts; what
@@ -23,9 +24,10 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         Ok(plain.max(table + circuit + more) + (1 << 20))
     },
     encoder: |settings, raw_len| {
-        let (settings, level) = parse(settings)?;
+        let (settings, level, hints) = parse(settings)?;
         Ok(Box::new(Encoder {
             level,
+            cells: hints.cells,
             settings: settings.to_vec(),
             left: raw_len,
             form: Writes::Nothing,
@@ -35,7 +37,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
         }))
     },
     decoder: |settings, raw_len| {
-        let (settings, level) = parse(settings)?;
+        let (settings, level, _) = parse(settings)?;
         Ok(Box::new(Decoder {
             level,
             settings: settings.to_vec(),
@@ -47,15 +49,39 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
     settings: |level, sample| (cm::PREDICTOR.settings)(level, sample),
 };
 
-/// Settings are those of `cm`, and then, for readers of rows, the number of line feeds or nothing. Returns
-/// the former, and their level.
-fn parse(settings: &[u8]) -> Result<(&[u8], u8), PredictorError> {
+/// Settings are those of `cm`, and then [`Hints`]. Returns the former, their level, and these.
+fn parse(settings: &[u8]) -> Result<(&[u8], u8, Hints), PredictorError> {
     const UNKNOWN: PredictorError = PredictorError::Unsupported("settings of pc");
     let length = cm::codec::settings_len(settings);
-    let (own, lines) = settings.split_at_checked(length).ok_or(UNKNOWN)?;
-    lines_of(lines).ok_or(UNKNOWN)?;
+    let (own, rest) = settings.split_at_checked(length).ok_or(UNKNOWN)?;
+    let hints = Hints::read(rest).ok_or(UNKNOWN)?;
     let (level, _) = cm::codec::parse(own)?;
-    Ok((own, level))
+    Ok((own, level, hints))
+}
+
+/// What settings may say of a segment that decoding does not need.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// The number of line feeds, for readers of rows.
+    pub lines: Option<u64>,
+    /// What rows consist of, for writers.
+    pub cells: Option<Cells>,
+}
+
+impl Hints {
+    /// `lines:varint` or nothing, and then `elements:byte cells:varint` or nothing; `None` for anything else.
+    pub fn read(mut settings: &[u8]) -> Option<Self> {
+        let mut hints = Self::default();
+        if !settings.is_empty() {
+            hints.lines = Some(varint::take(&mut settings)?);
+        }
+        if let Some(&byte) = settings.split_off_first() {
+            let elements = Elements::of_byte(byte)?;
+            let count = usize::try_from(varint::take(&mut settings)?).ok()?;
+            hints.cells = Some(Cells { count, elements });
+        }
+        settings.is_empty().then_some(hints)
+    }
 }
 
 /// The number of line feeds that settings end with; `None` for anything else.
@@ -81,6 +107,7 @@ enum Writes {
 
 struct Encoder {
     level: u8,
+    cells: Option<Cells>,
     settings: Vec<u8>,
     left: u64,
     form: Writes,
@@ -106,7 +133,7 @@ impl Encoder {
 impl SegmentEncoder for Encoder {
     fn look_ahead(&mut self, segment: &[u8]) {
         if segment.len() as u64 == self.left && matches!(self.form, Writes::Nothing) {
-            match TableEncoder::find(self.level, segment) {
+            match TableEncoder::find(self.level, segment, self.cells) {
                 Ok(Some(table)) => self.form = Writes::Table(Box::new(table)),
                 Ok(None) => {}
                 Err(_) => self.given_up = true,

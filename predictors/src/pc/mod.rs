@@ -31,16 +31,18 @@ pub use train::{Training, train};
 /// they do.
 #[must_use]
 pub fn lines(id: &str, settings: &[u8]) -> Option<u64> {
-    let rest = match id {
-        "pc" => settings.get(crate::cm::codec::settings_len(settings)..)?,
-        "circuit" => settings,
-        _ => return None,
-    };
-    codec::lines_of(rest)?
+    match id {
+        "pc" => {
+            codec::Hints::read(settings.get(crate::cm::codec::settings_len(settings)..)?)?.lines
+        }
+        "circuit" => codec::lines_of(settings)?,
+        _ => None,
+    }
 }
 
-/// Whether the first bytes of a segment look like what `pc` is for: a table.
+/// Whether the first bytes of a segment look like what `pc` is for: a table of text, or of an array's numbers
+/// behind its header.
 #[must_use]
 pub fn has_columns(sample: &[u8]) -> bool {
-    crate::table::Schema::find(sample).is_some()
+    tables::find(sample, None).is_some()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::asked::Asked;
 use super::engine::{Engine, engine};
-use super::layout::Layout;
+use super::layout::{Field, Layout};
 use crate::bits::Bits;
 use crate::cm::mixer::{External, ONE};
 use crate::cm::model::Model;
@@ -28,11 +28,12 @@ const GROWTH: (usize, usize) = (6, 5);
 /// The most numbers that a circuit has; FORMAT.md, 12.4.
 pub const MOST_NUMBERS: usize = 1 << 20;
 
-/// Numbers of a circuit of `states` states.
+/// Numbers of a circuit of `states` states over the leading ones of these fields.
 #[must_use]
-pub fn numbers(layout: &Layout, states: usize) -> usize {
-    let values: usize = layout.values.iter().sum();
-    (layout.values.len() * states + values) * states
+pub fn numbers(fields: &[Field], states: usize) -> usize {
+    let variables = fields.iter().filter(|field| field.leading);
+    let values = variables.clone().map(|field| usize::from(field.values));
+    (variables.count() * states + values.sum::<usize>()) * states
 }
 
 /// States of a level's circuit.

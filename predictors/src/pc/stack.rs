@@ -15,7 +15,7 @@ const LONGEST: usize = 1 << 14;
 /// Looks at a file's first bytes.
 #[must_use]
 pub fn find(data: &[u8]) -> Option<Stack> {
-    let ArrayHeader { offset, sides } = ArrayHeader::read(data)?;
+    let ArrayHeader { offset, sides, .. } = ArrayHeader::of_bytes(data)?;
     let (_, record) = sides
         .split_first()
         .filter(|(_, record)| !record.is_empty())?;

@@ -12,9 +12,10 @@ use super::kinds::Kinds;
 use super::layout::{Field, Layout};
 use super::rows::{MOST_NUMBERS, Rows, numbers, states};
 use super::texts::Texts;
+use crate::array_header::ArrayHeader;
 use crate::bits::Bits;
 use crate::segment::{CANARY_BYTES, PredictorError};
-use crate::table::{self, Schema};
+use crate::table::{self, Elements, Schema};
 use crate::varint;
 
 /// The most bytes of the head of a segment of `raw_len` bytes: memory for what is made of it is asked for
@@ -42,6 +43,36 @@ impl<B: Bits> Bits for Watched<'_, B> {
         }
         self.bits.code(bit, p)
     }
+}
+
+/// Rows of numbers in binary: how many a row has, and how each is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cells {
+    pub count: usize,
+    pub elements: Elements,
+}
+
+impl Cells {
+    fn schema(self, segment: &[u8], lead: usize) -> Option<Schema> {
+        // No row has more cells than the segment has bytes.
+        let count = Some(self.count).filter(|&count| count <= segment.len())?;
+        Schema::of_numbers(segment, lead, &vec![self.elements; count])
+    }
+}
+
+/// The table in a segment: rows of `cells`, or of text, or those of an array behind its header.
+pub fn find(segment: &[u8], cells: Option<Cells>) -> Option<Schema> {
+    if let Some(cells) = cells {
+        return cells.schema(segment, 0);
+    }
+    if let Some(header) = ArrayHeader::read(segment)
+        && let [_, count] = *header.sides
+        && count > 1
+    {
+        let elements = header.elements;
+        return Cells { count, elements }.schema(segment, header.offset);
+    }
+    Schema::find(segment)
 }
 
 /// What both sides know of the table, and what learns.
@@ -119,12 +150,17 @@ pub struct TableEncoder {
 }
 
 impl TableEncoder {
-    /// For a whole segment; `None` where it is no table, or one that a circuit is no use for.
+    /// For a whole segment, the rows of which are `cells` where these are told; `None` where it is no table,
+    /// or one that a circuit is no use for.
     ///
     /// # Errors
     /// [`PredictorError::Setup`] when there is not enough memory.
-    pub fn find(level: u8, segment: &[u8]) -> Result<Option<Self>, PredictorError> {
-        let Some(schema) = Schema::find(segment) else {
+    pub fn find(
+        level: u8,
+        segment: &[u8],
+        cells: Option<Cells>,
+    ) -> Result<Option<Self>, PredictorError> {
+        let Some(schema) = find(segment, cells) else {
             return Ok(None);
         };
         let Ok(rows) = schema.split(segment) else {
@@ -148,13 +184,10 @@ impl TableEncoder {
         }
         // Looking for a tree takes time by the square of their number.
         let variables = fields.iter().filter(|field| field.leading).count();
-        if variables > MOST_VARIABLES {
+        if variables > MOST_VARIABLES || numbers(&fields, states(level)) > MOST_NUMBERS {
             return Ok(None);
         }
         let layout = Layout::find(&fields, &records);
-        if numbers(&layout, states(level)) > MOST_NUMBERS {
-            return Ok(None);
-        }
         let mut head = Vec::new();
         let count = rows.starts.len() - 1;
         varint::write(count as u64, &mut head);
@@ -326,7 +359,7 @@ impl TableDecoder {
         // As an encoder has it: the memory that is asked for rests on it.
         let bytes = count.saturating_mul(layout.order.len());
         if !rest.is_empty()
-            || numbers(&layout, states(self.level)) > MOST_NUMBERS
+            || numbers(&layout.fields, states(self.level)) > MOST_NUMBERS
             || bytes > self.raw_len
         {
             return Err(DAMAGED);

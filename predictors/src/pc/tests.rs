@@ -85,6 +85,17 @@ impl Coded {
         let id = if circuit.is_some() { "circuit" } else { "pc" };
         let predictor = find(id, 1).unwrap();
         let settings = (predictor.settings)(level, data);
+        Self::with_settings(settings, circuit, data, cuts)
+    }
+
+    fn with_settings(
+        settings: Vec<u8>,
+        circuit: Option<&Arc<CircuitPack>>,
+        data: &[u8],
+        cuts: &[usize],
+    ) -> Self {
+        let id = if circuit.is_some() { "circuit" } else { "pc" };
+        let predictor = find(id, 1).unwrap();
         let mut encoder = (predictor.encoder)(&settings, data.len() as u64).unwrap();
         if let Some(circuit) = circuit {
             encoder.set_circuit(Arc::clone(circuit)).unwrap();
@@ -182,6 +193,80 @@ fn a_table_comes_back_at_every_level() {
         );
         assert!(coded.bytes() * 3 < data.len());
     }
+}
+
+/// An array of 16-bit numbers whose columns depend on each other, behind its header.
+fn array(rows: usize) -> Vec<u8> {
+    let mut out = b"\x93NUMPY\x01\0\x76\0".to_vec();
+    let text = format!("{{'descr': '<i2', 'fortran_order': False, 'shape': ({rows}, 5), }}");
+    out.extend(format!("{text:<117}\n").bytes());
+    let mut random = Random(77);
+    for _ in 0..rows {
+        let a = random.below(9) as i16;
+        let b = (a * 5 + random.below(3) as i16) % 11 - 5;
+        let numbers = [a, b, a - b, -700 - a, random.below(300) as i16];
+        out.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    }
+    out
+}
+
+#[test]
+fn rows_of_an_array_are_a_table() {
+    let data = array(800);
+    let plain = {
+        let settings = (crate::cm::PREDICTOR.settings)(6, &data);
+        let mut encoder = (crate::cm::PREDICTOR.encoder)(&settings, data.len() as u64).unwrap();
+        encoder.write(&data).unwrap();
+        encoder.finish_chunk().unwrap().len()
+    };
+    for level in [3, 6, 8] {
+        let coded = round_trip(level, None, &data, &[1, 3001, 997], 333);
+        let forms = coded
+            .chunks
+            .iter()
+            .map(|(_, payload)| payload.as_ref().map(|p| p[0]));
+        // The first byte alone does not shrink, and ends the table.
+        assert_eq!(forms.collect::<Vec<_>>(), [None, Some(0), Some(0), Some(0)]);
+        let coded = round_trip(level, None, &data, &[3001, 997], 333);
+        let forms = coded
+            .chunks
+            .iter()
+            .map(|(_, payload)| payload.as_ref().unwrap()[0]);
+        assert_eq!(forms.collect::<Vec<_>>(), [1, 1, 1]);
+        assert!(
+            level != 6 || coded.bytes() < plain,
+            "{} {plain}",
+            coded.bytes()
+        );
+    }
+    // Without the header settings tell what rows are; they have no part in decoding.
+    let rows = &data[128..];
+    let mut settings = (find("pc", 1).unwrap().settings)(6, rows);
+    assert_eq!(
+        Coded::with_settings(settings.clone(), None, rows, &[]).chunks[0]
+            .1
+            .as_ref()
+            .unwrap()[0],
+        0
+    );
+    settings.extend([0, 18, 5]);
+    let coded = Coded::with_settings(settings.clone(), None, rows, &[2000]);
+    assert_eq!(coded.chunks[0].1.as_ref().unwrap()[0], 1);
+    let (back, canary) = coded.decode(&coded.chunks, rows, 100).unwrap();
+    assert!(back == rows && canary == coded.canary);
+    for wrong in [&[0, 18][..], &[0, 3, 5], &[0, 18, 5, 0], &[0, 18, 0x80]] {
+        settings.truncate(settings.len() - 3);
+        let length = settings.len();
+        settings.extend(wrong);
+        let decoder = (find("pc", 1).unwrap().decoder)(&settings, 100);
+        assert!(
+            matches!(decoder, Err(PredictorError::Unsupported(_))),
+            "{wrong:?}"
+        );
+        settings.truncate(length);
+        settings.extend([0, 18, 5]);
+    }
+    assert_eq!(super::lines("pc", &settings), Some(0));
 }
 
 #[test]

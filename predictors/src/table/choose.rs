@@ -2,6 +2,7 @@
 
 use super::column::{Column, Dictionary, Form, MODES, MOST_STRINGS, Mode, Number};
 use super::cost::{Fields, entropy, learned, log2};
+use super::elements::Elements;
 use super::facts::Facts;
 use super::number::{Format, whole};
 use super::time::{ORDERS, Pattern, Time};
@@ -178,7 +179,8 @@ impl Group {
         if (1..=256).contains(&different) {
             let numbers = (0..).zip(&self.counts).filter(|(_, count)| **count > 0);
             let numbers = numbers.map(|(value, _)| value).collect();
-            let dictionary = Dictionary::new(&Values::default(), Some(format), numbers);
+            let form = Some(Form::Decimal(format));
+            let dictionary = Dictionary::new(&Values::default(), form, numbers);
             let cost = learned(self.counts.iter().copied()) + 2 * different as u64;
             return (cost, Column::Dictionary(dictionary));
         }
@@ -212,19 +214,30 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// For one of so many cells, of which the facts are known.
-    pub fn new(facts: &Facts, cells: usize) -> Self {
+    fn none(facts: &Facts, cells: usize) -> Self {
         let sample = (SAMPLES / cells.max(1)).min(SAMPLE) as u64;
-        let narrow = if cells > WIDE { NARROWER } else { NARROW };
-        let mut numbers = Self {
+        Self {
             tracks: Vec::new(),
             pattern: None,
             stride: facts.rows / sample.max(RUN) + 1,
             row: 0,
-        };
-        if facts.different().is_some_and(|different| {
-            different == 1 || (different <= 256 && different * FREQUENT <= facts.rows)
-        }) {
+        }
+    }
+
+    /// For one of so many cells in binary, of which the facts are known.
+    pub fn binary(facts: &Facts, cells: usize, elements: Elements) -> Self {
+        let mut numbers = Self::none(facts, cells);
+        if !are_frequent(facts) {
+            numbers.tracks.push(Track::new(Form::Binary(elements)));
+        }
+        numbers
+    }
+
+    /// For one of so many cells, of which the facts are known.
+    pub fn new(facts: &Facts, cells: usize) -> Self {
+        let narrow = if cells > WIDE { NARROWER } else { NARROW };
+        let mut numbers = Self::none(facts, cells);
+        if facts.different() == Some(1) || are_frequent(facts) {
             return numbers;
         }
         if let Some(format) = facts.format() {
@@ -266,6 +279,23 @@ impl Numbers {
         }
     }
 
+    /// The column that a cell in binary becomes; `None` where its numbers are too large.
+    pub fn number(&self, facts: &Facts, elements: Elements) -> Option<Column> {
+        let form = Form::Binary(elements);
+        let dictionary = dictionary(facts, 0, Some(&form)).filter(|(_, found)| found.strings == 0);
+        let dictionary = dictionary.map(|(cost, found)| (cost, Column::Dictionary(found)));
+        let tracks = self.tracks.iter();
+        let tracks = tracks.filter_map(|track| track.column(facts.rows, 0));
+        let tracks = tracks.filter(|(_, number)| number.strings.len() == 0);
+        // A column takes no more fields than the number has bytes.
+        let tracks = tracks.map(|(cost, number)| (cost, Column::Number(number)));
+        let fits = |column: &Column| column.width() <= usize::from(elements.bytes);
+        let mut all = dictionary.into_iter().chain(tracks);
+        let first = all.by_ref().next()?;
+        let best = all.fold(first, |best, one| if one.0 < best.0 { one } else { best });
+        Some(best.1).filter(fits)
+    }
+
     /// What the cell becomes.
     pub fn choose(&self, facts: &Facts) -> Choice {
         let rows = facts.rows;
@@ -276,11 +306,8 @@ impl Numbers {
                 best = (cost, choice);
             }
         };
-        if let Some((cost, dictionary)) = dictionary(facts, text_bits) {
-            // It is worth something to other columns that values have names of their own.
-            let few = dictionary.values.len() as u64 * OFTEN <= rows;
-            let few = few && dictionary.values.len() <= 256;
-            let cost = if few { cost / 5 * 4 } else { cost };
+        let form = facts.format().map(Form::Decimal);
+        if let Some((cost, dictionary)) = dictionary(facts, text_bits, form.as_ref()) {
             offer(cost, Choice::Whole(Column::Dictionary(dictionary)));
         }
         for (cost, number) in self
@@ -328,6 +355,12 @@ fn without_constants(pattern: &Pattern, columns: Vec<Column>) -> (Pattern, Vec<C
     (kept, left)
 }
 
+/// Whether so few values come so often that nothing but a dictionary is asked for.
+fn are_frequent(facts: &Facts) -> bool {
+    let different = facts.different();
+    different.is_some_and(|n| n > 1 && n <= 256 && n * FREQUENT <= facts.rows)
+}
+
 /// Bits of all values as a text: those that were there before are copies.
 fn text_cost(facts: &Facts, text_bits: u64) -> u64 {
     let new = facts.different_bytes * text_bits / 256;
@@ -339,15 +372,14 @@ fn text_cost(facts: &Facts, text_bits: u64) -> u64 {
 }
 
 /// The dictionary of all values and its cost, where they are known.
-fn dictionary(facts: &Facts, text_bits: u64) -> Option<(u64, Dictionary)> {
+fn dictionary(facts: &Facts, text_bits: u64, form: Option<&Form>) -> Option<(u64, Dictionary)> {
     let values = &facts.lookup.as_ref()?.values;
     let different = values.len() as u64;
     let learning = learned(facts.counts.iter().copied()) - entropy(facts.counts.iter().copied());
     let mut strings: Vec<&[u8]> = Vec::new();
     let mut numbers = Vec::new();
-    let format = facts.format();
     for value in values.iter() {
-        match format.and_then(|format| format.parse(value)) {
+        match form.and_then(|form| form.parse(value)) {
             Some(number) => numbers.push(number),
             None => strings.push(value),
         }
@@ -367,8 +399,11 @@ fn dictionary(facts: &Facts, text_bits: u64) -> Option<(u64, Dictionary)> {
         let count = numbers.len() as u64;
         bits += count * (log2((last - first) as u64 / count + 1) / 256 + 2);
     }
-    let format = format.filter(|_| !numbers.is_empty());
-    let dictionary = Dictionary::new(&strings.into_iter().collect(), format, numbers);
-    let coded = entropy(facts.counts.iter().copied()) + learning;
-    (different > 1).then_some((coded + bits, dictionary))
+    let form = form.filter(|_| !numbers.is_empty()).cloned();
+    let dictionary = Dictionary::new(&strings.into_iter().collect(), form, numbers);
+    let cost = entropy(facts.counts.iter().copied()) + learning + bits;
+    // It is worth something to other columns that values have names of their own.
+    let few = different <= 256 && different * OFTEN <= facts.rows;
+    let cost = if few { cost / 5 * 4 } else { cost };
+    (different > 1).then_some((cost, dictionary))
 }

@@ -1,6 +1,7 @@
 //! The kinds of columns: how a value becomes bytes of a record, and back.
 
 use super::Field;
+use super::elements::Elements;
 use super::number::Format;
 use super::time::Time;
 use super::values::{Lookup, Values};
@@ -22,7 +23,8 @@ pub(super) enum Column {
 pub(super) struct Dictionary {
     /// How many values are no numbers.
     pub strings: usize,
-    pub format: Option<Format>,
+    /// How the numbers are written.
+    pub form: Option<Form>,
     /// The numbers, ascending.
     pub numbers: Vec<i64>,
     /// All values as they are written.
@@ -31,16 +33,18 @@ pub(super) struct Dictionary {
 
 impl Dictionary {
     /// Of strings and ascending numbers.
-    pub fn new(strings: &Values, format: Option<Format>, numbers: Vec<i64>) -> Self {
+    pub fn new(strings: &Values, form: Option<Form>, numbers: Vec<i64>) -> Self {
         let mut values = strings.clone();
-        if let Some(format) = format {
+        if let Some(form) = &form {
             for number in &numbers {
-                values.push_with(|out| format.print(*number, out));
+                values.push_with(|out| {
+                    form.print(*number, out);
+                });
             }
         }
         Self {
             strings: strings.len(),
-            format,
+            form,
             numbers,
             values,
         }
@@ -52,6 +56,7 @@ impl Dictionary {
 pub(super) enum Form {
     Decimal(Format),
     Time(Time),
+    Binary(Elements),
 }
 
 impl Form {
@@ -59,6 +64,7 @@ impl Form {
         match self {
             Self::Decimal(format) => format.parse(cell),
             Self::Time(time) => time.parse(cell),
+            Self::Binary(elements) => elements.parse(cell),
         }
     }
 
@@ -69,6 +75,7 @@ impl Form {
                 true
             }
             Self::Time(time) => time.print(value, out),
+            Self::Binary(elements) => elements.print(value, out),
         }
     }
 }

@@ -7,8 +7,7 @@ use super::choose::{Choice, Numbers};
 use super::column::Column;
 use super::facts::Facts;
 use super::guess::{FEWEST, guess};
-use super::rows::line_end;
-use super::template::{Cell, Inside, Template};
+use super::template::{Cell, Inside, Template, line_end};
 use super::time::Pattern;
 
 /// The most lines of a head or of a tail.
@@ -186,7 +185,7 @@ fn is_titles(template: &Template, facts: &[Facts], body: &[u8], cells: &[Range<u
         };
         match cell.inside {
             Inside::Pattern(_) if !value.is_empty() => return true,
-            Inside::Pattern(_) => {}
+            Inside::Pattern(_) | Inside::Binary(_) => {}
             Inside::Whole if facts.is_of_another_kind(value) => return true,
             Inside::Whole => {
                 let is_new = facts.is_new(value);

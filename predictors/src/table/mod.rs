@@ -8,10 +8,12 @@
 mod choose;
 mod column;
 mod cost;
+mod elements;
 mod facts;
 mod find;
 mod guess;
 mod number;
+mod numbers;
 mod rows;
 mod template;
 #[cfg(test)]
@@ -20,6 +22,7 @@ mod time;
 mod values;
 mod wire;
 
+pub use elements::Elements;
 pub use rows::{Rows, Texts};
 
 use crate::segment::PredictorError;
@@ -118,6 +121,14 @@ impl Schema {
     #[must_use]
     pub fn find(segment: &[u8]) -> Option<Self> {
         find::find(segment)
+    }
+
+    /// Looks at a whole segment that is rows of numbers in binary, `cells` numbers each, behind `lead`
+    /// bytes of something else; what is no whole row comes behind them. `None` where there are fewer than
+    /// 16 rows, or a column's numbers are 10^18 or more in magnitude.
+    #[must_use]
+    pub fn of_numbers(segment: &[u8], lead: usize, cells: &[Elements]) -> Option<Self> {
+        numbers::find(segment, lead, cells)
     }
 
     /// The same for data that it was not made from: every record begins with the row's kind, there are
@@ -245,7 +256,7 @@ impl Schema {
                     "dictionary of {} strings, {} numbers {:?}",
                     dictionary.strings,
                     dictionary.numbers.len(),
-                    dictionary.format
+                    dictionary.form
                 ),
                 Column::Number(number) => format!(
                     "number {:?} {:?} base {} limit {} strings {} fields {}",
@@ -271,7 +282,7 @@ fn literals(template: &Template) -> Vec<Vec<u8>> {
         open.extend_from_slice(piece);
         open.extend_from_slice(&cell.prefix);
         match &cell.inside {
-            Inside::Whole => literals.push(std::mem::take(&mut open)),
+            Inside::Whole | Inside::Binary(_) => literals.push(std::mem::take(&mut open)),
             Inside::Pattern(pattern) => {
                 for (at, literal) in pattern.literals.iter().enumerate() {
                     open.extend_from_slice(literal);

@@ -76,12 +76,6 @@ fn start(column: &Column) -> i64 {
     }
 }
 
-/// Where the line ends that starts at `start`.
-pub(super) fn line_end(data: &[u8], start: usize) -> usize {
-    let end = data[start..].iter().position(|byte| *byte == b'\n');
-    end.map_or(data.len(), |length| start + length + 1)
-}
-
 /// What splits rows of one schema.
 struct Splitter<'s> {
     schema: &'s Schema,
@@ -123,7 +117,7 @@ impl Splitter<'_> {
             let fits = cell
                 .strip(&line[range.clone()])
                 .is_some_and(|value| match &cell.inside {
-                    Inside::Whole => column(value),
+                    Inside::Whole | Inside::Binary(_) => column(value),
                     Inside::Pattern(pattern) => pattern.groups(value, |_, digits| column(digits)),
                 });
             if !fits {
@@ -159,7 +153,7 @@ pub(super) fn split(schema: &Schema, data: &[u8]) -> Result<Rows, PredictorError
     };
     let mut at = schema.head.len();
     while at < end {
-        let next = line_end(data, at);
+        let next = schema.template.row_end(data, at);
         let line = &data[at..next];
         let from = rows.records.len();
         rows.records.resize(from + width, 0);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::elements::Elements;
 use super::time::Pattern;
 
 /// The most cells of a row.
@@ -14,6 +15,8 @@ pub(super) enum Rule {
     Delimiter(u8),
     /// Cells are scalars of JSON, strings with their quotes.
     Json,
+    /// Cells are numbers in binary, one after another; rows have no end of their own.
+    Binary,
 }
 
 /// What a cell is made of.
@@ -23,6 +26,8 @@ pub(super) enum Inside {
     Whole,
     /// A column a group of digits; none of them makes a constant.
     Pattern(Pattern),
+    /// One column of numbers in binary.
+    Binary(Elements),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +49,7 @@ impl Cell {
     /// How many columns it has.
     pub fn columns(&self) -> usize {
         match &self.inside {
-            Inside::Whole => 1,
+            Inside::Whole | Inside::Binary(_) => 1,
             Inside::Pattern(pattern) => pattern.widths.len(),
         }
     }
@@ -90,12 +95,45 @@ impl Template {
         }
     }
 
+    /// Rows of numbers in binary.
+    pub fn binary(cells: &[Elements]) -> Self {
+        let mut template = Self::of(Rule::Binary, vec![Vec::new(); cells.len() + 1], false);
+        for (cell, elements) in template.cells.iter_mut().zip(cells) {
+            cell.inside = Inside::Binary(*elements);
+        }
+        template
+    }
+
     pub fn end(&self) -> &'static [u8] {
-        if self.returns { b"\r\n" } else { b"\n" }
+        match (self.rule, self.returns) {
+            (Rule::Binary, _) => b"",
+            (_, true) => b"\r\n",
+            (_, false) => b"\n",
+        }
+    }
+
+    /// Bytes of each row; `None` where that is not the same for all.
+    fn row(&self) -> Option<usize> {
+        let bytes = self.cells.iter().map(|cell| match cell.inside {
+            Inside::Binary(elements) => Some(usize::from(elements.bytes)),
+            _ => None,
+        });
+        bytes.sum()
+    }
+
+    /// Where the row ends that starts at `start`, or the data does.
+    pub fn row_end(&self, data: &[u8], start: usize) -> usize {
+        match (self.rule, self.row()) {
+            (Rule::Binary, Some(row)) => data.len().min(start + row),
+            _ => line_end(data, start),
+        }
     }
 
     /// A line without its end; `None` where that is another one.
     pub fn body<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
+        if self.rule == Rule::Binary {
+            return (Some(line.len()) == self.row()).then_some(line);
+        }
         match (line, self.returns) {
             ([body @ .., b'\r', b'\n'], true) => Some(body),
             ([.., b'\r', b'\n'], false) => None,
@@ -129,8 +167,25 @@ impl Template {
                 }
                 at == line.len()
             }
+            Rule::Binary => {
+                let mut at = 0;
+                for cell in &self.cells {
+                    if let Inside::Binary(elements) = cell.inside {
+                        let end = at + usize::from(elements.bytes);
+                        cells.push(at..end);
+                        at = end;
+                    }
+                }
+                at == line.len()
+            }
         }
     }
+}
+
+/// Where the line ends that starts at `start`.
+pub(super) fn line_end(data: &[u8], start: usize) -> usize {
+    let end = data[start..].iter().position(|byte| *byte == b'\n');
+    end.map_or(data.len(), |length| start + length + 1)
 }
 
 /// Gives the cells of a line between delimiters; returns how many there are, `most` + 1 for more than `most`.

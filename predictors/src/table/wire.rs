@@ -2,6 +2,7 @@
 
 use super::Schema;
 use super::column::{Column, Dictionary, Form, MODES, MOST_STRINGS, MOST_VALUES, Mode, Number};
+use super::elements::Elements;
 use super::number::Format;
 use super::template::{Cell, Inside, MOST_CELLS, Rule, Template};
 use super::time::{ORDERS, Pattern, Time};
@@ -15,6 +16,8 @@ const EXCEPTIONS: u8 = 4;
 const OPEN: u8 = 8;
 /// The last line of the tail has no line end.
 const OPEN_TAIL: u8 = 16;
+/// Rows are numbers in binary.
+const BINARY: u8 = 32;
 
 // Flags of a cell.
 const PREFIX: u8 = 1;
@@ -85,7 +88,7 @@ impl Writer {
                 let strings = dictionary.values.iter().take(dictionary.strings);
                 strings.for_each(|string| self.line(string));
                 let mut before = None;
-                if let Some(format) = dictionary.format {
+                if let Some(Form::Decimal(format)) = dictionary.form {
                     self.format(format, 0);
                 }
                 for &number in &dictionary.numbers {
@@ -106,6 +109,7 @@ impl Writer {
                 let mode = mode.unwrap_or(0) as u8;
                 match &number.form {
                     Form::Decimal(format) => self.format(*format, mode),
+                    Form::Binary(_) => self.codes.push(mode),
                     Form::Time(time) => {
                         let (pattern, order) = time.parts();
                         self.codes.extend_from_slice(&[mode | TIME, order as u8]);
@@ -140,6 +144,7 @@ pub(super) fn write(schema: &Schema, out: &mut Vec<u8>) {
         (schema.exceptions, EXCEPTIONS),
         (schema.open, OPEN),
         (open_tail, OPEN_TAIL),
+        (template.rule == Rule::Binary, BINARY),
     ];
     let flags = flags.iter().map(|(is, flag)| if *is { *flag } else { 0 });
     writer.codes.push(flags.sum());
@@ -159,6 +164,11 @@ pub(super) fn write(schema: &Schema, out: &mut Vec<u8>) {
     }
     let mut columns = schema.columns.iter();
     for cell in &template.cells {
+        if let Inside::Binary(elements) = cell.inside {
+            writer.codes.push(elements.byte());
+            columns.by_ref().take(1).for_each(|own| writer.column(own));
+            continue;
+        }
         let pattern = matches!(cell.inside, Inside::Pattern(_));
         let flags = [
             (!cell.prefix.is_empty(), PREFIX),
@@ -237,7 +247,23 @@ impl<'a> Reader<'a> {
         (format.is_sound() && padded).then_some(format)
     }
 
-    fn column(&mut self) -> Option<Column> {
+    /// A cell in binary and its column.
+    fn binary(&mut self) -> Option<(Elements, Column)> {
+        let elements = Elements::of_byte(self.byte()?)?;
+        let column = self.column(Some(elements))?;
+        let whole = |value: &[u8]| value.len() == usize::from(elements.bytes);
+        let sound = match &column {
+            Column::Text => false,
+            // Numbers that do not fit have no bytes.
+            Column::Dictionary(dictionary) => dictionary.values.iter().all(whole),
+            Column::Number(number) => number.strings.len() == 0,
+        };
+        sound.then_some((elements, column))
+    }
+
+    /// A column; its numbers are in binary where there are `elements`.
+    fn column(&mut self, elements: Option<Elements>) -> Option<Column> {
+        let binary = elements.map(Form::Binary);
         match self.byte()? {
             TEXT => Some(Column::Text),
             DICTIONARY => {
@@ -245,13 +271,19 @@ impl<'a> Reader<'a> {
                 let count = self.count((MOST_VALUES - strings) as u64)?;
                 let strings = self.lines(strings)?;
                 let mut numbers = Vec::new();
-                let mut format = None;
+                // Strings have line feeds between them, and numbers in binary any bytes.
+                if strings.len() > 0 && binary.is_some() {
+                    return None;
+                }
+                let mut form = binary;
                 if count > 0 {
-                    let flags = self.byte()?;
-                    if flags & !(ZEROS | PADDED) != 0 {
-                        return None;
+                    if form.is_none() {
+                        let flags = self.byte()?;
+                        if flags & !(ZEROS | PADDED) != 0 {
+                            return None;
+                        }
+                        form = Some(Form::Decimal(self.format(flags)?));
                     }
-                    format = Some(self.format(flags)?);
                     let mut number = self.signed()?;
                     numbers.push(number);
                     for _ in 1..count {
@@ -260,7 +292,7 @@ impl<'a> Reader<'a> {
                         numbers.push(number);
                     }
                 }
-                let dictionary = Dictionary::new(&strings, format, numbers);
+                let dictionary = Dictionary::new(&strings, form, numbers);
                 let written = dictionary.values.bytes() - strings.bytes();
                 self.left = self.left.checked_sub(written)?;
                 (dictionary.values.len() > 1).then_some(Column::Dictionary(dictionary))
@@ -268,7 +300,10 @@ impl<'a> Reader<'a> {
             NUMBER => {
                 let flags = self.byte()?;
                 let mode = *MODES.get(usize::from(flags & 3))?;
-                let form = if flags & TIME != 0 {
+                let form = if let Some(binary) = binary {
+                    (flags & !3 == 0).then_some(())?;
+                    binary
+                } else if flags & TIME != 0 {
                     let order = *ORDERS.get(usize::from(self.byte()?))?;
                     let pattern = self.pattern()?;
                     (flags & !(3 | TIME) == 0).then_some(())?;
@@ -323,10 +358,14 @@ pub(super) fn read(mut bytes: &[u8], most: usize) -> Option<Schema> {
         left: most,
     };
     let flags = reader.byte()?;
-    (flags & !(JSON | RETURNS | EXCEPTIONS | OPEN | OPEN_TAIL) == 0).then_some(())?;
+    (flags & !(JSON | RETURNS | EXCEPTIONS | OPEN | OPEN_TAIL | BINARY) == 0).then_some(())?;
+    let binary = flags & BINARY != 0;
+    (!binary || flags & !(BINARY | OPEN_TAIL) == 0).then_some(())?;
     let json = flags & JSON != 0;
     let rule = if json {
         Rule::Json
+    } else if binary {
+        Rule::Binary
     } else {
         Rule::Delimiter(reader.byte()?)
     };
@@ -340,6 +379,7 @@ pub(super) fn read(mut bytes: &[u8], most: usize) -> Option<Schema> {
     let returns = flags & RETURNS != 0;
     let mut template = match rule {
         Rule::Delimiter(delimiter) => Template::delimited(delimiter, count, returns),
+        Rule::Binary => Template::of(rule, vec![Vec::new(); count + 1], returns),
         Rule::Json => {
             let pieces = reader.lines(count + 1)?;
             Template::of(rule, pieces.iter().map(<[u8]>::to_vec).collect(), returns)
@@ -347,6 +387,12 @@ pub(super) fn read(mut bytes: &[u8], most: usize) -> Option<Schema> {
     };
     let mut columns = Vec::new();
     for cell in &mut template.cells {
+        if binary {
+            let (elements, column) = reader.binary()?;
+            cell.inside = Inside::Binary(elements);
+            columns.push(column);
+            continue;
+        }
         let flags = reader.byte()?;
         (flags & !(PREFIX | SUFFIX | PATTERN) == 0).then_some(())?;
         let mut read = Cell::new();
@@ -360,7 +406,7 @@ pub(super) fn read(mut bytes: &[u8], most: usize) -> Option<Schema> {
             read.inside = Inside::Pattern(reader.pattern()?);
         }
         for _ in 0..read.columns() {
-            columns.push(reader.column()?);
+            columns.push(reader.column(None)?);
         }
         *cell = read;
     }
