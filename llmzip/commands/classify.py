@@ -9,7 +9,7 @@ from llmzip.commands.report import Report
 from llmzip.commands.similarity import Outputs, Shown, Troubles, csv_text, way_of
 from llmzip.errors import UsageError
 from llmzip.similarity.classification import Accuracy, Label, balanced, classify, leave_one_out
-from llmzip.similarity.documents import Document, read_all
+from llmzip.similarity.documents import Document, EmptyError, read_all
 from llmzip.text import printable, table
 
 # Classes whose examples differ by more than this factor are told of.
@@ -31,7 +31,7 @@ def _run(job: Job, report: Report, outputs: Outputs) -> None:
     troubles.end()
     empty = [name for name, examples in classes.items() if not examples]
     if empty:
-        raise UsageError(f"class {printable(empty[0])} has no examples that can be read")
+        raise EmptyError(f"class {printable(empty[0])} has no examples that can be read")
     if not documents and not job.leave_one_out:
         return
     if job.balance:

@@ -8,8 +8,7 @@ from itertools import chain, islice
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.commands.similarity import Outputs, Shown, Troubles, csv_text, way_of
-from llmzip.errors import UsageError
-from llmzip.similarity.documents import JSON_LINES, DocumentError, join, pool, read_all
+from llmzip.similarity.documents import JSON_LINES, DocumentError, EmptyError, join, pool, read_all
 from llmzip.similarity.selection import Choice, select
 from llmzip.text import printable, table
 
@@ -34,7 +33,7 @@ def run(job: Job, report: Report) -> None:
             found = select(target, chain(first, documents), job.count, way, score, shown)
         troubles.end()
         if not found.seen:
-            raise UsageError(f"pool {printable(job.pool)} has no documents")
+            raise EmptyError(f"pool {printable(job.pool)} has no documents")
         if outputs.wants("output"):
             outputs.write("output", _lines(found.chosen, report))
         if outputs.wants("csv"):
@@ -56,7 +55,7 @@ def _target(path: str, field: str, troubles: Troubles) -> bytes:
     else:
         texts = [document.data for document in read_all(path, troubles)]
     if not texts:
-        raise UsageError(f"target {printable(path)} has no content")
+        raise EmptyError(f"target {printable(path)} has no content")
     return join(texts)
 
 

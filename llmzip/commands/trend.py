@@ -9,7 +9,7 @@ from llmzip.commands.report import Report
 from llmzip.commands.similarity import Outputs, Shown, Troubles, csv_text, way_of
 from llmzip.errors import LlmzError, UsageError
 from llmzip.similarity.dates import of_files, of_json_lines, parse
-from llmzip.similarity.documents import join, read_all
+from llmzip.similarity.documents import EmptyError, join, read_all
 from llmzip.similarity.trend import Change, Dated, Period, Trend, trend
 from llmzip.text import table
 
@@ -28,7 +28,7 @@ def run(job: Job, report: Report) -> None:
         if job.prime is not None:
             prime = join([document.data for document in read_all(job.prime, troubles)])
             if not prime:
-                raise UsageError(f"prime {job.prime} has no content")
+                raise EmptyError(f"prime {job.prime} has no content")
         troubles.end()
         if not documents:
             if not troubles.count:

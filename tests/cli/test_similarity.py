@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+import synthetic
+
 from .conftest import Shell
 
 # Languages: two families, whose words have letters and endings in common.
@@ -388,6 +390,34 @@ def test_trend_wants_dates(llmzip: Shell, dated: None) -> None:
     assert "no documents from" in llmzip.fails(
         "trend", "-3", "files", "--cutoff", "2030-01", code=2
     )
+
+
+def test_what_is_empty_or_missing_is_told(llmzip: Shell, topics: Path) -> None:
+    llmzip.write("empty", b"")
+    for arguments in (
+        ["classify", *CLASSES, "--class", "m=missing", "topics/north/0"],
+        ["select", "--target", "missing", "--pool", "topics", "-n1"],
+        ["select", "--target", "topics", "--pool", "missing", "-n1"],
+        ["trend", "topics", "--dates", "mtime", "--prime", "missing"],
+        ["trend", "--jsonl", "missing"],
+    ):
+        done = llmzip(*arguments, code=1)
+        errors = done.stderr.decode().splitlines()
+        assert errors[0] == "llmzip: missing: no such file or folder" and len(errors) <= 2
+        assert done.stdout == b""
+    assert "no documents" in llmzip.fails("select", "--target", "topics", "--pool", "empty", "-n1")
+
+
+def test_trend_by_a_language_model(llmzip: Shell, tmp_path_factory: pytest.TempPathFactory) -> None:
+    pack = synthetic.pack(tmp_path_factory.mktemp("pack") / "tiny.gguf")
+    llmzip.write("tiny.lzpack", pack)
+    llmzip.write("2024-01.txt", (synthetic.TEXT + "\n").encode() * 3)
+    llmzip.write("2024-02.txt", random.Random(1).randbytes(150).hex().encode())
+    arguments = ["trend", "-m", "tiny.lzpack", "2024-01.txt", "2024-02.txt", "--json"]
+    (found,) = told(llmzip(*arguments, "--cutoff", "2024-02").stdout)
+    assert found["way"].startswith("llm ")
+    assert found["change"]["difference"] > 0
+    assert "takes no model" in llmzip.fails(*arguments[:-1], "-p", "cm", code=2)
 
 
 def test_a_model_that_is_missing_is_named(llmzip: Shell, languages: list[str]) -> None:

@@ -46,10 +46,10 @@ def document(name: str, data: bytes) -> Document:
 
 
 def test_ncd_by_hand():
-    found = distances([document("x", b"abcd"), document("y", b"cdef")], ByLetters())
-    assert found.alone == (32, 32)
-    assert found.given == ((4, 18), (18, 4))
-    assert found.ncd[0][1] == (32 + 18 - 32) / 32 == found.ncd[1][0]
+    found = distances([document("x", b"abcd"), document("y", b"cdefgh")], ByLetters())
+    assert found.alone == (32, 48)
+    assert found.given == ((4, 18), (34, 6))
+    assert found.ncd[0][1] == ((32 + 34 + 48 + 18) / 2 - 32) / 48 == found.ncd[1][0]
 
 
 def test_ncd_of_what_has_nothing_in_common_and_of_the_same():
@@ -88,14 +88,14 @@ def test_labels_and_margins_by_hand():
 
 
 def test_leaving_one_out_reads_all_others_and_not_itself():
-    # Of each letter's two documents one is left when the other is labelled; "z" has none.
-    own = [document(str(n), bytes([c])) for n, c in enumerate(b"aabbccz")]
+    # Of each letter's two documents one is left when the other is labelled; "y" and "z" have none.
+    own = [document(str(n), bytes([c])) for n, c in enumerate(b"yaabbccz")]
     other = [document("a", b"\n"), document("b", b"\n")]
     found = leave_one_out({"own": own, "other": other}, ByLetters())
-    costs = [dict(label.costs)["own"] for label in found.labels[:7]]
-    assert costs == [1, 1, 1, 1, 1, 1, 8]
-    assert [label.label for label in found.labels] == ["own"] * 9
-    assert (found.right, found.share) == (7, 7 / 9)
+    costs = [dict(label.costs)["own"] for label in found.labels[:8]]
+    assert costs == [8, 1, 1, 1, 1, 1, 1, 8]
+    assert [label.label for label in found.labels] == ["own"] * 10
+    assert (found.right, found.share) == (8, 8 / 10)
     with pytest.raises(UsageError, match="two examples"):
         leave_one_out({"own": own, "other": other[:1]}, ByLetters())
 
