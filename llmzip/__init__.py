@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from llmzip import measure
+    from llmzip import measure, similarity
     from llmzip.file import LlmzFile, open
     from llmzip.incremental import Compressor, Decompressor
     from llmzip.limits import Limits
@@ -43,6 +43,7 @@ __all__ = [
     "info",
     "measure",
     "open",
+    "similarity",
 ]
 
 # Imported when they are asked for: a program that only imports llmzip should start at once.
@@ -62,7 +63,7 @@ _HOMES = {
 
 
 # Packages that are there as soon as they are named.
-_PACKAGES = ("measure",)
+_PACKAGES = ("measure", "similarity")
 
 
 def __getattr__(name: str) -> Any:

@@ -51,6 +51,14 @@ def _run(job: Job, report: Report) -> None:
             from llmzip.commands.train import run
         case "measure":
             from llmzip.commands.measure import run
+        case "distance":
+            from llmzip.commands.distance import run
+        case "classify":
+            from llmzip.commands.classify import run
+        case "select":
+            from llmzip.commands.select import run
+        case "trend":
+            from llmzip.commands.trend import run
         case "estimate":
             from llmzip.commands.estimate import run
         case "recover":

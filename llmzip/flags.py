@@ -55,11 +55,20 @@ def _segments(text: str) -> int:
     return int(text)
 
 
+def _one_of(*names: str) -> Callable[[str], str]:
+    def one(text: str) -> str:
+        if text not in names:
+            raise UsageError(f"{text!r}: choose of {', '.join(names)}")
+        return text
+
+    return one
+
+
 class Flag(Record):
     """An option: the field of `Job` it sets, its letter and words, and what it sets.
 
     `value` is set as it is, or called with the argument where there is a `metavar`; `counts` flags
-    add up instead. Without `help`, help does not show it.
+    add up instead, and `collects` ones are kept all. Without `help`, help does not show it.
     """
 
     field: str
@@ -69,6 +78,7 @@ class Flag(Record):
     value: object = True
     metavar: str = ""
     counts: bool = False
+    collects: bool = False
 
 
 FLAGS = (
@@ -165,7 +175,6 @@ FLAGS = (
         *(str, "LIST"),
     ),
     Flag("again", "", ("again",), "With measure: measure what earlier runs have kept, too."),
-    Flag("csv", "", ("csv",), "With measure: write every result to FILE, a row each.", str, "FILE"),
     Flag("page", "", ("report",), "With measure: write a page to look at, FILE.html.", str, "FILE"),
     Flag(
         *("chunk", "", ("chunk",)),
@@ -188,6 +197,62 @@ FLAGS = (
         "With --chunk and --context: only the first SIZE bytes of each file.",
         *(_size, "SIZE"),
     ),
+    Flag(
+        *("classes", "", ("class",)),
+        "With classify: PATH, a file or a folder, has examples of class NAME; once for each.",
+        *(str, "NAME=PATH"),
+        collects=True,
+    ),
+    Flag(
+        *("leave_one_out", "", ("leave-one-out",)),
+        "With classify: label each example by all others, and tell how many labels are right.",
+    ),
+    Flag(
+        *("balance", "", ("balance",)),
+        "With classify: use as many bytes of examples of each class as the smallest one has.",
+    ),
+    Flag("target", "", ("target",), "With select: what to match, a file or folder.", str, "PATH"),
+    Flag(
+        *("pool", "", ("pool",)),
+        "With select: what to choose from: a folder of files, JSON lines (.jsonl), or a text with "
+        "a document in each line.",
+        *(str, "PATH"),
+    ),
+    Flag("count", "n", ("number",), "With select: how many documents to pick.", _number, "N"),
+    Flag(
+        *("score", "", ("score",)),
+        "With select: gain (the default), or ncd (the default of -p gzip, as in ZIP-FIT).",
+        *(_one_of("gain", "ncd"), "NAME"),
+    ),
+    Flag(
+        *("jsonl", "", ("jsonl",)),
+        "With trend: JSON lines with the documents and their dates.",
+        *(str, "FILE"),
+    ),
+    Flag("text_field", "", ("text-field",), "The field of JSON with a text: text.", str, "NAME"),
+    Flag("date_field", "", ("date-field",), "The field of JSON with a date: date.", str, "NAME"),
+    Flag(
+        *("dates", "", ("dates",)),
+        "With trend: take the dates of files from their name (the default) or mtime.",
+        *(_one_of("name", "mtime"), "WHERE"),
+    ),
+    Flag(
+        *("by", "", ("by",)),
+        "With trend: put documents together by month (the default), quarter or year.",
+        *(_one_of("month", "quarter", "year"), "PERIOD"),
+    ),
+    Flag(
+        *("cutoff", "", ("cutoff",)),
+        "With trend: compare documents from before DATE (2024-05-17) with those from then on.",
+        *(str, "DATE"),
+    ),
+    Flag(
+        *("prime", "", ("prime",)),
+        "With trend: code each document as if PATH, a file or folder, had been read before.",
+        *(str, "PATH"),
+    ),
+    Flag("csv", "", ("csv",), "Write all results to FILE, a row each.", str, "FILE"),
+    Flag("svg", "", ("svg",), "With distance and trend: write a picture to FILE.", str, "FILE"),
     Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
     Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
     Flag("progress", "", ("no-progress",), "Show no progress bar.", False),
@@ -198,8 +263,14 @@ FLAGS = (
 
 _ALL = frozenset(flag.field for flag in FLAGS) - {
     *("name", "importer", "states", "passes", "source"),
-    *("compressors", "again", "csv", "page", "chunk", "context", "hf", "limit"),
+    *("compressors", "again", "page", "chunk", "context", "hf", "limit"),
+    *("classes", "leave_one_out", "balance", "target", "pool", "count", "score", "jsonl", "prime"),
+    *("text_field", "date_field", "dates", "by", "cutoff", "csv", "svg"),
 }
+_CODE_LENGTHS = frozenset(
+    {"level", "predictor", "model", "threads", "force", "csv"}
+    | {"quiet", "verbose", "progress", "as_json", "help"}
+)
 _WRITING = _ALL - {"mode", "version", "quick"}
 _FOR_COMPRESSING = frozenset(
     {"level", "predictor", "verify", "standalone", "adapt", "segments", "embed_model"}
@@ -227,6 +298,11 @@ _FIELDS = {
         | {"chunk", "context", "hf", "limit"}
         | {"quiet", "verbose", "progress", "as_json", "help"}
     ),
+    "distance": _CODE_LENGTHS | {"recursive", "svg"},
+    "classify": _CODE_LENGTHS | {"classes", "leave_one_out", "balance"},
+    "select": _CODE_LENGTHS | {"target", "pool", "count", "score", "text_field", "output"},
+    "trend": _CODE_LENGTHS
+    | {"jsonl", "date_field", "text_field", "dates", "by", "cutoff", "prime", "svg"},
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
     "models": frozenset({"name", "importer", "force", "quiet", "verbose", "as_json", "help"}),
     "corpora": frozenset({"source", "force", "quiet", "verbose", "progress", "as_json", "help"}),
@@ -274,6 +350,11 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
             so_far = values.get(flag.field, 0)
             assert isinstance(so_far, int)
             values[flag.field] = so_far + 1
+        elif flag.collects:
+            assert callable(flag.value)
+            earlier = values.get(flag.field, ())
+            assert isinstance(earlier, tuple)
+            values[flag.field] = (*earlier, _named(name, flag.value, argument))
         elif callable(flag.value):
             values[flag.field] = _named(name, flag.value, argument)
         else:

@@ -11,7 +11,7 @@ Usage: llmzip [OPTIONS] [FILE]...      compress each FILE to FILE.llmz
        llmzip -d FILE.llmz             decompress to FILE
        llmzip VERB -h                  compress decompress test list cat rows
                                        train estimate measure recover models
-                                       corpora
+                                       corpora distance classify select trend
        tar -I llmzip -cf DIR.tar.llmz DIR
 'llmzip -h' lists all options.
 """
@@ -33,6 +33,10 @@ Verbs:
   cat         write one tensor of an archive, or all it holds, to standard output
   estimate    say what compressing tensors would give, before anything is written
   measure     run llmzip and other compressors on files, and show what each makes of them
+  distance    how like each other files are, by code lengths; a tree of them
+  classify    label files by the examples that make them shortest
+  select      pick the documents of a pool that are most like a target
+  trend       bits per byte of documents by their dates
   recover     save what can be saved of a broken archive
   models      get, import, list and remove language models and circuits
   corpora     list and get files to measure on
@@ -137,6 +141,39 @@ compressed ones are measured too, and shown apart.
 llmzip's compressors, gzip (bare deflate) and xz (bare LZMA2), with the model's bytes counted
 beside. --context 512 is that of "LLMZip": bits for each character by a language model alone,
 as an entropy, token by token, and as ranks with zlib.
+""",
+    "distance": """\
+Usage: llmzip distance [OPTIONS] PATH PATH...
+
+Compare files with each other: NCD(x, y) = (C(xy) - min(C(x), C(y))) / max(C(x), C(y)), where C
+is the code length of predictor cm at -6, and C(xy) the mean of both orders. A folder is one text
+of all its files; with -r each file counts by itself. The tree joins those with the least mean
+distance (UPGMA). -v shows what each file takes once another one was read.
+-3 to -9 are levels of cm, -m MODEL takes a language model, -p gzip or zstd those.
+""",
+    "classify": """\
+Usage: llmzip classify [OPTIONS] --class NAME=PATH --class NAME=PATH... FILE...
+       llmzip classify [OPTIONS] --class NAME=PATH --class NAME=PATH... --leave-one-out
+
+Label each FILE with the class whose examples make it shortest, by predictor cm at -6. A folder
+stands for its files. Levels, -m and -p as with distance.
+""",
+    "select": """\
+Usage: llmzip select [OPTIONS] --target PATH --pool PATH -n N
+
+Pick the N documents of a pool that are most like a target, by predictor cm at -3. Scores:
+  gain  the share of a document that the target spares
+  ncd   1 - normalized compression distance
+Of a document its first 64 KiB are scored; the pool may be larger than memory, and '-' is
+standard input. -o FILE writes the documents as JSON lines. Levels, -m and -p as with distance.
+""",
+    "trend": """\
+Usage: llmzip trend [OPTIONS] FILE...
+       llmzip trend [OPTIONS] --jsonl FILE
+
+Bits per byte by the dates of documents, each coded by itself, with 95 % bands by resampling
+documents. With -m MODEL and --cutoff DATE it shows what a model makes of text that it cannot
+have read. Dates are in the names of files (2024-05-17 or 2024-05) or in a field of JSON lines.
 """,
     "models": """\
 Usage: llmzip models [OPTIONS] ACTION

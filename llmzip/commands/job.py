@@ -8,7 +8,10 @@ from llmzip.record import Record
 VERBS = (
     *("compress", "decompress", "test", "list", "cat", "rows", "estimate", "recover", "models"),
     *("train", "measure", "corpora"),
+    *("distance", "classify", "select", "trend"),
 )
+# What compares documents by code lengths.
+COMPARING = frozenset({"distance", "classify", "select", "trend"})
 
 
 class Job(Record):
@@ -53,6 +56,21 @@ class Job(Record):
     context: int = 0
     hf: str | None = None
     limit: int | None = None
+    classes: tuple[str, ...] = ()
+    leave_one_out: bool = False
+    balance: bool = False
+    target: str | None = None
+    pool: str | None = None
+    count: int | None = None
+    score: str | None = None
+    text_field: str = "text"
+    date_field: str = "date"
+    jsonl: str | None = None
+    dates: str = "name"
+    by: str = "month"
+    cutoff: str | None = None
+    prime: str | None = None
+    svg: str | None = None
     quiet: int = 0
     verbose: int = 0
     progress: bool = True
@@ -76,6 +94,9 @@ class Job(Record):
         ]
         if self.mode == "measure" and "-" in self.files:
             raise UsageError("measure needs files, folders or corpora; standard input is none")
+        if self.mode in COMPARING:
+            self._check_comparing()
+            return
         if not self.codes:
             if self.output or self.output_dir:
                 raise UsageError(f"{self.mode} writes no file; leave out {destinations[-1]}")
@@ -109,6 +130,30 @@ class Job(Record):
         to_stdout = to_stdout or (self.mode in ("cat", "rows") and not destinations)
         if self.as_json and to_stdout:
             raise UsageError("with --json standard output holds the report; use -o FILE for data")
+
+    def _check_comparing(self) -> None:
+        named = self.files != ("-",)
+        if self.mode == "classify":
+            if self.leave_one_out and named:
+                raise UsageError("--leave-one-out labels the examples: leave out the files")
+            if self.files.count("-") > 1:
+                raise UsageError("standard input can be read once")
+        if self.mode == "distance" and "-" in self.files:
+            raise UsageError("distance needs files or folders; standard input is none")
+        if self.mode == "select":
+            for option, value in (("target", self.target), ("pool", self.pool)):
+                if value is None:
+                    raise UsageError(f"select needs --{option} PATH")
+            if not self.count:
+                raise UsageError("select needs the number of documents to pick: -n N")
+            if self.target == "-" == self.pool:
+                raise UsageError("standard input can be read once")
+            if named:
+                raise UsageError("select takes no files beside --target and --pool")
+            if self.output == "-":
+                raise UsageError("standard output has the table, or --json; use -o FILE")
+        if self.mode == "trend" and not named and self.jsonl is None:
+            raise UsageError("trend needs files with dates in their names, or --jsonl FILE")
 
     def to_stdout(self, path: str) -> bool:
         """Whether the output for input `path` goes to standard output."""
