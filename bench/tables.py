@@ -1,13 +1,15 @@
 """Tables and stacks of images: llmzip's archives beside those of peers, all decoded and compared.
 
 Usage: python bench/tables.py FILE... [--levels 6,8] [--polypress PROGRAM] [--parquet PYTHON]
+                                  [--openzl PYTHON] [--alone]
        python bench/tables.py FILE... --train DATA [--states 16] [--passes 10]
        python bench/tables.py readme bench/README.md
 
 Every tool is a process of one thread for each file and direction, as in `peers.py`. llmzip runs
 with its verification, `cm` alone beside it (`-p cm`). Polypress restores cells, not always bytes:
 its row says which. Parquet (pyarrow in the interpreter PYTHON, zstd level 19, all columns as text)
-keeps columns alone. With --train a circuit is trained on DATA first and named with -m: its bytes
+and OpenZL (numbers of values, dictionaries by xz; its better graphs want a parser for each file)
+keep columns alone. With --train a circuit is trained on DATA first and named with -m: its bytes
 stand in a column of their own, and count in what is "adjusted". Rows are kept in tables.csv, one a
 tool and file; a tool is measured again each time that it is run. `readme` puts tables of them into
 a file.
@@ -47,6 +49,35 @@ names = [f"c{n}" for n in range(first)]
 text = c.ConvertOptions(column_types={name: pa.string() for name in names})
 table = c.read_csv(sys.argv[1], c.ReadOptions(column_names=names, use_threads=False), None, text)
 q.write_table(table, sys.argv[2], compression="zstd", compression_level=19)
+"""
+# Numbers of each column's values, by the graph that is smallest for it, and the values themselves.
+OPENZL = """
+import lzma, sys, numpy, openzl.ext as zl
+lines = open(sys.argv[1], "rb").read().splitlines()
+rows = [line.split(b",") for line in lines]
+rows = [row for row in rows if len(row) == len(rows[0])]
+def coded(graph, values):
+    compressor, context = zl.Compressor(), zl.CCtx()
+    compressor.set_parameter(zl.CParam.FormatVersion, zl.MAX_FORMAT_VERSION)
+    compressor.select_starting_graph(graph()(compressor))
+    context.ref_compressor(compressor)
+    context.set_parameter(zl.CParam.FormatVersion, zl.MAX_FORMAT_VERSION)
+    made = context.compress([zl.Input(zl.Type.Numeric, values)])
+    (back,) = zl.DCtx().decompress(made)
+    assert back.content.as_nparray().tobytes() == values.tobytes()
+    return made
+out, dictionaries = [], []
+for column in zip(*rows):
+    distinct = sorted(set(column))
+    number = {value: place for place, value in enumerate(distinct)}
+    kinds = numpy.uint8, numpy.uint16, numpy.uint32
+    kind = next(k for k in kinds if len(distinct) - 1 <= numpy.iinfo(k).max)
+    values = numpy.array([number[value] for value in column], kind)
+    graphs = zl.graphs.Compress, zl.graphs.FieldLz, zl.graphs.Bitpack
+    out.append(min((coded(graph, values) for graph in graphs), key=len))
+    dictionaries += distinct
+out.append(lzma.compress(b",".join(dictionaries), preset=9))
+open(sys.argv[2], "wb").write(b"".join(out))
 """
 
 Row = dict[str, str]
@@ -121,11 +152,12 @@ def measure(tool: Tool, file: Path, scratch: Path, model: Path | None = None) ->
     }
 
 
-def parquet(python: str, file: Path, scratch: Path) -> Row:
-    """The size of a Parquet file of the table's columns."""
-    target = scratch / "columns.parquet"
-    cost = run([python, "-c", PARQUET, str(file.resolve()), str(target)], folder=scratch)
+def columns_alone(python: str, script: str, file: Path, scratch: Path) -> Row:
+    """The size of what a script in another interpreter makes of the table's columns."""
+    target = scratch / "columns"
+    cost = run([python, "-c", script, str(file.resolve()), str(target)], folder=scratch)
     size = target.stat().st_size
+    target.unlink()
     return {
         "size": str(size),
         "model": "0",
@@ -148,7 +180,7 @@ def measure_all(asked: argparse.Namespace) -> None:
     levels = [int(level) for level in asked.levels.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        chosen = general(levels, asked.polypress)
+        chosen = [] if asked.alone else general(levels, asked.polypress)
         pack: Path | None = None
         trained = ""
         if asked.train:
@@ -176,10 +208,15 @@ def measure_all(asked: argparse.Namespace) -> None:
                     continue
                 put(asked.results, dict.fromkeys(FIELDS, "") | about | {"tool": tool.name} | row)
                 print(file.name, tool.name, row)
-            if asked.parquet and not asked.train:
-                row = parquet(asked.parquet, file, scratch)
-                name = "parquet, zstd -19"
-                put(asked.results, dict.fromkeys(FIELDS, "") | about | {"tool": name} | row)
+            others = (
+                ("parquet, zstd -19", asked.parquet, PARQUET),
+                ("openzl, numbers of values", asked.openzl, OPENZL),
+            )
+            for name, python, script in others:
+                if python and not asked.train:
+                    row = columns_alone(python, script, file, scratch)
+                    put(asked.results, dict.fromkeys(FIELDS, "") | about | {"tool": name} | row)
+                    print(file.name, name, row)
 
 
 def tables(rows: list[Row]) -> str:
@@ -214,6 +251,8 @@ def main() -> None:
     parser.add_argument("--levels", default="6,8")
     parser.add_argument("--polypress", help="its program")
     parser.add_argument("--parquet", help="a Python that has pyarrow")
+    parser.add_argument("--openzl", help="a Python that has openzl and numpy")
+    parser.add_argument("--alone", action="store_true", help="only those of columns alone")
     parser.add_argument("--train", type=Path)
     parser.add_argument("--states", type=int, default=16)
     parser.add_argument("--passes", type=int, default=10)
