@@ -5,6 +5,7 @@ stores them, `raw_len` is the segment's content in bytes.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -181,6 +182,23 @@ class Model:
         segments: of which all but the first, of `first` bytes, are decoded together.
         """
 
+class Session:
+    """A run of a language model that is told tokens, and sees at most `window` of them.
+
+    It begins with the token that texts begin with, as a coder does.
+    """
+
+    def __new__(cls, model: Model, window: int) -> Session: ...
+    def advance(self, tokens: Sequence[int]) -> None:
+        """Feeds tokens; `ValueError` for one that the model does not have."""
+
+    def pick(self, temperature: int, draw: int) -> tuple[int, bytes]:
+        """The next token that a draw of 64 random bits falls on, and its bytes.
+
+        temperature: in thousandths; 1000 leaves the distribution as it is, 0 takes the likeliest.
+        Nothing is fed. Special tokens never come. The same everywhere.
+        """
+
 class Circuit:
     """A circuit from the bytes of its pack; `llmzip.pc.Circuit` says what it does.
 
@@ -267,6 +285,9 @@ class ContextMixer:
     def likeliest(self, count: int) -> list[tuple[int, float]]:
         """The likeliest next bytes with their probabilities, the likeliest first."""
 
+    def pick(self, temperature: int, draw: int) -> int | None:
+        """The next byte that a draw falls on, as `Session.pick`; None where bytes are pixels."""
+
     def restart(self) -> None:
         """Goes on as if what came before were gone, but for what was learnt; takes 8 bytes."""
 
@@ -278,6 +299,27 @@ class ContextMixer:
 
     def text(self, width: int, symbols: Sequence[int]) -> bytes:
         """The text of symbols, by a mixer in the same state; `CorruptData` for one too wide."""
+
+def primer() -> bytes:
+    """The text that models of text begin with from level 7 on: `predictors/tables/primer.txt`."""
+
+def table_costs(
+    settings: bytes, segment: ReadableBuffer
+) -> (
+    tuple[
+        bytes,
+        int,
+        str | None,
+        list[tuple[Literal["head", "kinds", "exceptions", "cell"], int | None, float]],
+    ]
+    | None
+):
+    """The bits that each part of a segment takes with settings of `pc`; None where it is no table.
+
+    Before them the bytes before the first row, the number of rows, and what stands between cells:
+    None for JSON and for numbers in binary. A cell has its number in a row, from 0. `kinds` tell
+    which rows are `exceptions`.
+    """
 
 def train(
     data: ReadableBuffer,
@@ -384,6 +426,10 @@ class Decoder:
 
         `CorruptData` where the settings make no room for `raw_len` bytes.
         """
+
+    @property
+    def planes(self) -> list[int]:
+        """Coded bytes that each plane took of what was decoded; of predictor `tensor` alone."""
 
     @property
     def canary(self) -> int:

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use llmzip_predictors::chunks::MAX_CHUNK;
 use llmzip_predictors::pc::{self, CircuitPack, Kind, Training};
 use llmzip_predictors::segment::PredictorError;
 use pyo3::prelude::*;
@@ -178,4 +179,38 @@ pub fn train<'py>(
         Some(error) => Err(error),
         None => Ok(PyBytes::new(py, &trained.map_err(raise)?)),
     }
+}
+
+/// Bytes before the rows, their number, the delimiter, and of each part what it is, its cell's number and its bits.
+type Spent<'py> = (
+    Bound<'py, PyBytes>,
+    usize,
+    Option<char>,
+    Vec<(&'static str, Option<usize>, f64)>,
+);
+
+/// The bits that each part of a segment takes with settings of predictor `pc`; None where it is no table.
+#[pyfunction]
+pub fn table_costs<'py>(
+    py: Python<'py>,
+    settings: &[u8],
+    segment: Bytes,
+) -> PyResult<Option<Spent<'py>>> {
+    let segment = segment.as_slice();
+    let found = py.detach(|| pc::costs(settings, segment, MAX_CHUNK));
+    let named = |(part, bits): (pc::Part, f64)| match part {
+        pc::Part::Head => ("head", None, bits),
+        pc::Part::Kinds => ("kinds", None, bits),
+        pc::Part::Exceptions => ("exceptions", None, bits),
+        pc::Part::Cell(cell) => ("cell", Some(cell), bits),
+    };
+    let Some(spent) = found.map_err(raise)? else {
+        return Ok(None);
+    };
+    Ok(Some((
+        PyBytes::new(py, &spent.head),
+        spent.rows,
+        spent.delimiter.map(char::from),
+        spent.parts.into_iter().map(named).collect(),
+    )))
 }

@@ -82,6 +82,11 @@ impl ContextMixer {
         py.detach(|| self.0.likeliest(count))
     }
 
+    /// The next byte that a draw of 64 random bits falls on, at a temperature in thousandths.
+    fn pick(&mut self, py: Python<'_>, temperature: u32, draw: u64) -> Option<u8> {
+        py.detach(|| self.0.pick(temperature, draw))
+    }
+
     /// Goes on as if what came before were gone, but for what was learnt from it.
     fn restart(&mut self) -> PyResult<()> {
         self.0.restart().map_err(raise)
@@ -106,4 +111,10 @@ impl ContextMixer {
             .map_err(raise)?;
         Ok(PyBytes::new(py, &text))
     }
+}
+
+/// The text that models of text begin with from level 7 on.
+#[pyfunction]
+pub fn primer(py: Python<'_>) -> Bound<'_, PyBytes> {
+    PyBytes::new(py, llmzip_predictors::cm::PRIMER)
 }

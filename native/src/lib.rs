@@ -4,6 +4,7 @@ mod buffer;
 mod circuit;
 mod context_mixer;
 mod segment;
+mod session;
 mod sha256;
 
 use std::sync::Arc;
@@ -58,9 +59,9 @@ mod native_module {
     #[pymodule_export]
     use super::check_pack;
     #[pymodule_export]
-    use super::circuit::{Circuit, lines, train};
+    use super::circuit::{Circuit, lines, table_costs, train};
     #[pymodule_export]
-    use super::context_mixer::ContextMixer;
+    use super::context_mixer::{ContextMixer, primer};
     #[pymodule_export]
     use super::crc32;
     #[pymodule_export]
@@ -74,6 +75,8 @@ mod native_module {
         rows_repeat, settings, tensor_histograms, tensor_settings, tensor_with_matches,
         tensor_with_values,
     };
+    #[pymodule_export]
+    use super::session::Session;
     #[pymodule_export]
     use super::sha256::Sha256;
     #[pymodule_export]

@@ -242,7 +242,7 @@ type TokenRow = (f64, usize, Vec<(u32, f64)>);
 
 /// A language model, made from the bytes of a model pack; segments and threads may share it.
 #[pyclass(module = "llmzip._native", frozen, weakref)]
-pub struct Model(Arc<dyn ModelPack>, Arc<Aligned>);
+pub struct Model(pub(crate) Arc<dyn ModelPack>, Arc<Aligned>);
 
 #[pymethods]
 impl Model {
@@ -532,6 +532,12 @@ impl Decoder {
     /// As `Encoder.after`; decoders that are used in several threads ask their model together.
     fn after(&mut self, raw_len: u64) -> PyResult<Self> {
         self.0.after(raw_len).map(Self).map_err(raise)
+    }
+
+    /// Coded bytes that each plane took of what was decoded so far.
+    #[getter]
+    fn planes(&self) -> Vec<u64> {
+        self.0.planes()
     }
 
     /// Advances the predictor over bytes stored in the clear (chunk type 3).

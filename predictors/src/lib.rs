@@ -8,6 +8,8 @@ pub mod bits;
 pub mod chunks;
 pub mod circuit;
 pub mod cm;
+pub mod draw;
+mod exp;
 pub mod index;
 pub mod llm;
 pub mod log;

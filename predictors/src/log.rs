@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 /// ln(2) in units of `2^-16`.
-const LN_2: i64 = 45_426;
+pub const LN_2: i64 = 45_426;
 /// Binary logarithms in units of `2^-16` are looked up by this many bits after the leading one.
 const LOG_BITS: u32 = 12;
 

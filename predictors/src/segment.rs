@@ -218,6 +218,11 @@ pub trait SegmentDecoder: Send + Sync {
     /// [`PredictorError::Usage`] past the segment's declared length.
     fn train(&mut self, data: &[u8]) -> Result<(), PredictorError>;
 
+    /// Coded bytes that each plane of what was decoded took, for reports; nothing where there are none.
+    fn planes(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
     /// As [`SegmentEncoder::canary`].
     fn canary(&self) -> u32 {
         0

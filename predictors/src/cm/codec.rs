@@ -50,7 +50,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
 };
 
 /// Text that models of the high levels learn before a segment; its parts stand in primer.toml.
-const PRIMER: &[u8] = include_bytes!("../../tables/primer.txt");
+pub const PRIMER: &[u8] = include_bytes!("../../tables/primer.txt");
 
 pub(crate) fn primer(plan: &Plan) -> &'static [u8] {
     if plan.primer { PRIMER } else { &[] }

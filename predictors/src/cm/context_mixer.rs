@@ -9,11 +9,15 @@ use super::any_model::{AnyModel, with_model};
 use super::codec::{parse, primer};
 use super::model::Model;
 use super::plan::Plan;
+use crate::draw;
 use crate::segment::PredictorError;
 use crate::simd::{self, Job, Kernels, Level};
 
 /// A certain bit, in the units of probabilities.
 const WHOLE: f64 = 4_294_967_296.0;
+
+/// A certain byte, in the units of draws: no sum of them exceeds 64 bits.
+const DRAWN: f64 = (1_u64 << 62) as f64;
 
 /// Bits of a byte whose bits had these probabilities together.
 fn bits(probability: f64) -> f64 {
@@ -206,6 +210,16 @@ impl ContextMixer {
     /// where bytes are pixels.
     pub fn likeliest(&mut self, count: usize) -> Vec<(u8, f64)> {
         self.listen(&[], count, None, &mut |_| {})
+    }
+
+    /// The next byte that 64 random bits fall on, at a temperature in thousandths, see
+    /// [`draw::pick`]; nothing is learnt. `None` where bytes are pixels.
+    pub fn pick(&mut self, temperature: u32, draw: u64) -> Option<u8> {
+        let all = self.likeliest(256);
+        // Products of whole numbers and of powers of two, so that they are the same everywhere.
+        let weights: Vec<u64> = all.iter().map(|entry| (entry.1 * DRAWN) as u64).collect();
+        let found = all.get(draw::pick(&weights, temperature, draw))?;
+        Some(found.0)
     }
 
     /// Goes on as if what came before were gone, but for what was learnt from it.

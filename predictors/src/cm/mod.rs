@@ -38,3 +38,4 @@ mod grey_tests;
 mod tests;
 
 pub(crate) use codec::PREDICTOR;
+pub use codec::PRIMER;

@@ -13,6 +13,7 @@ mod lockstep;
 pub mod mass;
 mod outlook;
 mod packed;
+mod session;
 mod state;
 mod trial;
 pub mod vocabulary;
@@ -27,6 +28,7 @@ use crate::segment::PredictorError;
 pub use costs::{Told, costs, tell};
 pub use outlook::{helps, memory, memory_after, seconds};
 pub use packed::Packed;
+pub use session::Session;
 pub use vocabulary::Vocabulary;
 
 pub(crate) use codec::PREDICTOR;

@@ -546,3 +546,51 @@ fn unknown_settings_are_unsupported() {
         assert!((llm.memory)(settings, 10).is_err());
     }
 }
+
+#[test]
+fn a_session_goes_on_as_the_model_expects() {
+    let pack = pairs(32);
+    let text = text(600);
+    let mut tokens = Vec::new();
+    pack.tokens_of(&text, &mut tokens);
+    let mut session = super::Session::new(&pack, 32).unwrap();
+    session.advance(&tokens[..40]).unwrap();
+    let told = super::tell(&pack, &tokens[20..41], 32, 1).unwrap();
+    let best = told[20].likeliest[0].0;
+    let (token, spelt) = session.pick(0, 5);
+    assert_eq!(token, best);
+    assert_eq!(
+        spelt,
+        pack.vocabulary()
+            .spelling(pack.vocabulary().rank(best).unwrap())
+    );
+    // Evenly spread draws follow the probabilities; the hotter the evener.
+    let share = |temperature: u32, session: &mut super::Session| {
+        let draws = (0..1024_u64).map(|step| step << 54 | 1 << 53);
+        let hits = draws.filter(|&draw| session.pick(temperature, draw).0 == best);
+        hits.count() as f64 / 1024.0
+    };
+    let mut run = Arc::clone(&pack).start(32, false).unwrap();
+    run.advance(&[256]).unwrap();
+    for some in tokens[..40].chunks(8) {
+        run.advance(some).unwrap();
+    }
+    let mut logits = Vec::new();
+    run.logits(7..8, &mut logits).unwrap();
+    // Special tokens are never drawn.
+    let spelt = (0..logits.len()).filter(|&token| pack.vocabulary().rank(token as u32).is_some());
+    let nats: Vec<f64> = spelt
+        .map(|token| f64::from(logits[token]) / 65536.0)
+        .collect();
+    let top = f64::from(logits[best as usize]) / 65536.0;
+    for (temperature, power) in [(1000, 1.0), (500, 2.0), (4000, 0.25)] {
+        let sum: f64 = nats.iter().map(|n| (n * power).exp()).sum();
+        let exact = (top * power).exp() / sum;
+        let found = share(temperature, &mut session);
+        assert!(
+            (found - exact).abs() < 0.003,
+            "{temperature}: {found} {exact}"
+        );
+    }
+    assert!(session.advance(&[9999]).is_err());
+}

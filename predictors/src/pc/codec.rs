@@ -50,7 +50,7 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
 };
 
 /// Settings are those of `cm`, and then [`Hints`]. Returns the former, their level, and these.
-fn parse(settings: &[u8]) -> Result<(&[u8], u8, Hints), PredictorError> {
+pub(super) fn parse(settings: &[u8]) -> Result<(&[u8], u8, Hints), PredictorError> {
     const UNKNOWN: PredictorError = PredictorError::Unsupported("settings of pc");
     let length = cm::codec::settings_len(settings);
     let (own, rest) = settings.split_at_checked(length).ok_or(UNKNOWN)?;

@@ -25,6 +25,7 @@ mod train;
 pub(crate) use codec::PREDICTOR;
 pub(crate) use given::PREDICTOR as WITH_CIRCUIT;
 pub use pack::{CircuitPack, Kind, MAGIC};
+pub use tables::{Part, Spent, costs};
 pub use train::{Training, train};
 
 /// The number of line feeds in a segment that settings of predictor `id` tell, if it is one of these and

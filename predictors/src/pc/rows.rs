@@ -80,6 +80,12 @@ impl Rows {
         })
     }
 
+    /// In which order fields are coded.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// Codes a record, its fields in the order of the file; a decoder's is filled in.
     pub fn code(&mut self, record: &mut [u8], bits: &mut dyn Bits) {
         if self.count == self.next_course {

@@ -3,6 +3,8 @@
 //! A chunk holds the rows that begin in it. What the last of them has beyond the chunk's end is kept for
 //! the next one.
 
+mod costs;
+
 use std::sync::Arc;
 
 use crc32fast::Hasher;
@@ -26,6 +28,8 @@ fn most_head(raw_len: usize) -> usize {
 
 /// The most variables that a writer makes a circuit of.
 const MOST_VARIABLES: usize = 2048;
+
+pub use costs::{Part, Spent, costs};
 
 const DAMAGED: PredictorError = PredictorError::Corrupt("a table's segment is damaged");
 

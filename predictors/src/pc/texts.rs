@@ -1,6 +1,6 @@
 //! Texts beside the records: a table's head, and columns that nothing better suits.
 
-use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
+use llmzip_coders::binary::Decoder as BitDecoder;
 
 use crate::bits::Bits;
 use crate::cm::detect::{Class, Content};
@@ -44,11 +44,11 @@ impl Texts {
     }
 
     /// Codes a text behind its length.
-    pub fn encode_text(&mut self, text: &[u8], coder: &mut BitEncoder) {
+    pub fn encode_text(&mut self, text: &[u8], bits: &mut dyn Bits) {
         let mut length = Vec::new();
         varint::write(text.len() as u64, &mut length);
-        self.encode(&length, coder);
-        self.encode(text, coder);
+        self.encode(&length, bits);
+        self.encode(text, bits);
     }
 
     /// A text of up to `most` bytes, behind its length.
@@ -74,9 +74,9 @@ impl Texts {
         Ok((0..length).map(|_| self.decode(coder)).collect())
     }
 
-    fn encode(&mut self, text: &[u8], coder: &mut BitEncoder) {
+    fn encode(&mut self, text: &[u8], bits: &mut dyn Bits) {
         for &byte in text {
-            self.byte(byte, coder);
+            self.byte(byte, bits);
         }
     }
 

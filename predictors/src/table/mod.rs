@@ -201,6 +201,25 @@ impl Schema {
             .collect()
     }
 
+    /// What stands between the cells of a line; `None` where they are no text, or JSON.
+    #[must_use]
+    pub fn delimiter(&self) -> Option<u8> {
+        match self.template.rule {
+            template::Rule::Delimiter(delimiter) => Some(delimiter),
+            _ => None,
+        }
+    }
+
+    /// For each stream of texts from the second one on the number of its cell in a line, from 0.
+    #[must_use]
+    pub fn text_cells(&self) -> Vec<usize> {
+        let cells = self.template.cells.iter().enumerate();
+        let cells = cells.flat_map(|(cell, of)| std::iter::repeat_n(cell, of.columns()));
+        let texts = cells.zip(&self.columns);
+        let texts = texts.filter(|(_, column)| **column == Column::Text);
+        texts.map(|(cell, _)| cell).collect()
+    }
+
     /// The number of text streams: 0 is that of exceptions, then there is one a text column.
     #[must_use]
     pub fn texts(&self) -> usize {

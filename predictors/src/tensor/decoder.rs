@@ -36,6 +36,8 @@ struct Blocks {
     buffers: Vec<Buffer>,
     base: Vec<u8>,
     given: Vec<u8>,
+    /// Coded bytes of each plane so far.
+    taken: [u64; MAX_PLANES],
 }
 
 impl Drop for Blocks {
@@ -59,6 +61,7 @@ impl Blocks {
             buffers,
             base: Vec::new(),
             given: Vec::new(),
+            taken: [0; MAX_PLANES],
         }
     }
 
@@ -102,7 +105,9 @@ impl Blocks {
             for number in 0..planes {
                 let place = place(settings, number, first, &self.given);
                 let len = units * kind.width(number);
+                let before = rest.len();
                 let plane = Coded::take(&mut rest, len, place, model_of(model, number))?;
+                self.taken[number] += (before - rest.len()) as u64;
                 coded.push((number, plane));
             }
             first += units as u64;
@@ -421,6 +426,11 @@ impl SegmentDecoder for Decoder {
             }
         }
         Ok(())
+    }
+
+    fn planes(&self) -> Vec<u64> {
+        let planes = self.blocks.settings.coded().planes();
+        self.blocks.taken[..planes].to_vec()
     }
 
     fn end_chunk(&mut self) -> Result<(), PredictorError> {
