@@ -10,25 +10,17 @@ import hashlib
 import os
 
 from llmzip import _native
-from llmzip.errors import (
-    CorruptError,
-    MissingPackageError,
-    ModelError,
-    SetupError,
-    UnsupportedError,
-    UsageError,
-)
+from llmzip.asked import asked, need_numpy
+from llmzip.errors import CorruptError, ModelError, UsageError
 from llmzip.fileio import named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
-
-    _Made = TypeVar("_Made")
 
 __all__ = ["Circuit", "load", "train"]
 
@@ -53,7 +45,7 @@ class Circuit:
 
     def __init__(self, pack: bytes) -> None:
         """Raises `CorruptError` for a damaged pack, `UnsupportedError` for one of a later kind."""
-        self._native = _asked(_native.Circuit, pack)
+        self._native = asked(_native.Circuit, pack)
         self._pack = pack
         self._sha256 = ""
 
@@ -121,11 +113,11 @@ class Circuit:
 
         0 where nothing is known. It is of lines that fit the table, and of their variables alone.
         """
-        _need_numpy()
+        need_numpy("asking a circuit")
         import numpy as np
 
         codes, mask = self._rows(rows, missing)
-        found = _asked(self._native.log_prob, codes.data, mask.data)
+        found = asked(self._native.log_prob, codes.data, mask.data)
         return np.frombuffer(found, np.float64).copy()
 
     def marginals(
@@ -136,11 +128,11 @@ class Circuit:
         Every row of these sums to 1; a known code has all of it. They take 8 bytes for each row and
         value of every variable, twice while they are made: ask for many rows in parts.
         """
-        _need_numpy()
+        need_numpy("asking a circuit")
         import numpy as np
 
         codes, mask = self._rows(rows, missing)
-        found = _asked(self._native.marginals, codes.data, mask.data)
+        found = asked(self._native.marginals, codes.data, mask.data)
         return [
             np.frombuffer(own, np.float64).reshape(-1, values).copy()
             for own, values in zip(found, self.values, strict=True)
@@ -159,7 +151,7 @@ class Circuit:
         seed: 0 to 2**64 - 1. A seed gives the same rows on every machine, and fewer of them are the
             first ones of more.
         """
-        _need_numpy()
+        need_numpy("asking a circuit")
         import numpy as np
 
         if n < 0 or not 0 <= seed < 2**64:
@@ -172,7 +164,7 @@ class Circuit:
         codes, mask = self._rows(rows, missing)
         if len(codes) not in (1, n):
             raise UsageError(f"{len(codes)} rows for {n} samples: give one, or one for each")
-        found = _asked(self._native.sample, n, codes.data, mask.data, seed)
+        found = asked(self._native.sample, n, codes.data, mask.data, seed)
         return np.frombuffer(found, np.uint8).reshape(n, self.variables).copy()
 
     def encode(self, text: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -182,10 +174,10 @@ class Circuit:
         so has its rows. Of a stack, whole records without the file's first `lead` bytes, all of
         which fit; `UsageError` for others.
         """
-        _need_numpy()
+        need_numpy("asking a circuit")
         import numpy as np
 
-        found, misfits = _asked(self._native.encode, text)
+        found, misfits = asked(self._native.encode, text)
         rows = np.frombuffer(found, np.uint8).reshape(-1, self.variables).copy()
         return rows, np.array(misfits, np.int64)
 
@@ -196,14 +188,14 @@ class Circuit:
         `UsageError`, or is left out with `skip`.
         """
         codes = self._codes(rows)
-        text, misfits = _asked(self._native.decode, codes.data)
+        text, misfits = asked(self._native.decode, codes.data)
         if misfits and not skip:
             raise UsageError(f"row {misfits[0]} is that of no line; skip=True leaves such rows out")
         return text
 
     def _codes(self, rows: ArrayLike) -> NDArray[np.uint8]:
         """Rows as contiguous bytes; variables may have fewer values."""
-        _need_numpy()
+        need_numpy("asking a circuit")
         import numpy as np
 
         given = np.asarray(rows)
@@ -219,7 +211,7 @@ class Circuit:
         self, rows: ArrayLike, missing: ArrayLike | None
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Rows and their mask as the core takes them, all known codes in range."""
-        _need_numpy()
+        need_numpy("asking a circuit")
         import numpy as np
 
         codes = self._codes(rows)
@@ -317,7 +309,7 @@ def train(
 
     def run() -> None:
         try:
-            heard.put(_asked(_native.train, data, states, passes, threads or cores(), passed))
+            heard.put(asked(_native.train, data, states, passes, threads or cores(), passed))
         except BaseException as error:
             heard.put(error)
 
@@ -334,29 +326,6 @@ def train(
     if isinstance(outcome, BaseException):
         raise outcome
     return Circuit(outcome)
-
-
-def _asked(call: Callable[..., _Made], *arguments: Any) -> _Made:
-    """What the core answers, its errors as ours."""
-    try:
-        return call(*arguments)
-    except _native.CorruptData as error:
-        raise CorruptError(str(error)) from None
-    except _native.UnsupportedData as error:
-        raise UnsupportedError(f"{error}: update llmzip") from None
-    except _native.SetupFailed as error:
-        raise SetupError(str(error)) from None
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
-def _need_numpy() -> None:
-    try:
-        import numpy  # noqa: F401
-    except ModuleNotFoundError as error:
-        if error.name != "numpy":
-            raise
-        raise MissingPackageError("asking a circuit needs numpy: pip install numpy") from None
 
 
 def _shape(array: NDArray[Any]) -> str:
