@@ -92,6 +92,11 @@ class Content:
         if not self.packed:
             directory.read_directory(self._view())
 
+    @property
+    def plain(self) -> memoryview | None:
+        """All of a file that is no archive, where it lies; None of an archive."""
+        return None if self.packed else self._data
+
     def reader(self) -> BinaryIO:
         """The content as a file that can seek; decodes what is read of it."""
         if self._random is None:

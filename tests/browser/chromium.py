@@ -40,6 +40,12 @@ def program() -> str | None:
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
 
 
+_KEYS = {
+    **{"Enter": 13, "Tab": 9, " ": 32, "End": 35, "Home": 36},
+    **{"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40},
+}
+
+
 class Browser:
     """A Chromium of its own, with its profile in `folder`; use it in a `with` block."""
 
@@ -210,7 +216,7 @@ class Page:
 
     def press(self, key: str) -> None:
         """A key such as `Enter` or `Tab`, down and up."""
-        code = {"Enter": 13, "Tab": 9, " ": 32}[key]
+        code = _KEYS[key] if key in _KEYS else ord(key.upper())
         text = {"text": "\r"} if key == "Enter" else {"text": key} if key == " " else {}
         common = {"key": key, "windowsVirtualKeyCode": code}
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **text)

@@ -22,7 +22,8 @@ def test_wheel_holds_the_package_alone(wheel: Path) -> None:
     assert libraries == ["llmzip/_native.abi3.so"]
     assert {"llmzip/__init__.py", "llmzip/_native.pyi", "llmzip/py.typed"} <= set(names)
     assert f"{info}/licenses/LICENSE" in names
-    assert {f"llmzip/measure/page/measure.{kind}" for kind in ("html", "css", "js")} <= set(names)
+    for page in ("measure/page/measure", "explain/page/explain"):
+        assert {f"llmzip/{page}.{kind}" for kind in ("html", "css", "js")} <= set(names)
     assert {PurePosixPath(name).suffix for name in names if name.startswith("llmzip/")} <= {
         *(".css", ".html", ".js"),
         ".py",

@@ -26,20 +26,24 @@ def page(run: Run) -> str:
     return fill("measure", f"{what}, measured by llmzip", facts)
 
 
-def fill(name: str, title: str, data: Mapping[str, Any]) -> str:
-    """The template `name`.html with its style, its script, and `data` as JSON for the script."""
+def fill(name: str, title: str, data: Mapping[str, Any], folder: str = _HERE) -> str:
+    """The template `name`.html of `folder` with its script, and `data` as JSON for the script.
+
+    All pages have tools.js and the style measure.css, to which `name`.css of another folder adds.
+    """
     # So neither an end tag nor a comment can begin within the data.
     text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
     parts = {
         "title": html.escape(title.encode(errors="backslashreplace").decode()),
-        "style": _read(f"{name}.css"),
-        "script": _read(f"{name}.js"),
+        "style": _read(_HERE, "measure.css")
+        + ("" if folder == _HERE else _read(folder, f"{name}.css")),
+        "script": _read(_HERE, "tools.js") + _read(folder, f"{name}.js"),
         "data": text,
     }
     # All at once: what is put in is not looked through again.
-    return _PLACE.sub(lambda place: parts[place[1]], _read(f"{name}.html"))
+    return _PLACE.sub(lambda place: parts[place[1]], _read(folder, f"{name}.html"))
 
 
-def _read(name: str) -> str:
-    with open(os.path.join(_HERE, name), encoding="utf-8") as file:
+def _read(folder: str, name: str) -> str:
+    with open(os.path.join(folder, name), encoding="utf-8") as file:
         return file.read()

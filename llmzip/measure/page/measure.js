@@ -1,22 +1,6 @@
-// Draws the page from the run that stands in it. Text from the run is only ever set as text.
-"use strict";
+// Draws the page from the run that stands in it.
 (() => {
-  const run = JSON.parse(document.getElementById("run").textContent);
-  const byId = (id) => document.getElementById(id);
-  const SVG = "http://www.w3.org/2000/svg";
-
   // ---- small tools
-  function put(parent, name, attributes, ...children) {
-    const space = parent instanceof SVGElement || name === "svg" ? SVG : "http://www.w3.org/1999/xhtml";
-    const node = document.createElementNS(space, name);
-    for (const [key, value] of Object.entries(attributes || {})) {
-      if (value !== null && value !== undefined) node.setAttribute(key, value);
-    }
-    node.append(...children);
-    parent.append(node);
-    return node;
-  }
-  const whole = new Intl.NumberFormat("en");
   const fixed = (digits) => (n) => n.toFixed(digits);
   const short = (n) => (n >= 100 ? whole.format(Math.round(n)) : String(Number(n.toPrecision(3))));
   const mib = (cost) => whole.format(Math.round(cost / 1024));
