@@ -17,8 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from llmzip import measure, similarity
+    from llmzip import explain, measure, similarity, windows
     from llmzip.file import LlmzFile, open
+    from llmzip.generation import generate
     from llmzip.incremental import Compressor, Decompressor
     from llmzip.limits import Limits
     from llmzip.oneshot import compress, decompress
@@ -40,10 +41,13 @@ __all__ = [
     "decompress",
     "encode_segment",
     "errors",
+    "explain",
+    "generate",
     "info",
     "measure",
     "open",
     "similarity",
+    "windows",
 ]
 
 # Imported when they are asked for: a program that only imports llmzip should start at once.
@@ -58,12 +62,13 @@ _HOMES = {
     "decode_segment": "segments",
     "decompress": "oneshot",
     "encode_segment": "segments",
+    "generate": "generation",
     "open": "file",
 }
 
 
 # Packages that are there as soon as they are named.
-_PACKAGES = ("measure", "similarity")
+_PACKAGES = ("explain", "measure", "similarity", "windows")
 
 
 def __getattr__(name: str) -> Any:
