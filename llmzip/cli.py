@@ -59,6 +59,10 @@ def _run(job: Job, report: Report) -> None:
             from llmzip.commands.select import run
         case "trend":
             from llmzip.commands.trend import run
+        case "explain":
+            from llmzip.commands.explain import run
+        case "generate":
+            from llmzip.commands.generate import run
         case "estimate":
             from llmzip.commands.estimate import run
         case "recover":

@@ -33,6 +33,27 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _offset(text: str) -> int:
+    """As `_size`, or 0."""
+    return 0 if text == "0" else _size(text)
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+        raise UsageError(f"{text!r} is no seed; write a whole number")
+    return int(text)
+
+
+def _temperature(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 100:
+        raise UsageError(f"{text!r} is no temperature; write a number from 0 to 100")
+    return found
+
+
 def _count(text: str) -> int:
     number = _number(text)
     if not number:
@@ -194,7 +215,7 @@ FLAGS = (
     ),
     Flag(
         *("limit", "", ("bytes",)),
-        "With --chunk and --context: only the first SIZE bytes of each file.",
+        "With explain (by default 100,000), --chunk and --context: only SIZE bytes of each file.",
         *(_size, "SIZE"),
     ),
     Flag(
@@ -248,11 +269,24 @@ FLAGS = (
     ),
     Flag(
         *("prime", "", ("prime",)),
-        "With trend: code each document as if PATH, a file or folder, had been read before.",
+        "With trend and generate: go on as if PATH had been read before; without, generate has read "
+        "a primer of 48 KB.",
         *(str, "PATH"),
     ),
     Flag("csv", "", ("csv",), "Write all results to FILE, a row each.", str, "FILE"),
     Flag("svg", "", ("svg",), "With distance and trend: write a picture to FILE.", str, "FILE"),
+    Flag("begin", "", ("from",), "With explain: begin at byte N.", _offset, "N"),
+    Flag(
+        *("length", "", ("length",)),
+        "With generate: write N bytes behind the prompt, by default 500.",
+        *(_offset, "N"),
+    ),
+    Flag("seed", "", ("seed",), "With generate: draw by seed N, by default 0.", _seed, "N"),
+    Flag(
+        *("temperature", "", ("temperature",)),
+        "With generate: below 1 what is likelier comes oftener, at 0 always; above 1 less often.",
+        *(_temperature, "T"),
+    ),
     Flag("quiet", "q", ("quiet",), "Say less; twice: no errors either.", counts=True),
     Flag("verbose", "v", ("verbose",), "Say more.", counts=True),
     Flag("progress", "", ("no-progress",), "Show no progress bar.", False),
@@ -266,6 +300,7 @@ _ALL = frozenset(flag.field for flag in FLAGS) - {
     *("compressors", "again", "page", "chunk", "context", "hf", "limit"),
     *("classes", "leave_one_out", "balance", "target", "pool", "count", "score", "jsonl", "prime"),
     *("text_field", "date_field", "dates", "by", "cutoff", "csv", "svg"),
+    *("begin", "length", "seed", "temperature"),
 }
 _CODE_LENGTHS = frozenset(
     {"level", "predictor", "model", "threads", "force", "csv"}
@@ -303,6 +338,14 @@ _FIELDS = {
     "select": _CODE_LENGTHS | {"target", "pool", "count", "score", "text_field", "output"},
     "trend": _CODE_LENGTHS
     | {"jsonl", "date_field", "text_field", "dates", "by", "cutoff", "prime", "svg"},
+    "explain": frozenset(
+        {"level", "predictor", "model", "base", "begin", "limit", "output", "force", "threads"}
+        | {"quiet", "verbose", "progress", "as_json", "help"}
+    ),
+    "generate": frozenset(
+        {"level", "model", "length", "seed", "temperature", "prime", "output", "force", "threads"}
+        | {"quiet", "verbose", "as_json", "help"}
+    ),
     "estimate": frozenset({"threads", "quiet", "verbose", "as_json", "help"}),
     "models": frozenset({"name", "importer", "force", "quiet", "verbose", "as_json", "help"}),
     "corpora": frozenset({"source", "force", "quiet", "verbose", "progress", "as_json", "help"}),

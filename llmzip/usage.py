@@ -10,8 +10,9 @@ SHORT = """\
 Usage: llmzip [OPTIONS] [FILE]...      compress each FILE to FILE.llmz
        llmzip -d FILE.llmz             decompress to FILE
        llmzip VERB -h                  compress decompress test list cat rows
-                                       train estimate measure recover models
-                                       corpora distance classify select trend
+                                       train estimate measure explain generate
+                                       recover models corpora distance classify
+                                       select trend
        tar -I llmzip -cf DIR.tar.llmz DIR
 'llmzip -h' lists all options.
 """
@@ -33,6 +34,8 @@ Verbs:
   cat         write one tensor of an archive, or all it holds, to standard output
   estimate    say what compressing tensors would give, before anything is written
   measure     run llmzip and other compressors on files, and show what each makes of them
+  explain     show where the bits of a file go: bytes, tokens, columns, tensors
+  generate    write what a model says comes after a prompt
   distance    how like each other files are, by code lengths; a tree of them
   classify    label files by the examples that make them shortest
   select      pick the documents of a pool that are most like a target
@@ -174,6 +177,23 @@ Usage: llmzip trend [OPTIONS] FILE...
 Bits per byte by the dates of documents, each coded by itself, with 95 % bands by resampling
 documents. With -m MODEL and --cutoff DATE it shows what a model makes of text that it cannot
 have read. Dates are in the names of files (2024-05-17 or 2024-05) or in a field of JSON lines.
+""",
+    "explain": """\
+Usage: llmzip explain [OPTIONS] FILE... [-o PAGE.html]
+
+Show where the bits of FILE go, or of what an archive holds. A summary goes to standard output;
+-o writes a page that colours every byte by what it costs, with what was expected in its place.
+
+Bytes are told by context mixing (levels -3 to -9), tokens by a language model alone (-m). Of a
+table that predictor pc would code, columns are told too; of a checkpoint, or an archive of one,
+tensors and the fields of their elements instead of bytes. -p cm, pc or tensor asks for one.
+""",
+    "generate": """\
+Usage: llmzip generate [OPTIONS] PROMPT...
+
+Write PROMPT, its words joined by spaces, and what a model says comes after it: cm, which learns
+a text (--prime) and the prompt, or a language model (-m). The same seed gives the same text on
+every machine. Without PROMPT it is read from standard input.
 """,
     "models": """\
 Usage: llmzip models [OPTIONS] ACTION

@@ -7,7 +7,7 @@ from llmzip.record import Record
 
 VERBS = (
     *("compress", "decompress", "test", "list", "cat", "rows", "estimate", "recover", "models"),
-    *("train", "measure", "corpora"),
+    *("train", "measure", "corpora", "explain", "generate"),
     *("distance", "classify", "select", "trend"),
 )
 # What compares documents by code lengths.
@@ -71,6 +71,10 @@ class Job(Record):
     cutoff: str | None = None
     prime: str | None = None
     svg: str | None = None
+    begin: int = 0
+    length: int | None = None
+    seed: int | None = None
+    temperature: float | None = None
     quiet: int = 0
     verbose: int = 0
     progress: bool = True
@@ -96,6 +100,13 @@ class Job(Record):
             raise UsageError("measure needs files, folders or corpora; standard input is none")
         if self.mode in COMPARING:
             self._check_comparing()
+            return
+        if self.mode == "explain" and self.output is not None:
+            if len(self.files) > 1:
+                raise UsageError("-o takes one file to explain; give one at a time")
+            if self.output == "-" and self.as_json:
+                raise UsageError("with --json standard output holds the report; use -o FILE.html")
+        if self.mode in ("explain", "generate"):
             return
         if not self.codes:
             if self.output or self.output_dir:
