@@ -269,8 +269,8 @@ FLAGS = (
     ),
     Flag(
         *("prime", "", ("prime",)),
-        "With trend and generate: go on as if PATH had been read before; without, generate has read "
-        "a primer of 48 KB.",
+        "With trend and generate: go on as if PATH had been read before; without, generate has "
+        "read a primer of 48 KB.",
         *(str, "PATH"),
     ),
     Flag("csv", "", ("csv",), "Write all results to FILE, a row each.", str, "FILE"),
