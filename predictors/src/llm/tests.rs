@@ -549,44 +549,33 @@ fn unknown_settings_are_unsupported() {
 
 #[test]
 fn a_session_goes_on_as_the_model_expects() {
-    let pack = pairs(32);
-    let text = text(600);
+    let pack = pairs(64);
     let mut tokens = Vec::new();
-    pack.tokens_of(&text, &mut tokens);
-    let mut session = super::Session::new(&pack, 32).unwrap();
+    pack.tokens_of(&text(600), &mut tokens);
+    let mut session = super::Session::new(&pack, 64).unwrap();
     session.advance(&tokens[..40]).unwrap();
-    let told = super::tell(&pack, &tokens[20..41], 32, 1).unwrap();
-    let best = told[20].likeliest[0].0;
-    let (token, spelt) = session.pick(0, 5);
-    assert_eq!(token, best);
-    assert_eq!(
-        spelt,
-        pack.vocabulary()
-            .spelling(pack.vocabulary().rank(best).unwrap())
-    );
-    // Evenly spread draws follow the probabilities; the hotter the evener.
-    let share = |temperature: u32, session: &mut super::Session| {
-        let draws = (0..1024_u64).map(|step| step << 54 | 1 << 53);
-        let hits = draws.filter(|&draw| session.pick(temperature, draw).0 == best);
-        hits.count() as f64 / 1024.0
-    };
-    let mut run = Arc::clone(&pack).start(32, false).unwrap();
+    let mut run = Arc::clone(&pack).start(64, false).unwrap();
     run.advance(&[256]).unwrap();
-    for some in tokens[..40].chunks(8) {
-        run.advance(some).unwrap();
-    }
+    run.advance(&tokens[..40]).unwrap();
     let mut logits = Vec::new();
-    run.logits(7..8, &mut logits).unwrap();
+    run.logits(39..40, &mut logits).unwrap();
     // Special tokens are never drawn.
-    let spelt = (0..logits.len()).filter(|&token| pack.vocabulary().rank(token as u32).is_some());
+    let vocabulary = pack.vocabulary();
+    let spelt = (0..logits.len()).filter(|&token| vocabulary.rank(token as u32).is_some());
     let nats: Vec<f64> = spelt
         .map(|token| f64::from(logits[token]) / 65536.0)
         .collect();
-    let top = f64::from(logits[best as usize]) / 65536.0;
+    let top = nats.iter().fold(f64::MIN, |top, &nats| top.max(nats));
+    let (best, bytes) = session.pick(0, 5);
+    assert_eq!(bytes, vocabulary.spelling(vocabulary.rank(best).unwrap()));
+    assert_eq!(f64::from(logits[best as usize]) / 65536.0, top);
+    // Evenly spread draws follow the probabilities; the hotter the evener.
     for (temperature, power) in [(1000, 1.0), (500, 2.0), (4000, 0.25)] {
+        let draws = (0..1024_u64).map(|step| step << 54 | 1 << 53);
+        let hits = draws.filter(|&draw| session.pick(temperature, draw).0 == best);
+        let found = hits.count() as f64 / 1024.0;
         let sum: f64 = nats.iter().map(|n| (n * power).exp()).sum();
         let exact = (top * power).exp() / sum;
-        let found = share(temperature, &mut session);
         assert!(
             (found - exact).abs() < 0.003,
             "{temperature}: {found} {exact}"

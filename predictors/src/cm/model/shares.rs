@@ -17,30 +17,46 @@ impl<const S: usize, const A: usize> Model<S, A> {
             .collect()
     }
 
-    /// Adds to `shares`, one for each name, how far each moved the prediction of the last bit towards
-    /// `bit`, in nats of the mixer's stretch domain. The bias and the curves behind the mixer are not counted.
+    /// Adds to `shares`, one for each name, the bits that the last bit would have cost more without it, by
+    /// the mixer alone: the curves behind it are not counted, the bias has no name.
     pub fn add_shares(&self, bit: bool, shares: &mut [f64]) {
-        let contributions = self.mixer.contributions();
+        let mut parts = vec![0.0; shares.len()];
+        let mut all = 0.0;
         let sign = if bit { 1.0 } else { -1.0 };
-        let n = self.hashes.len();
-        let matches = self.matchers.len();
-        let runs = if self.runs.is_some() { n } else { 0 };
-        let pixels = self.plan.pixel_inputs();
-        let after_pixels = n + matches + usize::from(pixels > 0);
-        for (at, part) in contributions.iter().enumerate() {
-            let (first_match, first_run) = (n + 1, n + 1 + 2 * matches);
-            let (first_pixel, first_external) = (first_run + runs, first_run + runs + pixels);
-            let name = match at {
-                _ if at < n => at,
-                _ if at == n => continue,
-                _ if at < first_run => n + (at - first_match) / 2,
-                _ if at < first_pixel => at - first_run,
-                _ if at < first_external => n + matches,
-                _ if at < first_external + self.external.len() => after_pixels,
-                _ if at >= self.block && at - self.block < n => at - self.block,
-                _ => continue,
-            };
-            shares[name] += sign * part;
+        for (at, part) in self.mixer.contributions().iter().enumerate() {
+            all += sign * part;
+            if let Some(name) = self.name_of(at) {
+                parts[name] += sign * part;
+            }
+        }
+        let with = cost(all);
+        for (share, part) in shares.iter_mut().zip(&parts) {
+            *share += cost(all - part) - with;
         }
     }
+
+    /// The name of an input of the mixer, if it has one.
+    fn name_of(&self, at: usize) -> Option<usize> {
+        let (n, matches) = (self.hashes.len(), self.matchers.len());
+        let runs = if self.runs.is_some() { n } else { 0 };
+        let pixels = self.plan.pixel_inputs();
+        let (first_match, first_run) = (n + 1, n + 1 + 2 * matches);
+        let (first_pixel, first_external) = (first_run + runs, first_run + runs + pixels);
+        match at {
+            _ if at < n => Some(at),
+            _ if at == n => None,
+            _ if at < first_run => Some(n + (at - first_match) / 2),
+            _ if at < first_pixel => Some(at - first_run),
+            _ if at < first_external => Some(n + matches),
+            _ if at < first_external + self.external.len() => {
+                Some(n + matches + usize::from(pixels > 0))
+            }
+            _ => at.checked_sub(self.block).filter(|&at| at < n),
+        }
+    }
+}
+
+/// Bits that a bit costs whose stretched probability is so many nats.
+fn cost(stretch: f64) -> f64 {
+    (-stretch.clamp(-700.0, 700.0)).exp().ln_1p() / std::f64::consts::LN_2
 }
