@@ -122,11 +122,12 @@ def measure_tokens(
         status = "ok"
         try:
             if arithmetic == EXACT:
-                teller, size = _pack(name, threads)
+                teller = pack = _Pack(name, threads)
+                size = pack.bytes
             else:
                 teller = _float(name)
         except LlmzError as error:
-            status = str(error)
+            status = str(error).removeprefix(f"{name}: ")
         for file, text in texts:
             progress(file, name)
             empty = TokenResult(file, name, arithmetic, context, len(text), model_bytes=size)
@@ -136,7 +137,7 @@ def measure_tokens(
             try:
                 found.append(_measured(empty, teller, text))
             except LlmzError as error:
-                found.append(empty.replace(status=str(error)))
+                found.append(empty.replace(status=str(error).removeprefix(f"{name}: ")))
     return found
 
 
@@ -172,7 +173,7 @@ class _Pack:
         model = store.find(name)
         loaded = load(model, threads)
         if loaded.is_circuit:
-            raise ModelError(f"model {name} is a circuit, no language model")
+            raise ModelError("is a circuit, no language model")
         self._native = loaded.native
         self.bytes = model.bytes
 
@@ -182,14 +183,6 @@ class _Pack:
     def tell(self, tokens: Sequence[int], window: int) -> list[tuple[float, int]]:
         told = self._native.tell(list(tokens), window, 0)
         return [(nats, rank) for nats, rank, _ in told]
-
-
-def _pack(name: str, threads: int) -> tuple[Teller, int]:
-    try:
-        pack = _Pack(name, threads)
-    except ModelError as error:
-        raise ModelError(f"model {name}: {error}") from None
-    return pack, pack.bytes
 
 
 def _float(name: str) -> Teller:
