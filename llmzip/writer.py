@@ -145,7 +145,7 @@ class ArchiveEncoder:
             options.predictor,
             tensors=self._planned,
             others=self._others,
-            tables=any(_may_be_table(piece) for piece in self._plan),
+            tables=any(p.kind and route.may_be_table(p.kind, p.row) for p in self._plan),
             models=(self._kind,) if self._kind else (),
         )
         self._folder = folder
@@ -447,10 +447,6 @@ class ArchiveEncoder:
     def _check_hash(self, found: bytes) -> None:
         if found != self._assembler.content_hash:
             raise VerifyError(_NOT_READABLE)
-
-
-def _may_be_table(piece: Piece) -> bool:
-    return bool(piece.kind) and route.may_be_table(piece.kind, piece.row)
 
 
 def _regions(source: BinaryIO, size: int) -> tuple[Region, ...] | None:
