@@ -216,18 +216,26 @@
     fill(number);
     return blocks[number].children[item - number * SIZE];
   }
+  // Once more when it was drawn: blocks have their heights only then.
+  function show(block) {
+    const one = marked;
+    const scroll = () => {
+      if (marked !== one) return;
+      one.scrollIntoView({ block });
+      // The panel above stays in sight, and hides what is under it.
+      const over = byId("told").getBoundingClientRect().bottom - one.getBoundingClientRect().top;
+      if (over > 0) scrollBy(0, -over - 8);
+    };
+    scroll();
+    requestAnimationFrame(() => requestAnimationFrame(scroll));
+  }
   function select(item, scroll) {
     current = Math.max(0, Math.min(count - 1, item));
     marked?.classList.remove("on");
     marked = element(current);
     marked.classList.add("on");
-    if (scroll) {
-      marked.scrollIntoView({ block: "nearest" });
-      // The panel above stays in sight, and hides what is under it.
-      const over = byId("told").getBoundingClientRect().bottom - marked.getBoundingClientRect().top;
-      if (over > 0) scrollBy(0, -over - 8);
-    }
     tell(current);
+    if (scroll) show("nearest");
   }
   function tell(item) {
     const panel = byId("told");
@@ -331,7 +339,7 @@
   function go(item) {
     box.focus({ preventScroll: true });
     select(item, false);
-    marked.scrollIntoView({ block: "center" });
+    show("center");
   }
   function drawCurve() {
     const box = byId("along");
