@@ -8,7 +8,9 @@ import pytest
 
 from llmzip import errors
 from llmzip.errors import (
+    CorpusError,
     CorruptError,
+    DownloadError,
     LimitError,
     LlmzError,
     MissingPackageError,
@@ -35,6 +37,8 @@ EXAMPLES = [
     ModelError("no model"),
     MissingPackageError("needs numpy"),
     NoSuchTensorError("no x"),
+    CorpusError("not here"),
+    DownloadError("broken off"),
     LimitError("memory", 3 << 30, 2 << 30, "raise it with -M"),
     SetupError("no memory"),
     UsageError("no"),
