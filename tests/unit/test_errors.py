@@ -76,6 +76,7 @@ def test_exit_codes():
         UnsupportedError,
         ModelError,
         MissingPackageError,
+        CorpusError,
         LimitError,
         SetupError,
     }
