@@ -210,7 +210,7 @@ FLAGS = (
     ),
     Flag(
         *("hf", "", ("hf",)),
-        "With measure --context: a causal language model that transformers loads, in float32.",
+        "With --chunk and --context: a causal language model that transformers loads, in float32.",
         *(str, "FOLDER"),
     ),
     Flag(

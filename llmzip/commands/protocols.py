@@ -76,6 +76,7 @@ def _chunks(job: Job, report: Report) -> Sequence[ChunkResult]:
         return measure_chunks(
             job.files,
             job.compressors,
+            [job.hf] if job.hf is not None else [],
             chunk=job.chunk,
             level=job.level,
             model=job.model,

@@ -7,14 +7,16 @@ compressed alone, by bare streams without headers; the adjusted rate counts the 
 from __future__ import annotations
 
 import lzma
+import math
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 from llmzip import container, route
-from llmzip.errors import UsageError, VerifyError
+from llmzip.errors import LlmzError, ModelError, UsageError, VerifyError
 from llmzip.measure import compressors
 from llmzip.measure.inputs import RANDOM, gather, random_bytes
+from llmzip.measure.tokens import float_model
 from llmzip.models.loaded import load
 from llmzip.record import Record
 from llmzip.segments import Alone, encode, verify
@@ -43,6 +45,8 @@ class ChunkResult(Record):
     coded_bytes: of all chunks, each decoded and compared; llmzip's have a byte each for their form.
     seconds: that coding and decoding took, together. model_bytes: of the model that is needed.
     status: "ok", or why there are no numbers. check: whether these are random bytes, for honesty.
+    by_floats: whether this is a code length that a model of transformers gives, of chunks that do
+        not cut characters; nothing was decoded.
     """
 
     file: str
@@ -55,6 +59,7 @@ class ChunkResult(Record):
     model: str = ""
     model_bytes: int = 0
     status: str = "ok"
+    by_floats: bool = False
     check: bool = False
 
     @property
@@ -76,6 +81,7 @@ class ChunkResult(Record):
 def measure_chunks(
     paths: Iterable[str],
     wanted: str | Sequence[str] | None = None,
+    floats: Sequence[str] = (),
     *,
     chunk: int = DEFAULT_CHUNK,
     level: int | None = None,
@@ -90,6 +96,7 @@ def measure_chunks(
 
     wanted: `gzip` and `xz` stand for bare deflate and LZMA2, as strong as they go; other names are
         those of llmzip in `compressors.choose`; by default all three.
+    floats: causal language models that transformers loads, as `tokens.measure_tokens` takes them.
     chunk: bytes of a chunk. limit: bytes of each file that are measured, from its beginning.
     progress: told the file, the compressor and the share that is done.
     trouble: told the name and the error of what cannot be measured; None raises it.
@@ -98,7 +105,7 @@ def measure_chunks(
     """
     if chunk < 1:
         raise UsageError(f"chunks of {chunk} bytes: write at least 1")
-    coders = _coders(wanted, level, model)
+    coders = _coders(wanted, level, model) + [_by_floats(name, chunk) for name in floats]
 
     def raising(name: str, error: Exception) -> None:
         raise error
@@ -111,16 +118,25 @@ def measure_chunks(
             data = random_bytes() if path is None else path.read_bytes()[:limit]
             pieces = [data[at : at + chunk] for at in range(0, len(data), chunk)]
             for coder in coders:
-                empty = ChunkResult(name, coder.name, chunk, len(data), len(pieces), check=check)
-                empty = empty.replace(model=coder.model, model_bytes=coder.model_bytes)
+                own = _whole_characters(data, chunk) if coder.by_floats else pieces
+                empty = ChunkResult(name, coder.name, chunk, len(data), len(own), check=check)
+                empty = empty.replace(
+                    model=coder.model, model_bytes=coder.model_bytes, by_floats=coder.by_floats
+                )
                 if coder.trouble is not None:
                     found.append(empty.replace(status=coder.trouble))
                     continue
                 began = time.perf_counter()
                 coded = 0
-                for done, size in enumerate(pool.map(coder.size, pieces)):
-                    coded += size
-                    progress(name, coder.name, (done + 1) / len(pieces))
+                try:
+                    for done, size in enumerate(pool.map(coder.size, own)):
+                        coded += size
+                        progress(name, coder.name, (done + 1) / len(own))
+                except ModelError as error:
+                    # Random bytes are no text.
+                    status = str(error).removeprefix(f"{coder.model}: ")
+                    found.append(empty.replace(status=status))
+                    continue
                 spent = round(time.perf_counter() - began, 4)
                 found.append(empty.replace(coded_bytes=coded, seconds=spent))
     return found
@@ -134,6 +150,37 @@ class _Named(Record):
     model: str = ""
     model_bytes: int = 0
     trouble: str | None = None
+    by_floats: bool = False
+
+
+def _whole_characters(data: bytes, chunk: int) -> list[bytes]:
+    """Chunks of at most so many bytes that end between characters of UTF-8, where there are any."""
+    pieces = []
+    at = 0
+    while at < len(data):
+        end = min(at + chunk, len(data))
+        # The bytes of a character behind its first one are 0b10xxxxxx, three at most.
+        back = next((n for n in range(4) if end == len(data) or data[end - n] & 0xC0 != 0x80), 0)
+        end = end - back if end - back > at else end
+        pieces.append(data[at:end])
+        at = end
+    return pieces
+
+
+def _by_floats(name: str, chunk: int) -> _Named:
+    try:
+        model = float_model(name)
+    except LlmzError as error:
+        trouble = str(error).removeprefix(f"{name}: ")
+        return _Named(f"{name}, float32", _deflate, name, trouble=trouble, by_floats=True)
+
+    def size(piece: bytes) -> int:
+        tokens = model.tokens(piece)
+        # One window holds a chunk: a token has a byte or more, and another one stands before.
+        told = model.tell(tokens, chunk + 1)
+        return math.ceil(math.fsum(nats for nats, _ in told) / math.log(2) / 8)
+
+    return _Named(f"{name}, float32", size, name, model.size, by_floats=True)
 
 
 def _coders(

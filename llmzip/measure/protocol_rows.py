@@ -39,6 +39,9 @@ def chunk_lines(results: Sequence[ChunkResult]) -> Iterator[str]:
             if not result.ok:
                 yield f"  {result.compressor}: {printable(result.status)}"
         yield ""
+    if any(result.ok and result.by_floats for result in results):
+        yield "  Those by float32 are code lengths, which may differ elsewhere, and no archives;"
+        yield "  their models count two bytes for each weight, as in the paper."
     yield "  Each chunk was coded alone, decoded and compared. No container is counted; chunks of"
     yield "  llmzip have a byte that says how they are coded. Adjusted: with the model's bytes."
 
@@ -60,7 +63,6 @@ def token_lines(results: Sequence[TokenResult]) -> Iterator[str]:
             if not result.ok:
                 body.append((printable(result.model), *("-" * (len(head) - 1))))
                 continue
-            adjusted = result.adjusted_bits
             bits = (result.entropy_bits, float(result.token_bits), 8.0 * result.rank_bytes)
             body.append(
                 (
@@ -68,7 +70,7 @@ def token_lines(results: Sequence[TokenResult]) -> Iterator[str]:
                     result.arithmetic,
                     f"{result.tokens:,}",
                     *(f"{value / result.units:.4f}" for value in bits),
-                    "" if adjusted is None else f"{adjusted / result.units:.4f}",
+                    f"{result.adjusted_bits / result.units:.4f}",
                 )
             )
         yield from table(body, right={2, 3, 4, 5, 6})

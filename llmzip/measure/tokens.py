@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     class Teller(Protocol):
         """A language model that says what tokens cost."""
 
+        @property
+        def size(self) -> int:
+            """Bytes of the model, which a decoder needs."""
+
         def tokens(self, text: bytes) -> list[int]:
             """Tokens that spell the text."""
 
@@ -48,7 +52,7 @@ class TokenResult(Record):
     entropy_bits: the sum of -log2 of the tokens' probabilities; arithmetic coding takes 2 more at
         most. token_bits: the sum of the same, rounded up for each token. rank_bytes: ranks as
         varints, by zlib.
-    model_bytes: what a decoder needs besides, None where that is not known.
+    model_bytes: what a decoder needs besides: of a pack all, of floats two bytes for each weight.
     """
 
     file: str
@@ -61,7 +65,7 @@ class TokenResult(Record):
     entropy_bits: float = 0.0
     token_bits: int = 0
     rank_bytes: int = 0
-    model_bytes: int | None = None
+    model_bytes: int = 0
     status: str = "ok"
 
     @property
@@ -75,10 +79,8 @@ class TokenResult(Record):
         return self.raw_bytes if self.characters is None else self.characters
 
     @property
-    def adjusted_bits(self) -> float | None:
-        """Bits of arithmetic coding and of the model, if its size is known."""
-        if self.model_bytes is None:
-            return None
+    def adjusted_bits(self) -> float:
+        """Bits of arithmetic coding and of the model."""
         return self.entropy_bits + 8 * self.model_bytes
 
 
@@ -117,24 +119,20 @@ def measure_tokens(
         texts.append((one.name, text if limit is None else _beginning(text, limit)))
     found = []
     for name, arithmetic in (*((m, EXACT) for m in models), *((m, FLOAT) for m in floats)):
-        size = None
         teller: Teller | None = None
         status = "ok"
         try:
-            if arithmetic == EXACT:
-                teller = pack = _Pack(name, threads)
-                size = pack.bytes
-            else:
-                teller = _float(name)
+            teller = _Pack(name, threads) if arithmetic == EXACT else float_model(name)
         except LlmzError as error:
             status = str(error).removeprefix(f"{name}: ")
         for file, text in texts:
             progress(file, name)
-            empty = TokenResult(file, name, arithmetic, context, len(text), model_bytes=size)
+            empty = TokenResult(file, name, arithmetic, context, len(text))
             if teller is None:
                 found.append(empty.replace(status=status))
                 continue
             try:
+                empty = empty.replace(model_bytes=teller.size)
                 found.append(_measured(empty, teller, text))
             except LlmzError as error:
                 found.append(empty.replace(status=str(error).removeprefix(f"{name}: ")))
@@ -175,7 +173,7 @@ class _Pack:
         if loaded.is_circuit:
             raise ModelError("is a circuit, no language model")
         self._native = loaded.native
-        self.bytes = model.bytes
+        self.size = model.bytes
 
     def tokens(self, text: bytes) -> list[int]:
         return self._native.tokens(text)
@@ -185,7 +183,8 @@ class _Pack:
         return [(nats, rank) for nats, rank, _ in told]
 
 
-def _float(name: str) -> Teller:
+def float_model(name: str) -> Teller:
+    """A model of transformers; raises as `CausalModel`."""
     from llmzip.models.transformers_float import CausalModel
 
     return CausalModel(name)

@@ -47,6 +47,11 @@ class CausalModel:
         self._tokenizer: Any = tokenizer
         self._model: Any = model.eval()
 
+    @property
+    def size(self) -> int:
+        """What its weights take at two bytes each, as papers count them."""
+        return 2 * sum(int(tensor.numel()) for tensor in self._model.parameters())
+
     def tokens(self, text: bytes) -> list[int]:
         """Tokens that spell the text, without special ones.
 

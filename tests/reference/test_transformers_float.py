@@ -9,6 +9,7 @@ import pytest
 import synthetic
 from llmzip import _native
 from llmzip.errors import ModelError
+from llmzip.measure.chunks import measure_chunks
 from llmzip.measure.tokens import FLOAT, measure_tokens
 from llmzip.models import torch_float
 
@@ -76,7 +77,30 @@ def test_a_pack_costs_about_what_floats_do(folder, tmp_path):
     exact, near = measure_tokens([str(text)], [str(pack)], [folder], context=100)
     assert exact.tokens == near.tokens and exact.model_bytes == pack.stat().st_size
     assert exact.entropy_bits == pytest.approx(near.entropy_bits, rel=0.01)
-    assert near.model_bytes is None and near.adjusted_bits is None
+    weights = sum(
+        math.prod(array.shape) for array in synthetic.weights(len(synthetic.tokens())).values()
+    )
+    assert near.model_bytes == 2 * weights
+    assert near.adjusted_bits == near.entropy_bits + 8 * near.model_bytes
+
+
+def test_chunks_begin_anew_and_do_not_cut_characters(folder, tmp_path):
+    text = tmp_path / "text"
+    text.write_bytes(TEXT)
+    own, check = measure_chunks([str(text)], "gzip", [folder], chunk=100)[1::2]
+    assert own.by_floats and own.ok and own.model_bytes > 0
+    pieces, rest = [], TEXT.decode()
+    while rest:
+        count = next(n for n in range(len(rest), 0, -1) if len(rest[:n].encode()) <= 100)
+        pieces.append(rest[:count])
+        rest = rest[count:]
+    assert own.chunks == len(pieces)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokens = [tokenizer(piece, add_special_tokens=False)["input_ids"] for piece in pieces]
+    bits = [by_hand(folder, some, 256) / math.log(2) for some in tokens]
+    assert own.coded_bytes == sum(math.ceil(cost / 8 - 1e-9) for cost in bits)
+    # Random bytes are no text: a row that says so.
+    assert check.check and not check.ok and "UTF-8" in check.status
 
 
 def test_what_cannot_be_loaded_or_spelt(folder, tmp_path):
