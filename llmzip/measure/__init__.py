@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     from llmzip.measure.tokens import TokenResult, measure_tokens
 
 __all__ = [
-    *("ChunkResult", "Cost", "Result", "Run", "Step", "TokenResult", "Total"),
-    *("measure", "measure_chunks", "measure_tokens"),
+    "ChunkResult",
+    "Cost",
+    "Result",
+    "Run",
+    "Step",
+    "TokenResult",
+    "Total",
+    "measure",
+    "measure_chunks",
+    "measure_tokens",
 ]
 
 # Imported when they are asked for, with what they need.
