@@ -12,6 +12,7 @@ from llmzip import _native, route
 from llmzip.asked import asked
 from llmzip.errors import UsageError
 from llmzip.options import DEFAULT_LEVEL
+from llmzip.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,32 +52,37 @@ def generate(
     Strings are encoded as UTF-8; the last character may be cut.
     Raises `UsageError` for other numbers, `ModelError` where there is no such model.
     """
-    given = {"length": length, "seed": seed, "temperature": temperature, "prime": prime}
-    return b"".join(stream(prompt, model, **given, level=level, threads=threads))  # type: ignore[arg-type]
+    drawing = Drawing(length, seed, temperature, prime, level, threads)
+    return b"".join(stream(prompt, model, drawing))
 
 
-def stream(
-    prompt: bytes | str,
-    model: str = "cm",
-    *,
-    length: int = 1000,
-    seed: int = 0,
-    temperature: float = 1.0,
-    prime: bytes | str | None = None,
-    level: int = DEFAULT_LEVEL,
-    threads: int = 0,
-) -> Iterator[bytes]:
+class Drawing(Record):
+    """How to draw, as `generate` has it."""
+
+    length: int = 1000
+    seed: int = 0
+    temperature: float = 1.0
+    prime: bytes | str | None = None
+    level: int = DEFAULT_LEVEL
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.length < 0 or not 0 <= self.temperature <= _HOTTEST:
+            numbers = f"{self.length} bytes at temperature {self.temperature}"
+            raise UsageError(f"{numbers}: from 0, and 0 to 100")
+
+
+def stream(prompt: bytes | str, model: str, drawing: Drawing) -> Iterator[bytes]:
     """As `generate`, piece by piece: bytes of `cm`, tokens of a language model."""
-    if length < 0 or not 0 <= temperature <= _HOTTEST:
-        raise UsageError(f"{length} bytes at temperature {temperature}: from 0, and 0 to 100")
-    random = Random(seed)
-    thousandths = round(temperature * _UNIT)
+    length = drawing.length
+    random = Random(drawing.seed)
+    thousandths = round(drawing.temperature * _UNIT)
     start = _bytes(prompt)
-    before = None if prime is None else _bytes(prime)
+    before = None if drawing.prime is None else _bytes(drawing.prime)
     if model == "cm":
-        said = _by_mixing(start, before, level, length, random, thousandths)
+        said = _by_mixing(start, before, drawing.level, length, random, thousandths)
     else:
-        said = _by_model((before or b"") + start, model, threads, random, thousandths)
+        said = _by_model((before or b"") + start, model, drawing.threads, random, thousandths)
     for piece in said:
         if length <= len(piece):
             yield piece[:length]

@@ -9,7 +9,7 @@ from llmzip.commands.job import Job
 from llmzip.commands.report import Report
 from llmzip.errors import UsageError
 from llmzip.fileio import identities, named
-from llmzip.generation import stream
+from llmzip.generation import Drawing, stream
 from llmzip.options import DEFAULT_LEVEL
 from llmzip.output import open_output
 from llmzip.streams import write_all
@@ -27,9 +27,7 @@ def run(job: Job, report: Report) -> None:
     try:
         prompt = _prompt(job)
         prime = None if job.prime is None else _read(job.prime)
-        said = stream(
-            prompt,
-            job.model or "cm",
+        drawing = Drawing(
             length=DEFAULT_LENGTH if job.length is None else job.length,
             seed=job.seed or 0,
             temperature=1.0 if job.temperature is None else job.temperature,
@@ -37,6 +35,7 @@ def run(job: Job, report: Report) -> None:
             level=job.level or DEFAULT_LEVEL,
             threads=job.threads,
         )
+        said = stream(prompt, job.model or "cm", drawing)
         if job.output not in (None, "-"):
             _to_file(job, report, prompt, said)
         elif job.as_json:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from llmzip.measure.chunks import ChunkResult
+    from llmzip.measure.inputs import Trouble
     from llmzip.measure.tokens import TokenResult
 
     Results = Sequence[ChunkResult] | Sequence[TokenResult]
@@ -41,7 +42,7 @@ def run(job: Job, report: Report) -> None:
         inputs = identities(job.files)
         output = open_output(job.csv, archive=False, force=job.force, inputs=inputs)
     try:
-        found = _chunks(job, report) if job.chunk else _tokens(job, report)
+        found = _measured(job, report)
         if not found:
             return
         if any(not result.ok for result in found):
@@ -60,64 +61,60 @@ def run(job: Job, report: Report) -> None:
         report.print("\n".join(lines))
 
 
-def _chunks(job: Job, report: Report) -> Sequence[ChunkResult]:
-    from llmzip.measure.chunks import measure_chunks
-
+def _measured(job: Job, report: Report) -> Results:
     line = Line(report.shows_progress)
+
+    def trouble(name: str, error: Exception) -> None:
+        line.clear()
+        report.error(name, error)
+
+    try:
+        return (_chunks if job.chunk else _tokens)(job, line, trouble)
+    finally:
+        line.clear()
+
+
+def _chunks(job: Job, line: Line, trouble: Trouble) -> Sequence[ChunkResult]:
+    from llmzip.measure.chunks import measure_chunks
 
     def progress(file: str, compressor: str, share: float) -> None:
         line.show(f"{100 * share:.0f} %  {compressor}  {printable(file)}")
 
-    def trouble(name: str, error: Exception) -> None:
-        line.clear()
-        report.error(name, error)
-
-    try:
-        return measure_chunks(
-            job.files,
-            job.compressors,
-            [job.hf] if job.hf is not None else [],
-            chunk=job.chunk,
-            level=job.level,
-            model=job.model,
-            threads=job.threads or 1,
-            recursive=job.recursive,
-            limit=job.limit,
-            progress=progress,
-            trouble=trouble,
-        )
-    finally:
-        line.clear()
+    return measure_chunks(
+        job.files,
+        job.compressors,
+        [job.hf] if job.hf is not None else [],
+        chunk=job.chunk,
+        level=job.level,
+        model=job.model,
+        threads=job.threads or 1,
+        recursive=job.recursive,
+        limit=job.limit,
+        progress=progress,
+        trouble=trouble,
+    )
 
 
-def _tokens(job: Job, report: Report) -> Sequence[TokenResult]:
+def _tokens(job: Job, line: Line, trouble: Trouble) -> Sequence[TokenResult]:
     from llmzip.measure.tokens import measure_tokens
 
     if job.compressors is not None:
         raise UsageError("--context takes models, with -m and --hf, and no compressors")
-    line = Line(report.shows_progress)
 
     def progress(file: str, model: str) -> None:
         line.show(f"{printable(model)}  {printable(file)}")
 
-    def trouble(name: str, error: Exception) -> None:
-        line.clear()
-        report.error(name, error)
-
-    try:
-        return measure_tokens(
-            job.files,
-            [job.model] if job.model is not None else [],
-            [job.hf] if job.hf is not None else [],
-            context=job.context,
-            threads=job.threads,
-            recursive=job.recursive,
-            limit=job.limit,
-            progress=progress,
-            trouble=trouble,
-        )
-    finally:
-        line.clear()
+    return measure_tokens(
+        job.files,
+        [job.model] if job.model is not None else [],
+        [job.hf] if job.hf is not None else [],
+        context=job.context,
+        threads=job.threads,
+        recursive=job.recursive,
+        limit=job.limit,
+        progress=progress,
+        trouble=trouble,
+    )
 
 
 def _facts(result: ChunkResult | TokenResult, *, chunks: bool) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def measure_chunks(
                 empty = empty.replace(
                     model=coder.model, model_bytes=coder.model_bytes, by_floats=coder.by_floats
                 )
-                if coder.trouble is not None:
+                if coder.size is None:
                     found.append(empty.replace(status=coder.trouble))
                     continue
                 began = time.perf_counter()
@@ -143,13 +143,16 @@ def measure_chunks(
 
 
 class _Named(Record):
-    """A way to code a chunk: `size` gives the bytes it takes, and raises unless it decodes."""
+    """A way to code a chunk: `size` gives the bytes it takes, and raises unless it decodes.
+
+    trouble: why there is no `size`.
+    """
 
     name: str
-    size: Coder
+    size: Coder | None
     model: str = ""
     model_bytes: int = 0
-    trouble: str | None = None
+    trouble: str = ""
     by_floats: bool = False
 
 
@@ -172,7 +175,7 @@ def _by_floats(name: str, chunk: int) -> _Named:
         model = float_model(name)
     except LlmzError as error:
         trouble = str(error).removeprefix(f"{name}: ")
-        return _Named(f"{name}, float32", _deflate, name, trouble=trouble, by_floats=True)
+        return _Named(f"{name}, float32", None, name, trouble=trouble, by_floats=True)
 
     def size(piece: bytes) -> int:
         tokens = model.tokens(piece)
@@ -214,7 +217,7 @@ def _own(one: Compressor) -> _Named:
     head, _, rest = one.spec.partition(":")
     wanted, _, level = rest.rpartition(":")
     if one.trouble is not None:
-        return _Named(one.spec, _deflate, wanted, trouble=str(one.trouble))
+        return _Named(one.spec, None, wanted, trouble=str(one.trouble))
     predictor = None if head == "llmzip" else head
     if one.model is None:
         return _Named(one.spec, _sized(int(level), predictor, None))

@@ -11,6 +11,7 @@ import math
 import zlib
 
 from llmzip import container
+from llmzip.asked import asked
 from llmzip.errors import LlmzError, ModelError, UsageError
 from llmzip.measure.inputs import gather
 from llmzip.models import store
@@ -179,7 +180,7 @@ class _Pack:
         return self._native.tokens(text)
 
     def tell(self, tokens: Sequence[int], window: int) -> list[tuple[float, int]]:
-        told = self._native.tell(list(tokens), window, 0)
+        told = asked(self._native.tell, list(tokens), window, 0)
         return [(nats, rank) for nats, rank, _ in told]
 
 

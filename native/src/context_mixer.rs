@@ -1,4 +1,4 @@
-//! A context mixer outside of archives; `llmzip.mixing` wraps it.
+//! A context mixer outside of archives, for `llmzip.explain`, `generate`, `similarity` and `windows`.
 
 use llmzip_predictors::cm::context_mixer::{ContextMixer as Own, Told};
 use llmzip_predictors::cm::windows;

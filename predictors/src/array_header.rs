@@ -63,7 +63,8 @@ fn npy(data: &[u8]) -> Option<ArrayHeader> {
     let (_, name) = header.split_once("'descr':'")?;
     let (name, _) = name.split_once('\'')?;
     let elements = match name.strip_prefix(['|', '<']).unwrap_or(name) {
-        "u1" | "uint8" => BYTES,
+        // A boolean is a byte, too.
+        "u1" | "uint8" | "b1" => BYTES,
         kind => {
             let bytes = kind.get(1..)?.parse().ok()?;
             let signed = kind.starts_with('i');
@@ -115,6 +116,11 @@ mod tests {
             let line = text.trim_end().replace(from, to);
             other.extend(format!("{line:<69}\n").bytes());
             assert_eq!(ArrayHeader::read(&other), None, "{to}");
+        }
+        for name in ["<u1", "|b1"] {
+            let mut other = npy[..10].to_vec();
+            other.extend(text.replace("|u1", name).bytes());
+            assert_eq!(ArrayHeader::read(&other), ArrayHeader::read(&npy));
         }
         for (name, bytes, signed) in [("|i1", 1, true), ("<u2", 2, false), ("<i8", 8, true)] {
             let mut other = npy[..10].to_vec();

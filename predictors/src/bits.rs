@@ -9,6 +9,14 @@ pub trait Bits {
     fn code(&mut self, bit: bool, p: u32) -> bool;
 }
 
+/// The probability of `bit` where a one has one of `p` in units of `2^-32`; a float, for reports and draws.
+#[inline(always)]
+#[must_use]
+pub fn probability(bit: bool, p: u32) -> f64 {
+    let one = f64::from(p) / 4_294_967_296.0;
+    if bit { one } else { 1.0 - one }
+}
+
 impl Bits for BitEncoder {
     #[inline(always)]
     fn code(&mut self, bit: bool, p: u32) -> bool {

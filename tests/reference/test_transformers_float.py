@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="torch comes with the extra hf")
 transformers = pytest.importorskip("transformers", reason="transformers comes with the extra hf")
 
 TEXT = (synthetic.TEXT + ". Žluťoučký kůň 漢字 🙂, and 12 others!\n").encode() * 9
-# What the issue of measuring allows, in bits for each byte of the text.
+# Bits for each byte that two sums of the same may be apart.
 CLOSE = 1e-4
 
 

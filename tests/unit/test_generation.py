@@ -11,7 +11,7 @@ import llmzip
 import synthetic
 from llmzip import _native
 from llmzip.errors import ModelError, UsageError
-from llmzip.generation import stream
+from llmzip.generation import Drawing, stream
 
 TINY_SAID = "bf677eb29c2c7a71fe51adf7f60a431114964a14989f1a3af0e614038499d7f0"
 LINE = b"the cat sat on the mat, and the dog lay on the rug; "
@@ -41,7 +41,7 @@ def test_a_seed_gives_the_same_everywhere() -> None:
     assert len(first) == 300 and say(seed=1) == first
     assert say(seed=2) != first
     assert say(seed=1, temperature=0.7) != first
-    assert b"".join(stream("An Act to", length=300, seed=1, level=3)) == first
+    assert b"".join(stream("An Act to", "cm", Drawing(length=300, seed=1, level=3))) == first
     # Shorter texts are the beginning of longer ones.
     assert llmzip.generate("An Act to", length=100, seed=1, level=3) == first[:100]
     # On any machine; changes with the primer, and with what cm predicts at level 3.

@@ -27,9 +27,9 @@ def page(run: Run) -> str:
 
 
 def fill(name: str, title: str, data: Mapping[str, Any], folder: str = _HERE) -> str:
-    """The template `name`.html of `folder` with its script, and `data` as JSON for the script.
+    """The page whose content is `name`.html of `folder`, with its script and `data` as JSON for it.
 
-    All pages have tools.js and the style measure.css, to which `name`.css of another folder adds.
+    All pages have shell.html, tools.js and measure.css, to which `name`.css of another folder adds.
     """
     # So neither an end tag nor a comment can begin within the data.
     text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
@@ -39,9 +39,10 @@ def fill(name: str, title: str, data: Mapping[str, Any], folder: str = _HERE) ->
         + ("" if folder == _HERE else _read(folder, f"{name}.css")),
         "script": _read(_HERE, "tools.js") + _read(folder, f"{name}.js"),
         "data": text,
+        "body": _read(folder, f"{name}.html"),
     }
     # All at once: what is put in is not looked through again.
-    return _PLACE.sub(lambda place: parts[place[1]], _read(folder, f"{name}.html"))
+    return _PLACE.sub(lambda place: parts[place[1]], _read(_HERE, "shell.html"))
 
 
 def _read(folder: str, name: str) -> str:

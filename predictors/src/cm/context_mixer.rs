@@ -9,12 +9,10 @@ use super::any_model::{AnyModel, with_model};
 use super::codec::{parse, primer};
 use super::model::Model;
 use super::plan::Plan;
+use crate::bits::probability;
 use crate::draw;
 use crate::segment::PredictorError;
 use crate::simd::{self, Job, Kernels, Level};
-
-/// A certain bit, in the units of probabilities.
-const WHOLE: f64 = 4_294_967_296.0;
 
 /// A certain byte, in the units of draws: no sum of them exceeds 64 bits.
 const DRAWN: f64 = (1_u64 << 62) as f64;
@@ -23,11 +21,6 @@ const DRAWN: f64 = (1_u64 << 62) as f64;
 fn bits(probability: f64) -> f64 {
     // Eight bits of at least 2^-32 each are far from what a double cannot hold.
     -probability.log2()
-}
-
-fn probability(bit: bool, p: u32) -> f64 {
-    let one = f64::from(p) / WHOLE;
-    if bit { one } else { 1.0 - one }
 }
 
 /// What a report says of one byte.

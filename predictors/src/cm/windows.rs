@@ -16,7 +16,7 @@ pub const WIDTHS: std::ops::RangeInclusive<u32> = 8..=32;
 /// The most bytes that a window holds.
 const LONGEST: usize = 1 << 12;
 
-/// The values of an interval, and where in it a decoder's value is.
+/// The values that are still possible: how many, from the lowest on.
 #[derive(Clone, Copy)]
 struct Interval {
     low: u64,

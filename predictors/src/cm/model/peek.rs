@@ -3,12 +3,10 @@
 //! Everything here begins and ends between two bytes, and leaves what the model has learnt as it is.
 
 use super::Model;
+use crate::bits::probability;
 use crate::cm::context::nibble_hash;
 use crate::cm::history::Mark;
 use crate::simd::Kernels;
-
-/// A certain bit, in the units of probabilities.
-const WHOLE: f64 = 4_294_967_296.0;
 
 /// What turning to other bytes changes of a model, between two bytes.
 struct Kept {
@@ -88,7 +86,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
             self.partial = prefix << depth | node & ((1 << depth) - 1);
             self.bit_position = before + depth;
             self.expect(kept);
-            let one = f64::from(self.predict::<K>()) / WHOLE;
+            let one = probability(true, self.predict::<K>());
             let node = node as usize;
             masses[2 * node] = masses[node] * (1.0 - one);
             masses[2 * node + 1] = masses[node] * one;

@@ -2,11 +2,8 @@
 
 use super::super::codec;
 use super::{TableEncoder, has_texts};
-use crate::bits::Bits;
+use crate::bits::{Bits, probability};
 use crate::segment::PredictorError;
-
-/// A certain bit, in the units of probabilities.
-const WHOLE: f64 = 4_294_967_296.0;
 
 /// What the bits of a table are spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +46,7 @@ impl Costs {
 }
 
 fn cost(bit: bool, p: u32) -> f64 {
-    let one = f64::from(p) / WHOLE;
-    -(if bit { one } else { 1.0 - one }).log2()
+    -probability(bit, p).log2()
 }
 
 impl Bits for Costs {
@@ -70,7 +66,8 @@ impl Bits for OneOf<'_> {
     }
 }
 
-/// The bits that each part of a segment takes, in chunks of `chunk` bytes, with settings of `pc`. `None` where the segment is no table.
+/// The bits that each part of a segment takes, in chunks of `chunk` bytes, with settings of `pc`. `None`
+/// where the segment is no table.
 ///
 /// # Errors
 /// [`PredictorError::Unsupported`] for other settings, [`PredictorError::Setup`] when there is not enough
