@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmzip.commands.job import Job
+from llmzip.commands.outputs import Outputs, csv_text
 from llmzip.commands.report import Report
-from llmzip.commands.similarity import Outputs, Shown, Troubles, csv_text, way_of
+from llmzip.commands.similarity import Shown, Troubles, way_of
 from llmzip.errors import UsageError
 from llmzip.similarity.classification import Accuracy, Label, balanced, classify, leave_one_out
 from llmzip.similarity.documents import Document, EmptyError, read_all

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmzip.commands.job import Job
+from llmzip.commands.outputs import Outputs, csv_text
 from llmzip.commands.report import Report
-from llmzip.commands.similarity import Outputs, Shown, Troubles, csv_text, short_names, way_of
+from llmzip.commands.similarity import Shown, Troubles, short_names, way_of
 from llmzip.errors import LlmzError, UsageError
 from llmzip.similarity.dendrogram import draw
 from llmzip.similarity.distance import Distances, distances

@@ -7,15 +7,14 @@ import threading
 import time
 
 from llmzip.commands.job import Job
+from llmzip.commands.outputs import Outputs
 from llmzip.commands.report import Report
 from llmzip.errors import LlmzError, UsageError
-from llmzip.fileio import identities
 from llmzip.interrupt import Stopped
 from llmzip.measure.inputs import files_of
 from llmzip.measure.measuring import Step, measure
 from llmzip.measure.results import ABSENT
 from llmzip.measure.rows import csv_text, lines
-from llmzip.output import open_output
 from llmzip.progress import Line
 from llmzip.text import duration, printable
 
@@ -23,9 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
-
-    from llmzip.measure.results import Run
-    from llmzip.output import Output
 
 
 def run(job: Job, report: Report) -> None:
@@ -38,14 +34,11 @@ def run(job: Job, report: Report) -> None:
     if job.hf is not None or job.limit is not None:
         option = "--hf" if job.hf is not None else "--bytes"
         raise UsageError(f"{option} goes with --context or --chunk: archives are of whole files")
-    outputs = _Outputs(job)
-    try:
+    with Outputs(job, inputs_of(job), csv=job.csv, page=job.page) as outputs:
         _run(job, report, outputs)
-    finally:
-        outputs.discard()
 
 
-def _run(job: Job, report: Report, outputs: _Outputs) -> None:
+def _run(job: Job, report: Report, outputs: Outputs) -> None:
     with _Shown(report.shows_progress) as shown:
 
         def trouble(name: str, error: Exception) -> None:
@@ -75,7 +68,12 @@ def _run(job: Job, report: Report, outputs: _Outputs) -> None:
         return
     if any(not result.ok and result.status not in ABSENT for result in found.results):
         report.exit_code = max(report.exit_code, 1)
-    outputs.write(found)
+    if outputs.wants("csv"):
+        outputs.write("csv", csv_text(found))
+    if outputs.wants("page"):
+        from llmzip.measure.page import page
+
+        outputs.write("page", page(found))
     if job.as_json:
         report.done("measure", "", **found.as_dict())
     else:
@@ -134,44 +132,9 @@ class _Shown:
         self._line.clear()
 
 
-def _inputs(job: Job) -> Iterator[str]:
+def inputs_of(job: Job) -> Iterator[str]:
     """Every file that is to be measured; what cannot be is told later."""
     for path in job.files:
         with contextlib.suppress(OSError, LlmzError):
             for file, _ in files_of(path, job.recursive, lambda name, error: None):
                 yield str(file)
-
-
-class _Outputs:
-    """The files that the run is written to, opened before it: nobody waits for an hour in vain."""
-
-    def __init__(self, job: Job) -> None:
-        self._open: list[tuple[str, Output]] = []
-        if job.csv is not None and job.csv == job.page:
-            raise UsageError("--csv and --report name the same file; choose another name")
-        inputs = identities(_inputs(job))
-        try:
-            for kind, path in (("csv", job.csv), ("page", job.page)):
-                if path is not None:
-                    output = open_output(path, archive=False, force=job.force, inputs=inputs)
-                    self._open.append((kind, output))
-        except BaseException:
-            self.discard()
-            raise
-
-    def write(self, found: Run) -> None:
-        """Write them all."""
-        for kind, output in self._open:
-            if kind == "csv":
-                text = csv_text(found)
-            else:
-                from llmzip.measure.page import page
-
-                text = page(found)
-            output.stream.write(text.encode())
-            output.commit()
-
-    def discard(self) -> None:
-        """Leave nothing of what was not written."""
-        for _, output in self._open:
-            output.discard()

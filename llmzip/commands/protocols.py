@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from llmzip.commands.job import Job
+from llmzip.commands.measure import inputs_of
+from llmzip.commands.outputs import Outputs, csv_text
 from llmzip.commands.report import Report
 from llmzip.errors import UsageError
-from llmzip.fileio import identities
 from llmzip.measure.protocol_rows import chunk_lines, token_lines
-from llmzip.output import open_output
 from llmzip.progress import Line
 from llmzip.text import printable
 
@@ -37,23 +34,17 @@ def run(job: Job, report: Report) -> None:
         )
     if job.chunk and job.context:
         raise UsageError("--chunk and --context are two protocols: choose one")
-    output = None
-    if job.csv is not None:
-        inputs = identities(job.files)
-        output = open_output(job.csv, archive=False, force=job.force, inputs=inputs)
-    try:
+    with Outputs(job, inputs_of(job), csv=job.csv) as outputs:
         found = _measured(job, report)
         if not found:
             return
-        if any(not result.ok for result in found):
-            report.exit_code = max(report.exit_code, 1)
         facts = [_facts(result, chunks=bool(job.chunk)) for result in found]
-        if output is not None:
-            output.stream.write(_csv(facts).encode())
-            output.commit()
-    finally:
-        if output is not None:
-            output.discard()
+        # That random bytes are no text to a model is no failure.
+        if any(row["status"] != "ok" and not row.get("check") for row in facts):
+            report.exit_code = max(report.exit_code, 1)
+        if outputs.wants("csv"):
+            rows = [list(facts[0]), *([_cell(cell) for cell in row.values()] for row in facts)]
+            outputs.write("csv", csv_text(rows))
     if job.as_json:
         report.done("measure", "", protocol="chunks" if job.chunk else "tokens", results=facts)
     else:
@@ -122,14 +113,6 @@ def _facts(result: ChunkResult | TokenResult, *, chunks: bool) -> dict[str, Any]
     for name in _DERIVED[chunks]:
         facts[name] = getattr(result, name) if result.ok else None
     return facts
-
-
-def _csv(facts: Sequence[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(facts[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in facts)
-    return out.getvalue()
 
 
 def _cell(value: Any) -> Any:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from llmzip.commands.job import Job
+from llmzip.commands.outputs import Outputs, csv_text
 from llmzip.commands.report import Report
-from llmzip.commands.similarity import Outputs, Shown, Troubles, csv_text, way_of
+from llmzip.commands.similarity import Shown, Troubles, way_of
 from llmzip.similarity.documents import JSON_LINES, DocumentError, EmptyError, join, pool, read_all
 from llmzip.similarity.selection import Choice, select
 from llmzip.text import printable, table

@@ -1,4 +1,4 @@
-"""What distance, classify, select and trend share: their inputs, their outputs, their progress."""
+"""What distance, classify, select and trend share: their inputs, their progress."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ import time
 
 from llmzip.commands.job import Job
 from llmzip.commands.report import Report
-from llmzip.errors import UsageError
-from llmzip.fileio import identities
-from llmzip.output import open_output
 from llmzip.progress import Line
 from llmzip.similarity.codelength import CodeLength, code_length
-from llmzip.streams import write_all
 from llmzip.text import duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
-
-    from llmzip.output import Output
 
 # After so many the rest is only counted.
 _TOLD = 5
@@ -73,41 +67,6 @@ class Shown:
         self._line.clear()
 
 
-class Outputs:
-    """Files that results are written to, opened before the work: nobody waits in vain."""
-
-    def __init__(self, job: Job, inputs: Sequence[str], **paths: str | None) -> None:
-        self._open: dict[str, Output] = {}
-        given = {kind: path for kind, path in paths.items() if path is not None}
-        if len({os.path.realpath(path) for path in given.values()}) < len(given):
-            raise UsageError("two outputs name the same file; choose another name for one")
-        known = identities(inputs)
-        try:
-            for kind, path in given.items():
-                output = open_output(path, archive=False, force=job.force, inputs=known)
-                self._open[kind] = output
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def wants(self, kind: str) -> bool:
-        """Whether an output of this kind was asked for."""
-        return kind in self._open
-
-    def write(self, kind: str, text: str | bytes) -> None:
-        """Writes one of them."""
-        output = self._open[kind]
-        write_all(output.stream, text if isinstance(text, bytes) else text.encode())
-        output.commit()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for output in self._open.values():
-            output.discard()
-
-
 def way_of(job: Job, samples: Sequence[bytes], level: int | None = None) -> CodeLength:
     """The code lengths that the options ask for; `level` is the default of `cm`."""
     asked = job.level
@@ -116,16 +75,6 @@ def way_of(job: Job, samples: Sequence[bytes], level: int | None = None) -> Code
     return code_length(
         job.predictor, level=asked, model=job.model, samples=samples, threads=job.threads
     )
-
-
-def csv_text(rows: Sequence[Sequence[object]]) -> str:
-    """Rows as CSV; names that are not UTF-8 escaped."""
-    import csv
-    import io
-
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode(errors="backslashreplace").decode()
 
 
 def short_names(names: Sequence[str], most: int = 16) -> list[str]:

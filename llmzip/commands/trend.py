@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmzip.commands.job import Job
+from llmzip.commands.outputs import Outputs, csv_text
 from llmzip.commands.report import Report
-from llmzip.commands.similarity import Outputs, Shown, Troubles, csv_text, way_of
+from llmzip.commands.similarity import Shown, Troubles, way_of
 from llmzip.errors import LlmzError, UsageError
 from llmzip.similarity.dates import of_files, of_json_lines, parse
 from llmzip.similarity.documents import EmptyError, join, read_all

@@ -16,6 +16,7 @@ from llmzip import container, route
 from llmzip.errors import LlmzError, ModelError, UsageError, VerifyError
 from llmzip.measure import compressors
 from llmzip.measure.inputs import RANDOM, gather, random_bytes
+from llmzip.measure.results import NO_MODEL
 from llmzip.measure.tokens import float_model
 from llmzip.models.loaded import load
 from llmzip.record import Record
@@ -99,7 +100,8 @@ def measure_chunks(
     floats: causal language models that transformers loads, as `tokens.measure_tokens` takes them.
     chunk: bytes of a chunk. limit: bytes of each file that are measured, from its beginning.
     progress: told the file, the compressor and the share that is done.
-    trouble: told the name and the error of what cannot be measured; None raises it.
+    trouble: told the name and the error of what cannot be measured, and of models that are not
+        here, which are rows then; None raises it.
 
     Raises `UsageError` for compressors that have no bare streams here.
     """
@@ -113,6 +115,10 @@ def measure_chunks(
     inputs = gather(paths, recursive=recursive, trouble=trouble or raising)
     contents = [(one.name, one.path, False) for one in inputs]
     found = []
+    told = trouble or raising
+    for coder in coders:
+        if coder.trouble is not None:
+            told(coder.model, coder.trouble)
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         for name, path, check in (*contents, *([(RANDOM, None, True)] if contents else [])):
             data = random_bytes() if path is None else path.read_bytes()[:limit]
@@ -124,7 +130,7 @@ def measure_chunks(
                     model=coder.model, model_bytes=coder.model_bytes, by_floats=coder.by_floats
                 )
                 if coder.size is None:
-                    found.append(empty.replace(status=coder.trouble))
+                    found.append(empty.replace(status=NO_MODEL))
                     continue
                 began = time.perf_counter()
                 coded = 0
@@ -152,7 +158,7 @@ class _Named(Record):
     size: Coder | None
     model: str = ""
     model_bytes: int = 0
-    trouble: str = ""
+    trouble: LlmzError | None = None
     by_floats: bool = False
 
 
@@ -174,8 +180,7 @@ def _by_floats(name: str, chunk: int) -> _Named:
     try:
         model = float_model(name)
     except LlmzError as error:
-        trouble = str(error).removeprefix(f"{name}: ")
-        return _Named(f"{name}, float32", None, name, trouble=trouble, by_floats=True)
+        return _Named(f"{name}, float32", None, name, trouble=error, by_floats=True)
 
     def size(piece: bytes) -> int:
         tokens = model.tokens(piece)
@@ -217,7 +222,7 @@ def _own(one: Compressor) -> _Named:
     head, _, rest = one.spec.partition(":")
     wanted, _, level = rest.rpartition(":")
     if one.trouble is not None:
-        return _Named(one.spec, None, wanted, trouble=str(one.trouble))
+        return _Named(one.spec, None, wanted, trouble=one.trouble)
     predictor = None if head == "llmzip" else head
     if one.model is None:
         return _Named(one.spec, _sized(int(level), predictor, None))

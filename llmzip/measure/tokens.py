@@ -14,6 +14,7 @@ from llmzip import container
 from llmzip.asked import asked
 from llmzip.errors import LlmzError, ModelError, UsageError
 from llmzip.measure.inputs import gather
+from llmzip.measure.results import NO_MODEL
 from llmzip.models import store
 from llmzip.models.loaded import load
 from llmzip.record import Record
@@ -102,7 +103,8 @@ def measure_tokens(
     models: packs, as `-m` takes them. floats: folders (or names) of causal language models that
         transformers loads; needs the extra `hf`.
     limit: bytes of each text that are measured, from its beginning; a character is not cut.
-    trouble: told the name and the error of what cannot be read; None raises it.
+    trouble: told the name and the error of what cannot be read, and of models that are not here,
+        which are rows then; None raises it.
     """
     if context < 2:
         raise UsageError(f"a context of {context} tokens: write at least 2")
@@ -114,23 +116,23 @@ def measure_tokens(
     def raising(name: str, error: Exception) -> None:
         raise error
 
+    told = trouble or raising
     texts = []
-    for one in gather(paths, recursive=recursive, trouble=trouble or raising):
+    for one in gather(paths, recursive=recursive, trouble=told):
         text = one.path.read_bytes()
         texts.append((one.name, text if limit is None else _beginning(text, limit)))
     found = []
     for name, arithmetic in (*((m, EXACT) for m in models), *((m, FLOAT) for m in floats)):
         teller: Teller | None = None
-        status = "ok"
         try:
             teller = _Pack(name, threads) if arithmetic == EXACT else float_model(name)
         except LlmzError as error:
-            status = str(error).removeprefix(f"{name}: ")
+            told(name, error)
         for file, text in texts:
             progress(file, name)
             empty = TokenResult(file, name, arithmetic, context, len(text))
             if teller is None:
-                found.append(empty.replace(status=status))
+                found.append(empty.replace(status=NO_MODEL))
                 continue
             try:
                 empty = empty.replace(model_bytes=teller.size)

@@ -72,10 +72,11 @@ def test_a_model_counts(llmzip, text, pack):
 
 
 def test_a_model_that_is_missing_is_a_row(llmzip, text):
-    ran = llmzip("measure", "--chunk", "2K", "--with", "llm:absent,gzip", str(text), code=1)
-    assert b"deflate:9" in ran.stdout and b"absent" in ran.stdout
-    ran = llmzip("measure", "--context", "64", "-m", "absent", str(text), code=1)
-    assert b"absent: " in ran.stdout and b"models import" in ran.stdout
+    ran = llmzip("measure", "--chunk", "2K", "--with", "llm:absent,gzip", str(text), code=3)
+    assert b"deflate:9" in ran.stdout and b"llm:absent:6: its model is not here" in ran.stdout
+    assert b"models import" in ran.stderr
+    ran = llmzip("measure", "--context", "64", "-m", "absent", str(text), code=3)
+    assert b"absent: its model is not here" in ran.stdout and b"models import" in ran.stderr
 
 
 def test_tokens_cost_what_the_model_says(llmzip, text, pack, tmp_path):
@@ -144,3 +145,9 @@ def test_empty_and_missing_files_are_lines(llmzip, tmp_path, text):
     ran = llmzip("measure", "--chunk", "2K", "--with", "gzip", "empty", "absent", "text", code=1)
     assert b"empty: is empty" in ran.stderr and b"absent" in ran.stderr
     assert b"deflate:9" in ran.stdout
+
+
+def test_no_file_that_is_measured_is_written_over(llmzip, text):
+    before = text.read_bytes()
+    line = llmzip.fails("measure", "--chunk", "2K", "-f", "--csv", str(text), str(text.parent))
+    assert "input" in line and text.read_bytes() == before
