@@ -193,8 +193,10 @@ _COLUMNS_LEVEL = 6
 # most of them that a table's row has: there is nothing to be learnt from few rows.
 _ELEMENTS = {0: 1, 7: 24, 8: 8, 9: 20, 10: 4, 11: 18, 12: 2, 13: 17, 14: 1}
 _MOST_CELLS = 256
-# Settings of a segment by a model after which no other one starts.
+# Settings of a segment by a model after which no other one starts, and the flag of the last of them
+# that says that the model learns.
 _ALONE_SETTINGS = 6
+_LEARNS = 1
 # Settings of a change: those of a tensor, and where in the base it is.
 _CHANGE_SETTINGS = 15
 _PROBE = 256 << 10
@@ -390,8 +392,9 @@ def choose(
     elif model is not None and needs_model(options[-1]):
         choice = _with_settings(options[-1], level, data[:_SAMPLE])
         if not adapt:
-            # The last byte says whether the model learns.
-            choice = choice.replace(settings=choice.settings[:-1] + b"\0")
+            # A flag of the last byte says whether the model learns.
+            *others, flags = choice.settings
+            choice = choice.replace(settings=bytes([*others, flags & ~_LEARNS]))
         try:
             if len(options) == 1 or model.native.helps(choice.settings, data):
                 return choice

@@ -54,6 +54,21 @@ def text(length: int, seed: int = 1) -> bytes:
     return bytes(out[:length])
 
 
+def wrapped(length: int, width: int, end: bytes = b"\n", indent: int = 0) -> bytes:
+    """Paragraphs of words in lines that are as long as the width lets them be."""
+    lines = []
+    line = b""
+    for number, word in enumerate(text(length).split()):
+        if line and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = b""
+        line = line + b" " + word if line else b" " * indent + word
+        if number % 80 == 79:
+            lines += [line, b""]
+            line = b""
+    return end.join([*lines, line])
+
+
 def records(length: int, seed: int = 1) -> bytes:
     """Binary records of 16 bytes: a counter, a slow walk, a small number, flags."""
     source = randoms(seed)

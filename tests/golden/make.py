@@ -122,6 +122,9 @@ def with_model() -> Iterator[Good]:
             yield Good(
                 f"llm-{level}", f"text by a model at level {level}", data, content, model=True
             )
+        content = unlike + inputs.wrapped(1500, 40)
+        data = written(content, level=6, model=str(path))
+        yield Good("llm-wrapped", "wrapped text by a model", data, content, model=True)
         content = unlike + text * 6
         data = written(content, level=6, model=str(path), segment_size=500)
         yield Good("llm-segments", "segments by a model", data, content, model=True)
@@ -133,6 +136,7 @@ def with_model() -> Iterator[Good]:
             intent = f"a text by a model in {segments} segments at level {level}"
             yield Good(f"llm-{level}-after", intent, data, content, model=True)
         yield going_on()
+        yield unfolded(unlike)
     for level, class_, stride, window, learns in (
         *((3, 0, 0, 5, 1), (6, 1, 16, 0, 0), (5, 3, 4, 8, 1), (7, 0, 0, 4, 0)),
     ):
@@ -169,6 +173,26 @@ def with_model() -> Iterator[Good]:
     archive.records[5] = model_record(pack(), kind=2)
     intent = "a model in parts of many kinds"
     yield Good("hand-embedded", intent, archive.build(), archive.content())
+
+
+def unfolded(unlike: bytes) -> Good:
+    """Blocks without their line ends among others; some begin and end within a line."""
+    settings = bytes([4, 0, 0, 0, 6, 3])
+    lines = inputs.wrapped(1300, 50, b"\r\n", 4)
+    raws = [
+        # Of more raw bytes than the canary has, the model sees fewer.
+        (CODED, lines[:45] + unlike[:150] + lines),
+        (STORED, b"as it is\r"),
+        (CODED, b"\n" + unlike[:200] + lines[30:900]),
+        (CODED, inputs.random(60)),
+        (CONSTANT, b"=" * 300),
+        (CODED, unlike[:250] + inputs.wrapped(900, 30, indent=2)),
+    ]
+    segment = coded_segment(LLM, settings, raws, model=_native.Model(pack(), 1))
+    archive = Archive([LLM], [segment], level=4)
+    archive.records[5] = model_record(pack())
+    intent = "llm at level 4 in blocks without their line ends"
+    return Good("hand-llm-unfolded", intent, archive.build(), archive.content(), model=True)
 
 
 def going_on() -> Good:

@@ -25,10 +25,12 @@ from reference import container
 from reference.cm import CLASSES, LEVELS, Cm
 from reference.errors import CorruptError, ModelError
 from reference.llm import Llm
+from reference.llm_lines import Unfolding
 from reference.predictors import PREDICTORS
 from reference.tensor import MIXED, Tensor
 
 FOLDER = Path(__file__).parent
+CLOSE = Unfolding.close
 END_TOKEN = Llm.end_token
 MANIFEST = json.loads((FOLDER / "manifest.json").read_bytes())
 
@@ -106,6 +108,8 @@ class Reading(NamedTuple):
     """Of planes of tensors."""
     ends: list
     """Decisions whether a token ends."""
+    lines: list
+    """Runs of spaces that may be line ends, and whether they are."""
     chunks: set
     """By predictor, and by plan of `cm`, the types of chunks."""
 
@@ -114,7 +118,7 @@ class Reading(NamedTuple):
 def by_reference(name):
     """Reads a good archive, once for all tests."""
     (entry,) = (entry for entry in MANIFEST["good"] if entry["name"] == name)
-    reading = Reading("", [], [], set())
+    reading = Reading("", [], [], [], set())
     plans = {}
     decode_chunk = container.Chunk.decode
 
@@ -122,6 +126,9 @@ def by_reference(name):
         made = Cm(settings, raw_len)
         plans[made] = (settings[0], settings[1])
         return made
+
+    def close(block, code):
+        return CLOSE(block, lambda p: reading.lines.append(code(p)) or reading.lines[-1])
 
     def note(chunk, predictor):
         reading.chunks.add((type(predictor), chunk.type))
@@ -131,6 +138,7 @@ def by_reference(name):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Tensor, "plane", watching(Tensor.plane, reading.methods))
         patch.setattr(Llm, "end_token", lambda llm: reading.ends.append(llm.open) or END_TOKEN(llm))
+        patch.setattr(Unfolding, "close", close)
         patch.setattr(container.Chunk, "decode", note)
         patch.setitem(PREDICTORS, make.CM, cm)
         bases = [make.inputs.mixed()] if "base" in entry else []
@@ -148,6 +156,9 @@ def test_reference_reads(entry):
     assert (MIXED in reading.methods) == (entry["name"] in MIXING)
     by_model = "model" in entry or entry["name"] in ("llm-embedded", "hand-embedded")
     assert (len(reading.ends) > 20) == by_model
+    unfolded = entry["name"] in ("llm-wrapped", "hand-llm-unfolded")
+    assert (sum(reading.lines) > 20) == unfolded
+    assert (False in reading.lines) == unfolded
 
 
 def tied():

@@ -6,6 +6,7 @@ the tiny one, or a circuit trained on the table, in a store of its own.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from random import Random
 
@@ -37,6 +38,13 @@ def text(length: int) -> bytes:
             " ".join(random.choices(words, k=random.randrange(5, 15))) + random.choice(".,\n") + " "
         )
     return out.encode()[:length]
+
+
+def wrapped(length: int) -> bytes:
+    """The same in lines that are as long as a width lets them be."""
+    return "\n\n".join(
+        textwrap.fill(part.strip(), 60) for part in text(length).decode().split(".\n")
+    ).encode()
 
 
 def records(count: int) -> bytes:
@@ -98,6 +106,7 @@ SAMPLES = {
     "random": Random(3).randbytes(20_000),
     "text": text(20_000),
     "unlike": UNLIKE + text(8000),
+    "wrapped": UNLIKE + wrapped(4000),
     "utf-8": ("žluťoučký kůň — 漢字かな交じり文 🙂 " * 300).encode(),
     "records": records(800),
     "table": table(700),

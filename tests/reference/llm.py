@@ -1,7 +1,8 @@
 """Predictor `llm`, version 1, written from FORMAT.md, section 11.
 
 cm_*.py have the mixer and its contexts, transformer.py the model; llm_vocabulary.py says what its
-logits mean for bytes, llm_steps.py how that is mixed.
+logits mean for bytes, llm_steps.py how that is mixed, llm_lines.py makes lines of text without
+their ends.
 """
 
 import copy
@@ -17,6 +18,7 @@ from .cm_plans import plan_of
 from .cm_steps import CANARY_BYTES, start_byte
 from .errors import CorruptError, UnsupportedError
 from .fields import Fields
+from .llm_lines import Lines, Unfolding
 from .llm_steps import (
     Ends,
     expected,
@@ -56,12 +58,13 @@ class Llm:
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
         known = len(settings) >= 6 and settings[0] in LEVELS and settings[1] in CLASSES[:GREY]
-        if not known or settings[4] > 24 or settings[5] > 1:
-            raise UnsupportedError("llm has settings of cm, a window of 0 to 24, and 0 or 1")
+        if not known or settings[4] > 24 or settings[5] > 3:
+            raise UnsupportedError("llm has settings of cm, a window of 0 to 24, and 0 to 3")
         self.longest = longest_of(settings[6:])
         self.settings, self.room = settings, raw_len + self.longest
         self.canary_bytes = b""
         self.seen = 0
+        self.lines = Lines()
         self.started = False
 
     def start(self) -> None:
@@ -83,7 +86,7 @@ class Llm:
         self.ends = Ends()
         self.first = max(pack.tokenizer["bos"], 0)
         self.begin_text()
-        adapts = self.settings[5]
+        adapts = self.settings[5] & 1
         self.adapter = Adapter(self.network.head, self.network.norm) if adapts else None
         first = np.array(self.network.logits(self.first), dtype="<i4")
         self.canary_bytes = first.tobytes()
@@ -211,26 +214,55 @@ class Llm:
         coder = Decoder(payload)
         code = self.watched(coder.decode)
         raw = bytearray()
+        block_end = 0
         while len(raw) < raw_len:
-            if len(raw) % BLOCK == 0:
+            if len(raw) == block_end:
                 if self.open:
                     self.end_token()
+                block_end += BLOCK
                 on = coder.decode(2**31)
                 if not on:
                     self.begin_text()
-            if not on:
-                raw.append(self.plain_byte(code))
-            else:
-                if self.open:
-                    self.decide_end(code)
-                if not self.open:
-                    self.take_logits()
-                raw.append(self.token_byte(code))
+                elif self.settings[5] & 2 and coder.decode(2**31):
+                    raw += self.unfolded(coder, raw_len - len(raw))
+                    block_end = len(raw)
+                    continue
+            byte = self.text_byte(code) if on else self.plain_byte(code)
+            raw.append(byte)
+            self.lines.follow(bytes([byte]))
             self.seen += 1
         if self.open:
             self.end_token()
         coder.finish()
         return bytes(raw)
+
+    def text_byte(self, code: Code) -> int:
+        """A byte with the model, after the decision whether a token ends before it."""
+        if self.open:
+            self.decide_end(code)
+        if not self.open:
+            self.take_logits()
+        return self.token_byte(code)
+
+    def unfolded(self, coder: Decoder, most: int) -> bytes:
+        """11.9: a block without its line ends, of at most so many bytes."""
+
+        def number(bits: int) -> int:
+            return sum(coder.decode(2**31) << place for place in reversed(range(bits)))
+
+        width = number(8) + 1
+        both = bool(number(1))
+        length = BLOCK if number(1) else number(14) + 1
+        if length > most:
+            raise CorruptError("a block goes on past its chunk")
+        block = Unfolding(self.lines, width, both, length)
+        code = self.watched(coder.decode)
+        before = self.seen
+        while not block.is_whole():
+            block.take(self.text_byte(code), coder.decode)
+            self.seen = before + len(block.raw)
+        self.seen = before + length
+        return block.raw
 
     def train(self, raw: bytes) -> None:
         if not self.started:
@@ -238,6 +270,7 @@ class Llm:
         self.begin_text()
         for byte in raw:
             self.plain_byte(self.watched(known_bits(byte)))
+            self.lines.follow(bytes([byte]))
             self.seen += 1
 
     def canary(self) -> int:

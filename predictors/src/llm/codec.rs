@@ -5,24 +5,20 @@ use std::sync::Arc;
 use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 
 use super::ModelPack;
-use super::state::{Known, Segment, Settings};
+use super::block::{BLOCK, code_unfolded, start_block, unfolds};
+use super::cut::{Cut, cut};
+use super::state::{Known, LEARNS, Segment, Settings, UNFOLDS};
 use super::trial::Trial;
-use super::vocabulary::NO_TOKEN;
+use super::unfold::{Unfolded, unfold};
 use crate::cm;
 use crate::cm::detect::{Class, Content};
 use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
-
-/// Bytes of a chunk that are coded with the model or without; tokens end where a block ends.
-pub const BLOCK: usize = 1 << 14;
 
 /// Said where the state is asked for within a chunk.
 const MID_CHUNK: &str = "a chunk has not ended";
 
 /// Bytes that [`Encoder::work`] codes: a second's worth of a large model.
 const PART: usize = 512;
-
-/// Probability that a block uses the model.
-const EVEN: u32 = 1 << 31;
 
 pub(crate) const PREDICTOR: Predictor = Predictor {
     id: "llm",
@@ -44,7 +40,8 @@ pub(crate) const PREDICTOR: Predictor = Predictor {
             _ => cm::codec::settings(level, Content::new(Class::Binary, 0)),
         };
         settings.push(if level < 7 { 11 } else { 0 });
-        settings.push(u8::from(level >= 6));
+        let unfolds = unfolds(sample);
+        settings.push(LEARNS * u8::from(level >= 6) + UNFOLDS * u8::from(unfolds));
         settings
     },
 };
@@ -57,10 +54,12 @@ struct Done {
     last: bool,
 }
 
-/// A block that is being coded: its bytes, for each whether a token starts there, how many are coded.
+/// A block that is being coded: its bytes, or the text that the model reads in their place; for each byte
+/// whether a token starts there, how many are coded.
 #[derive(Default)]
 struct Open {
     data: Vec<u8>,
+    unfolded: Option<Unfolded>,
     starts: Vec<bool>,
     coded: usize,
     on: bool,
@@ -68,7 +67,8 @@ struct Open {
 
 impl Open {
     fn left(&self) -> usize {
-        self.data.len() - self.coded
+        let text = self.unfolded.as_ref().map(|unfolded| &unfolded.text);
+        text.unwrap_or(&self.data).len() - self.coded
     }
 }
 
@@ -111,10 +111,13 @@ impl Encoder {
         let mut data = std::mem::take(&mut self.open.data);
         data.clear();
         std::mem::swap(&mut data, &mut self.block);
-        let cut = if self.gave_up || !self.trial()?.asks(&data) {
-            Cut::default()
+        let asks = !self.gave_up && self.trial()?.asks(&data);
+        let mut unfolded = if asks { self.unfolded(&data)? } else { None };
+        let text = unfolded.as_ref().map_or(&data, |unfolded| &unfolded.text);
+        let cut = if asks {
+            cut(&**self.segment.pack()?, text)?
         } else {
-            cut(&**self.segment.pack()?, &data)?
+            Cut::default()
         };
         self.segment.end_block()?;
         let mut on = false;
@@ -122,17 +125,29 @@ impl Encoder {
             let pack = Arc::clone(self.segment.pack()?);
             let logits = self.segment.expect(&cut.tokens)?;
             let trial = self.trial.as_mut().expect("was made");
-            on = trial.helps(pack.vocabulary(), &logits, &cut.ranks, &data);
+            on = trial.helps(pack.vocabulary(), &logits, &cut.ranks, text);
         }
-        self.coder.encode(on, EVEN);
-        self.segment.start_block(on)?;
+        if !on {
+            unfolded = None;
+        }
+        let known = unfolded.as_ref().map(|of| (of.wrap, data.len()));
+        start_block(&mut self.segment, &mut self.coder, on, known)?;
         self.open = Open {
             data,
+            unfolded,
             starts: cut.starts,
             coded: 0,
             on,
         };
         Ok(())
+    }
+
+    /// The text of a block with the model, where that is not the block itself.
+    fn unfolded(&mut self, data: &[u8]) -> Result<Option<Unfolded>, PredictorError> {
+        if !self.segment.settings.unfolds {
+            return Ok(None);
+        }
+        Ok(unfold(data, self.segment.line()?))
     }
 
     /// Codes at most so many bytes of the open block.
@@ -143,20 +158,27 @@ impl Encoder {
         }
         let Open {
             data,
+            unfolded,
             starts,
             coded,
             on,
         } = &mut self.open;
         let part = *coded..*coded + count;
-        let starts = starts.get(part.clone()).unwrap_or_default();
-        self.segment
-            .code(&mut self.coder, &mut data[part], starts)?;
         *coded += count;
-        if *coded == data.len() && !self.gave_up {
+        if let Some(unfolded) = unfolded {
+            code_unfolded(&mut self.segment, &mut self.coder, unfolded, starts, part)?;
+        } else {
+            let starts = starts.get(part.clone()).unwrap_or_default();
+            self.segment
+                .code(&mut self.coder, &mut data[part], starts)?;
+        }
+        let on = *on;
+        if self.open.left() == 0 && !self.gave_up {
+            let data = &self.open.data;
             self.coded.extend_from_slice(data);
             self.blocks.push(Done {
                 length: data.len(),
-                on: *on,
+                on,
                 last: false,
             });
         }
@@ -184,15 +206,25 @@ impl Encoder {
         for block in std::mem::take(&mut self.blocks) {
             let data;
             (data, rest) = rest.split_at_mut(block.length);
-            let mut starts = Vec::new();
+            let (mut starts, mut unfolded) = (Vec::new(), None);
             segment.end_block()?;
             if block.on {
-                let cut = cut(&**segment.pack()?, data)?;
+                if segment.settings.unfolds {
+                    unfolded = unfold(data, segment.line()?);
+                }
+                let text = unfolded.as_ref().map_or(&*data, |unfolded| &unfolded.text);
+                let cut = cut(&**segment.pack()?, text)?;
                 segment.expect(&cut.tokens)?;
                 starts = cut.starts;
             }
-            segment.start_block(block.on)?;
-            segment.code(&mut Known, data, &starts)?;
+            let known = unfolded.as_ref().map(|of| (of.wrap, data.len()));
+            start_block(&mut segment, &mut Known, block.on, known)?;
+            if let Some(unfolded) = &unfolded {
+                let all = 0..unfolded.text.len();
+                code_unfolded(&mut segment, &mut Known, unfolded, &starts, all)?;
+            } else {
+                segment.code(&mut Known, data, &starts)?;
+            }
             if block.last {
                 segment.end_block()?;
             }
@@ -202,56 +234,6 @@ impl Encoder {
         self.trial = None;
         Ok(())
     }
-}
-
-/// A text cut into tokens: their numbers, their ranks, and for each byte whether a token starts there.
-#[derive(Default)]
-pub struct Cut {
-    pub tokens: Vec<u32>,
-    pub ranks: Vec<usize>,
-    pub starts: Vec<bool>,
-}
-
-/// # Errors
-/// [`PredictorError::Usage`] where the model's tokens do not spell the text.
-pub fn cut(pack: &dyn ModelPack, text: &[u8]) -> Result<Cut, PredictorError> {
-    let vocabulary = pack.vocabulary();
-    let foreign = |byte: u8| vocabulary.tokens()[vocabulary.byte(byte)] == NO_TOKEN;
-    let foreign: [bool; 256] = std::array::from_fn(|byte| foreign(byte as u8));
-    let (mut ranks, mut starts) = (Vec::new(), Vec::with_capacity(text.len()));
-    let mut tokens = Vec::new();
-    for part in text.split_inclusive(|&byte| foreign[usize::from(byte)]) {
-        let last = part.last().filter(|&&byte| foreign[usize::from(byte)]);
-        let known = &part[..part.len() - usize::from(last.is_some())];
-        tokens.clear();
-        pack.tokens_of(known, &mut tokens);
-        let end = starts.len() + known.len();
-        for &token in &tokens {
-            let rank = vocabulary
-                .rank(token)
-                .filter(|&rank| text[starts.len()..end].starts_with(vocabulary.spelling(rank)));
-            let rank = rank.ok_or(PredictorError::Usage("tokens do not spell the text"))?;
-            ranks.push(rank);
-            starts.push(true);
-            starts.resize(starts.len() - 1 + vocabulary.spelling(rank).len(), false);
-        }
-        if starts.len() != end {
-            return Err(PredictorError::Usage("tokens do not spell the text"));
-        }
-        if let Some(&byte) = last {
-            ranks.push(vocabulary.byte(byte));
-            starts.push(true);
-        }
-    }
-    let tokens = ranks
-        .iter()
-        .map(|&rank| vocabulary.tokens()[rank])
-        .collect();
-    Ok(Cut {
-        tokens,
-        ranks,
-        starts,
-    })
 }
 
 impl SegmentEncoder for Encoder {
@@ -334,8 +316,11 @@ impl SegmentEncoder for Encoder {
 struct Decoder {
     segment: Segment,
     coder: BitDecoder,
-    /// Bytes of the open chunk so far.
+    /// Bytes of the open chunk so far, and where the current block of it ends.
     place: usize,
+    end: usize,
+    /// Bytes of a block without its line ends that are known, but were not asked for yet.
+    ready: Vec<u8>,
     is_open: bool,
 }
 
@@ -345,8 +330,32 @@ impl Decoder {
             segment,
             coder: BitDecoder::new(Vec::new()),
             place: 0,
+            end: 0,
+            ready: Vec::new(),
             is_open: false,
         }
+    }
+}
+
+impl Decoder {
+    /// Whether the current block is without its line ends, and something of it left.
+    fn unfolds(&self) -> bool {
+        self.segment.is_unfolding() || !self.ready.is_empty()
+    }
+
+    /// Sees to it that so many bytes of the block are ready.
+    fn unfold(&mut self, count: usize) -> Result<(), PredictorError> {
+        while self.ready.len() < count {
+            let mut byte = 0;
+            self.segment.code_unfolded(
+                &mut self.coder,
+                &mut byte,
+                false,
+                false,
+                &mut self.ready,
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -359,6 +368,7 @@ impl SegmentDecoder for Decoder {
     fn begin_chunk(&mut self, payload: Vec<u8>) -> Result<(), PredictorError> {
         self.coder = BitDecoder::new(payload);
         self.place = 0;
+        self.end = 0;
         self.is_open = true;
         Ok(())
     }
@@ -367,21 +377,30 @@ impl SegmentDecoder for Decoder {
         self.segment.pack()?;
         self.segment.take(out.len())?;
         while !out.is_empty() {
-            if self.place.is_multiple_of(BLOCK) {
+            if self.place == self.end {
                 self.segment.end_block()?;
-                let on = self.coder.decode(EVEN);
-                self.segment.start_block(on)?;
+                let most = start_block(&mut self.segment, &mut self.coder, false, None)?;
+                self.end = self.place + most;
             }
             let some;
-            let left = BLOCK - self.place % BLOCK;
+            let left = self.end - self.place;
             (some, out) = out.split_at_mut(out.len().min(left));
             self.place += some.len();
-            self.segment.code(&mut self.coder, some, &[])?;
+            if self.unfolds() {
+                self.unfold(some.len())?;
+                some.copy_from_slice(&self.ready[..some.len()]);
+                self.ready.drain(..some.len());
+            } else {
+                self.segment.code(&mut self.coder, some, &[])?;
+            }
         }
         Ok(())
     }
 
     fn end_chunk(&mut self) -> Result<(), PredictorError> {
+        if self.unfolds() {
+            return Err(PredictorError::Corrupt("a block goes on past its chunk"));
+        }
         self.segment.end_block()?;
         self.is_open = false;
         Ok(self.coder.finish()?)

@@ -5,10 +5,13 @@
 //! [`join`] gives them to the context mixer; [`context`] feeds the model; [`codec`] is the predictor.
 //! Only the encoder needs to know how to cut text into tokens: the decoder sees where they end.
 
+mod block;
 mod codec;
 mod context;
 mod costs;
+mod cut;
 mod join;
+mod line_ends;
 mod lockstep;
 pub mod mass;
 mod outlook;
@@ -16,6 +19,7 @@ mod packed;
 mod session;
 mod state;
 mod trial;
+mod unfold;
 pub mod vocabulary;
 
 #[cfg(test)]

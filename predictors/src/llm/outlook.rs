@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::ModelPack;
-use super::codec::{BLOCK, cut};
+use super::block::BLOCK;
 use super::context::{BATCH, Context};
+use super::cut::cut;
 use super::state::Settings;
 use super::trial::Trial;
 use crate::cm::detect::is_text;

@@ -6,6 +6,7 @@ use crc32fast::Hasher;
 
 use super::context::{BATCH, Context};
 use super::join::{EXTERNALS, Walk, joined, plain_byte};
+use super::line_ends::{Line, LineEnds, Unfolding, Wrap};
 use super::{ModelPack, Vocabulary};
 use crate::bits::Bits;
 use crate::cm;
@@ -17,14 +18,19 @@ use crate::segment::{CANARY_BYTES, PredictorError};
 use crate::simd::{self, Job, Kernels, Level};
 use crate::varint;
 
+/// In the settings' sixth byte: the model learns the segment; blocks may be without their line ends.
+pub const LEARNS: u8 = 1;
+pub const UNFOLDS: u8 = 2;
+
 /// Settings are those of `cm`, then log2 of the window in tokens, 0 for all that the model takes, then
-/// whether the model learns the segment; then, where others start from the state after the segment, the
+/// [`LEARNS`] and [`UNFOLDS`]; then, where others start from the state after the segment, the
 /// bytes of the longest of them, as a varint.
 #[derive(Clone)]
 pub struct Settings {
     pub cm: [u8; 4],
     pub window: usize,
     pub learns: bool,
+    pub unfolds: bool,
     /// 0 where no segment starts from the state after this one.
     pub longest_after: u64,
 }
@@ -34,8 +40,7 @@ impl Settings {
     /// [`PredictorError::Unsupported`] for settings that this version does not know.
     pub fn parse(settings: &[u8]) -> Result<Self, PredictorError> {
         let unknown = PredictorError::Unsupported("settings of llm");
-        let Some((&[cm @ .., window, learns @ 0..=1], mut rest)) =
-            settings.split_first_chunk::<6>()
+        let Some((&[cm @ .., window, flags @ 0..=3], mut rest)) = settings.split_first_chunk::<6>()
         else {
             return Err(unknown);
         };
@@ -53,7 +58,8 @@ impl Settings {
         Ok(Self {
             cm,
             window,
-            learns: learns == 1,
+            learns: flags & LEARNS != 0,
+            unfolds: flags & UNFOLDS != 0,
             longest_after,
         })
     }
@@ -78,6 +84,8 @@ pub struct Segment {
     /// these are left.
     canary: Hasher,
     watched: usize,
+    /// Of the current block, where it is without its line ends.
+    unfolding: Option<Unfolding>,
 }
 
 struct State {
@@ -89,6 +97,7 @@ struct State {
     on: bool,
     /// Whether the canary has the model's first prediction.
     heard: bool,
+    ends: LineEnds,
 }
 
 impl Segment {
@@ -110,6 +119,7 @@ impl Segment {
             end: None,
             canary: Hasher::new(),
             watched: CANARY_BYTES,
+            unfolding: None,
         }
     }
 
@@ -235,17 +245,85 @@ impl Segment {
         data: &mut [u8],
         starts: &[bool],
     ) -> Result<(), PredictorError> {
-        let (first, data) = data.split_at_mut(self.watched.min(data.len()));
+        let (first, rest) = data.split_at_mut(self.watched.min(data.len()));
+        self.code_watched(bits, first, starts)?;
         self.watched -= first.len();
-        if !first.is_empty() {
-            let mut hash = std::mem::take(&mut self.canary);
-            let (state, vocabulary) = self.state()?;
-            state.code(vocabulary, &mut Watched(bits, &mut hash), first, starts)?;
-            self.canary = hash;
-        }
         let starts = starts.get(first.len()..).unwrap_or_default();
         let (state, vocabulary) = self.state()?;
-        state.code(vocabulary, bits, data, starts)
+        state.code(vocabulary, bits, rest, starts)?;
+        state.ends.line.pass(data);
+        Ok(())
+    }
+
+    /// As [`State::code`], where the canary covers the bytes.
+    fn code_watched<B: Bits>(
+        &mut self,
+        bits: &mut B,
+        data: &mut [u8],
+        starts: &[bool],
+    ) -> Result<(), PredictorError> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        let mut hash = std::mem::take(&mut self.canary);
+        let (state, vocabulary) = self.state()?;
+        state.code(vocabulary, &mut Watched(bits, &mut hash), data, starts)?;
+        self.canary = hash;
+        Ok(())
+    }
+
+    /// Where the segment's lines stand, between two blocks.
+    ///
+    /// # Errors
+    /// [`PredictorError::Setup`] when there is not enough memory.
+    pub fn line(&mut self) -> Result<Line, PredictorError> {
+        Ok(self.state()?.0.ends.line)
+    }
+
+    /// The block that was started, with the model, is without its line ends.
+    pub fn unfold(&mut self, wrap: Wrap, length: usize) {
+        self.unfolding = Some(Unfolding::new(wrap, length));
+    }
+
+    /// Codes a byte of the text of a block without its line ends, where it is not whole; `starts` and `is_end`
+    /// say whether a token starts there and whether a line end did, for an encoder. Adds what is known then of
+    /// the raw bytes to `raw`. Returns whether the block is whole.
+    ///
+    /// # Errors
+    /// [`PredictorError::Corrupt`] where lines do not fit the block, [`PredictorError::Setup`] when there is
+    /// not enough memory.
+    pub fn code_unfolded<B: Bits>(
+        &mut self,
+        bits: &mut B,
+        byte: &mut u8,
+        starts: bool,
+        is_end: bool,
+        raw: &mut Vec<u8>,
+    ) -> Result<bool, PredictorError> {
+        let data = std::slice::from_mut(byte);
+        if self.watched > 0 {
+            self.code_watched(bits, data, &[starts])?;
+        } else {
+            let (state, vocabulary) = self.state()?;
+            state.code(vocabulary, bits, data, &[starts])?;
+        }
+        let none = PredictorError::Usage("the block has its line ends");
+        let mut block = self.unfolding.take().ok_or(none)?;
+        let (state, _) = self.state()?;
+        let known = block.known();
+        block.step(&mut state.ends, *byte, is_end, bits, raw)?;
+        let is_whole = block.is_whole();
+        if is_whole {
+            block.end(&mut state.ends, raw)?;
+        }
+        self.watched = self.watched.saturating_sub(block.known() - known);
+        self.unfolding = (!is_whole).then_some(block);
+        Ok(is_whole)
+    }
+
+    /// Whether the current block is without its line ends, and not whole.
+    pub fn is_unfolding(&self) -> bool {
+        self.unfolding.is_some()
     }
 
     /// Learns bytes that are stored in the clear, as those of blocks without the model.
@@ -282,6 +360,7 @@ impl State {
             walk: Walk::new(pack.vocabulary())?,
             on: false,
             heard: false,
+            ends: LineEnds::new(),
         })
     }
 
@@ -294,6 +373,7 @@ impl State {
             walk: self.walk.fork()?,
             on: self.on,
             heard: self.heard,
+            ends: self.ends.clone(),
         })
     }
 
@@ -311,6 +391,7 @@ impl State {
             walk,
             on,
             heard: _,
+            ends: _,
         } = self;
         let on = *on;
         with_model!(joined, model => simd::run(*simd, Code {

@@ -20,7 +20,7 @@ pub(super) fn entropy(counts: impl Iterator<Item = u64> + Clone) -> u64 {
 }
 
 /// The same with what learning the counts costs.
-pub(super) fn learned(counts: impl Iterator<Item = u64> + Clone) -> u64 {
+pub(crate) fn learned(counts: impl Iterator<Item = u64> + Clone) -> u64 {
     let different = counts.clone().filter(|count| *count > 0).count();
     entropy(counts) + LEARNING * different as u64
 }

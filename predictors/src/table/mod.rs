@@ -7,7 +7,7 @@
 
 mod choose;
 mod column;
-mod cost;
+pub(crate) mod cost;
 mod elements;
 mod facts;
 mod find;
