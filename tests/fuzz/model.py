@@ -28,7 +28,7 @@ from container import EDGES, HERE, Honest, Wrong, attempt, damage
 sys.path.insert(0, str(HERE.parent))
 
 import synthetic
-from golden import bad
+from golden import bad, inputs
 from golden.parts import CODED, Archive, coded_segment, varint
 from llmzip import _native
 from llmzip.archive import write_archive
@@ -38,6 +38,9 @@ from llmzip.models.importing import import_model
 from llmzip.options import Options
 
 TEXT = (synthetic.TEXT + " in 1865: \N{EURO SIGN} 7, and\tnoise \x00\x7f.\n").encode() * 5
+# As new to the mixer as to the model, which therefore is asked about the wrapped lines behind it.
+UNLIKE = bytes(32 + byte % 95 for byte in inputs.random(250))
+WRAPPED = UNLIKE + inputs.wrapped(1200, 40, b"\r\n", 2)
 LLM = ("llm", 1, 1)
 SETTINGS = _native.settings("llm", 1, 3, TEXT)
 # A pack in whose place another one is claimed may ask for this much.
@@ -135,12 +138,12 @@ def honest(pack: bytes) -> list[Honest]:
     return made
 
 
-def payload(rng: random.Random, pack: bytes, model: _native.Model) -> bytes:
-    """An archive of which a chunk has a payload that was not coded, under right checks."""
-    settings = bytearray(_native.settings("llm", 1, rng.choice((3, 4, 6, 7)), TEXT))
-    settings[-2:] = rng.choice((0, 1, 4, 5, 24)), rng.randrange(2)
-    cut = rng.randrange(1, len(TEXT))
-    raws = [(CODED, TEXT[:cut]), (CODED, TEXT[cut:])]
+def payload(rng: random.Random, text: bytes, pack: bytes, model: _native.Model) -> bytes:
+    """An archive of a text with a chunk whose payload was not coded, under right checks."""
+    settings = bytearray(_native.settings("llm", 1, rng.choice((3, 4, 6, 7)), text))
+    settings[-2:] = rng.choice((0, 1, 4, 5, 24)), rng.randrange(4)
+    cut = rng.randrange(1, len(text))
+    raws = [(CODED, text[:cut]), (CODED, text[cut:])]
     segment = coded_segment(LLM, bytes(settings), raws, model=model)
     chunk = rng.choice(segment.chunks)
     chunk.payload = (
@@ -170,8 +173,9 @@ def one_case(
             base = rng.choice(archives)
             data = damage(rng, base.data)
             return data, f"archive {container.check(data, base.content, base.segments)}"
-        data = payload(rng, pack, model)
-        return data, f"payload {container.check(data, TEXT, None)}"
+        text = rng.choice((TEXT, WRAPPED))
+        data = payload(rng, text, pack, model)
+        return data, f"payload {container.check(data, text, None)}"
     except Wrong as error:
         raise Wrong(str(error), data) from error
 
