@@ -226,6 +226,10 @@ class Circuit:
     def lead(self) -> int | None: ...
     @property
     def stride(self) -> int | None: ...
+    def joined(self, level: int, sample: bytes | None) -> bytes | None:
+        """Settings of `cm` for a segment that begins with `sample`, to be coded with this circuit;
+        without a sample those with which it takes most memory. None where there are none."""
+
     def log_prob(self, rows: ReadableBuffer, missing: ReadableBuffer) -> bytes:
         """A double for each row, in nats."""
 

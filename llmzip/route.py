@@ -14,7 +14,7 @@ from llmzip.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from llmzip.models.loaded import AnyLoaded, Loaded
+    from llmzip.models.loaded import AnyLoaded, Loaded, LoadedCircuit
 
 # Bytes of a segment at each level, by what a reset costs there: level -> bytes.
 _SEGMENT_SIZES = {
@@ -175,7 +175,10 @@ def most_memory(
     predictors: tuple[PredictorRef, ...], level: int, raw_len: int, model: AnyLoaded | None = None
 ) -> int:
     """The most that `memory` says for any segment of up to `raw_len` bytes."""
-    return max(memory(_with_settings(ref, level, b""), raw_len, model) for ref in predictors)
+    choices = [_with_settings(ref, level, b"") for ref in predictors]
+    if (joined := _most_joined(level, model)) and joined.predictor in predictors:
+        choices.append(joined)
+    return max(memory(choice, raw_len, model) for choice in choices)
 
 
 _TENSOR = "tensor"
@@ -185,6 +188,10 @@ _CIRCUIT = "circuit"
 # Bytes of a segment by a circuit, about: what is decoded to read one row.
 _ROWS_SEGMENT = 1 << 20
 _ROWS_TRIAL = 1 << 16
+# The most settings of a circuit alone; joined with a context mixer it has more.
+_ROWS_SETTINGS = 10
+# What is tried of images, which a mixer has to learn.
+_IMAGES_TRIAL = 1 << 18
 # What is looked at to tell whether content is a table, and what two predictors are tried on.
 _COLUMNS_LOOK = 1 << 18
 _COLUMNS_TRIAL = 1 << 19
@@ -335,9 +342,10 @@ def is_constant(data: bytes | memoryview) -> bool:
     return not bytes(data[:_ANCHOR]).lstrip(first) and not bytes(data).lstrip(first)
 
 
-def counts(ref: PredictorRef) -> bool:
-    """Whether `ref` codes by the position in the segment, so that every chunk goes through it."""
-    return ref.id in (_TENSOR, _PC)
+def counts(choice: Choice) -> bool:
+    """Whether a segment is coded by the position in it, so that every chunk goes through that."""
+    joined = choice.predictor.id == _CIRCUIT and len(choice.settings) > _ROWS_SETTINGS
+    return joined or choice.predictor.id in (_TENSOR, _PC)
 
 
 def in_a_moment(choice: Choice) -> bool:
@@ -387,8 +395,8 @@ def choose(
     if len(options) > 1 and _is_noise(data, options[0]):
         return Choice(options[1], b"")
     if model is not None and model.is_circuit:
-        if options[-1].id == _CIRCUIT and (len(options) == 1 or _circuit_pays(data, model)):
-            return _with_lines(Choice(options[-1], b""), data)
+        if options[-1].id == _CIRCUIT and (rows := _by_circuit(data, level, model, options)):
+            return rows
     elif model is not None and needs_model(options[-1]):
         choice = _with_settings(options[-1], level, data[:_SAMPLE])
         if not adapt:
@@ -418,21 +426,56 @@ def lines(ref: PredictorRef, settings: bytes) -> int | None:
     return _native.lines(ref.id, settings)
 
 
-def rows_segment(model: AnyLoaded) -> int:
-    """Bytes of content of a segment by a circuit: whole records of a stack."""
-    stride = (model.native.stride if model.is_circuit else None) or 1
-    return max(_ROWS_SEGMENT // stride, 1) * stride
+def rows_segment(level: int, model: LoadedCircuit) -> int:
+    """Bytes of content of a segment by a circuit at `level`: whole records of a stack.
+
+    Segments are short where they can be decoded fast. A mixer that joins in has to learn.
+    """
+    stride = model.native.stride or 1
+    size = _ROWS_SEGMENT if _most_joined(level, model) is None else segment_size(level)
+    return max(size // stride, 1) * stride
 
 
-def _circuit_pays(data: bytes, model: AnyLoaded) -> bool:
-    """Whether the circuit makes less of a sample than a fast context mixer."""
-    sample = data[:_ROWS_TRIAL]
-    rows = _with_settings(_named(_CIRCUIT), _TRIAL_LEVEL, sample)
-    encoder = new_encoder(rows.predictor, rows.settings, len(sample))
+def _by_circuit(
+    data: bytes, level: int, model: LoadedCircuit, options: tuple[PredictorRef, ...]
+) -> Choice | None:
+    """The choice of a circuit, alone or joined with `cm`, where that makes less of a sample.
+
+    options: what else may be chosen; nothing where there is the circuit alone.
+    """
+    alone = Choice(options[-1], b"")
+    joined = model.native.joined(level, data[:_SAMPLE])
+    if joined is None:
+        sample = data[:_ROWS_TRIAL]
+        plain = _with_settings(_named("cm"), _TRIAL_LEVEL, sample)
+        pays = len(options) == 1 or _given(alone, sample, model) < _sampled(plain, sample, None)
+        return _with_lines(alone, data) if pays else None
+    sample = data[:_IMAGES_TRIAL]
+    alone = _with_lines(alone, data)
+    choices = [alone.replace(settings=alone.settings + joined), alone]
+    sizes = [_given(choice, sample, model) for choice in choices]
+    if len(options) > 1:
+        # It predicts as the joint one, but for the circuit.
+        choices.insert(0, Choice(_named("cm"), joined))
+        sizes.insert(0, _sampled(choices[0], sample, None))
+    best = choices[sizes.index(min(sizes))]
+    return best if best.predictor == alone.predictor else None
+
+
+def _given(choice: Choice, sample: bytes, model: LoadedCircuit) -> int:
+    """As `_sampled`, by a predictor that is given a circuit."""
+    encoder = new_encoder(choice.predictor, choice.settings, len(sample))
     model.give(encoder, False)
     encoder.write(sample)
-    plain = _with_settings(_named("cm"), _TRIAL_LEVEL, sample)
-    return len(encoder.finish_chunk()) < _sampled(plain, sample, None)
+    return len(encoder.finish_chunk())
+
+
+def _most_joined(level: int, model: AnyLoaded | None) -> Choice | None:
+    """The choice of a circuit joined with a context mixer that takes most memory; None for none."""
+    settings = model.native.joined(level, None) if model and model.is_circuit else None
+    if settings is None:
+        return None
+    return Choice(_named(_CIRCUIT), build_varint(0) + settings)
 
 
 def _columns_pay(data: bytes, level: int) -> bool:

@@ -246,7 +246,7 @@ def _encode_paced(
         raw = data[start : start + container.MAX_CHUNK]
         told = 0
         # A predictor of tensors has to know where it is: it passes over no chunk but the only one.
-        constant = route.is_constant(raw) and (len(raw) == len(data) or not route.counts(ref))
+        constant = route.is_constant(raw) and (len(raw) == len(data) or not route.counts(choice))
         if constant:
             kind, payload = container.CONSTANT, raw[:1]
             tick(len(raw), 0)

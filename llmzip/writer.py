@@ -132,7 +132,7 @@ class ArchiveEncoder:
         self._model = load_model(options.model, options.threads)
         self._kind = route.kind_of(self._model)
         self._size = options.segment_size or (
-            route.rows_segment(self._model)
+            route.rows_segment(options.level, self._model)
             if self._model is not None and self._model.is_circuit
             else route.segment_size(options.level)
         )

@@ -92,6 +92,21 @@ impl Circuit {
         self.0.stride()
     }
 
+    /// Settings of `cm` for a segment that begins with `sample`, to be coded with this circuit; without a
+    /// sample those with which it takes most memory. None where there are none.
+    fn joined<'py>(
+        &self,
+        py: Python<'py>,
+        level: u8,
+        sample: Option<&[u8]>,
+    ) -> Option<Bound<'py, PyBytes>> {
+        let settings = match sample {
+            Some(sample) => pc::joined(&self.0, level, sample),
+            None => pc::most_joined(&self.0, level),
+        };
+        settings.map(|settings| PyBytes::new(py, &settings))
+    }
+
     fn log_prob<'py>(
         &self,
         py: Python<'py>,

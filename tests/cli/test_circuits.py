@@ -136,6 +136,54 @@ def test_rows_are_read_alone(circuit) -> None:
     assert (circuit.folder / "two.csv").read_bytes() == b"".join(lines[:2])
 
 
+def disks(count: int, side: int, seed: int) -> bytes:
+    """An idx file of images of a blurred disk each, at any place."""
+    state, pixels = seed, bytearray()
+    for _ in range(count):
+        state = state * 6364136223846793005 + 1442695040888963407 & (1 << 64) - 1
+        left, top = (state >> 40) % side, (state >> 50) % side
+        for place in range(side * side):
+            away = (place % side - left) ** 2 + (place // side - top) ** 2
+            state = state * 6364136223846793005 + 1442695040888963407 & (1 << 64) - 1
+            pixels.append(max(240 - 9 * away - (state >> 60), 0))
+    return struct.pack(">4B3I", 0, 0, 8, 3, count, side, side) + pixels
+
+
+def test_a_circuit_of_images_joins_in_the_contexts_of_pixels(llmzip) -> None:
+    data = disks(400, 12, 5)
+    (llmzip.folder / "train.idx").write_bytes(disks(1500, 12, 3))
+    (llmzip.folder / "t.idx").write_bytes(data)
+    llmzip("train", "train.idx", "-o", "i.pc", "--states", "8", "--passes", "4", "-q")
+    sizes = {}
+    for name, words in {
+        "joined": ("-m", "i.pc"),
+        "forced": ("-m", "i.pc", "-p", "circuit"),
+        "alone": ("-m", "i.pc", "-p", "circuit", "-5"),
+        "plain": ("-p", "cm"),
+        "embedded": ("-m", "i.pc", "--embed-model"),
+        "cut": ("-m", "i.pc", "--segment-size", "14400"),
+    }.items():
+        llmzip(*words, "-o", f"{name}.llmz", "t.idx")
+        sizes[name] = (llmzip.folder / f"{name}.llmz").stat().st_size
+        assert llmzip("-d", "-c", "-m", "i.pc", f"{name}.llmz").stdout == data, name
+    assert sizes["joined"] == sizes["forced"] < min(sizes["alone"], sizes["plain"])
+    shown = llmzip("list", "-v", "joined.llmz").stdout.decode()
+    assert "circuit 1" in shown and "needed to decode" in shown
+    assert "needs the model 'i'" in llmzip.fails("-d", "-c", "joined.llmz", code=3)
+    assert llmzip("-d", "-c", "embedded.llmz").stdout == data
+    assert llmzip("-t", "-m", "i.pc", "cut.llmz")
+    lines = data.split(b"\n")
+    assert llmzip("rows", "-m", "i.pc", "joined.llmz", ":1").stdout == lines[0] + b"\n" * (
+        len(lines) > 1
+    )
+    piped = llmzip("-c", "-m", "i.pc", stdin=data).stdout
+    assert piped == (llmzip.folder / "joined.llmz").read_bytes()
+    # A circuit of images of another size has nothing to say.
+    (llmzip.folder / "o.idx").write_bytes(disks(200, 9, 5))
+    llmzip("-m", "i.pc", "o.idx")
+    assert "needed" not in llmzip("list", "o.idx.llmz").stdout.decode()
+
+
 def test_a_stack_of_images_is_trained_on_and_cut_at_images(llmzip) -> None:
     count, side = 1200, 12
     pixels = bytearray()

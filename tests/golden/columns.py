@@ -64,6 +64,28 @@ def with_circuit() -> Iterator[Good]:
         archive.records[5] = model_record(own, b"images", kind=2)
         intent = f"images by a circuit of {states} states that the archive brings"
         yield Good(f"hand-circuit-{states}", intent, archive.build(), archive.content())
+    yield from joined()
+
+
+def joined() -> Iterator[Good]:
+    """`circuit` in the mixer of images: chunks of every type, some of which cut images."""
+    own = _native.train(inputs.stack(8, 8, 120), 4, 2, 1, None)
+    images = inputs.stack(8, 8, 40, 4)
+    for level in (6, 7, 8):
+        settings = b"\0" + (_native.Circuit(own).joined(level, images) or b"")
+        raws = [
+            (CODED, images[:700]),
+            (CODED, images[700:702]),
+            (CONSTANT, b"=" * 50),
+            (STORED, b"as it is"),
+            (CODED, images[702:]),
+        ]
+        segment = coded_segment(CIRCUIT, settings, raws, model=_native.Circuit(own))
+        parts = [coded_segment(bad.ZSTD, bad.LEVEL, [(CODED, own)], index=1)]
+        archive = Archive([CIRCUIT, bad.ZSTD], [segment], level=level, model=parts)
+        archive.records[5] = model_record(own, b"images", kind=2)
+        intent = f"images by a circuit and contexts of pixels at level {level}"
+        yield Good(f"hand-circuit-joined-{level}", intent, archive.build(), archive.content())
 
 
 def tables() -> Iterator[Good]:

@@ -6,8 +6,11 @@ the tiny one, or a circuit trained on the table, in a store of its own.
 
 from __future__ import annotations
 
+import platform
+import struct
 import textwrap
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -23,6 +26,8 @@ from llmzip.segments import encode
 PREDICTORS = [PredictorRef(*entry) for entry in _native.predictors() + _native.model_predictors()]
 # What a predictor that needs a model is given.
 MODELS = {"llm": "tiny", "circuit": "rows"}
+# A circuit for `spots`, which joins in the contexts of pixels.
+IMAGES = "images"
 # Every predictor takes it, and the slow ones are quickest there.
 LEVEL = 3
 
@@ -91,6 +96,18 @@ def array(rows: int) -> bytes:
     return out
 
 
+def spots(count: int, seed: int) -> bytes:
+    """An idx file of grey images of 9 x 8 pixels, a spot in each."""
+    random = Random(seed)
+    pixels = bytearray()
+    for _ in range(count):
+        left, top = random.randrange(2, 7), random.randrange(2, 6)
+        for place in range(72):
+            away = (place % 9 - left) ** 2 + (place // 9 - top) ** 2
+            pixels.append(max(250 - 30 * away - random.randrange(3), 0))
+    return struct.pack(">4B3I", 0, 0, 8, 3, count, 8, 9) + pixels
+
+
 UNLIKE = bytes(Random(6).choices(range(32, 127), k=400))
 """As new to a mixer as to the tiny model, which therefore is asked about what begins so."""
 
@@ -137,6 +154,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[loaded.Loaded]:
         patch.setenv("LLMZIP_MODELS", str(folder))
         store.add(synthetic.pack(folder / "tiny.gguf"), MODELS["llm"], "")
         store.add(_native.train(table(400), 4, 2, 1, None), MODELS["circuit"], "")
+        store.add(_native.train(spots(300, 1), 4, 2, 1, None), IMAGES, "")
         yield route.language(loaded.named(MODELS["llm"], 0))
 
 
@@ -151,16 +169,24 @@ Make = Callable[..., bytes]
 
 
 def make_archive(
-    data: bytes, ref: PredictorRef, level: int = LEVEL, segment_size: int = 1 << 24
+    data: bytes,
+    ref: PredictorRef,
+    level: int = LEVEL,
+    segment_size: int = 1 << 24,
+    settings: bytes | None = None,
 ) -> bytes:
-    """An archive whose segments are all coded by `ref`, whatever its version."""
-    model = loaded.named(MODELS[ref.id], 0) if route.needs_model(ref) else None
+    """An archive whose segments are all coded by `ref`, whatever its version.
+
+    settings: of a circuit for `spots`, in place of those that the level gives.
+    """
+    name = MODELS.get(ref.id, "") if settings is None else IMAGES
+    model = loaded.named(name, 0) if route.needs_model(ref) else None
     assembler = Assembler(Options(level=level), (model.ref,) if model else ())
     cuts = [data[at : at + segment_size] for at in range(0, len(data), segment_size)]
     coded = []
     for seq, cut in enumerate(cuts):
-        settings = _native.settings(ref.id, ref.version, level, cut[: 1 << 20])
-        coded.append(encode(cut, route.Choice(ref, settings), seq, 0, model=model))
+        own = settings or _native.settings(ref.id, ref.version, level, cut[: 1 << 20])
+        coded.append(encode(cut, route.Choice(ref, own), seq, 0, model=model))
     memory = max((segment.memory for segment in coded), default=0)
     parts = [assembler.header((ref,), max(map(len, cuts), default=0), memory)]
     parts += [assembler.segment(segment) for segment in coded]
@@ -195,3 +221,44 @@ def unlike() -> bytes:
 def prose() -> Callable[[int], bytes]:
     """`text`."""
     return text
+
+
+@pytest.fixture
+def images() -> Callable[[int, int], bytes]:
+    """`spots`."""
+    return spots
+
+
+@pytest.fixture
+def pictures(model) -> str:
+    """The name of a circuit for `spots`."""
+    return IMAGES
+
+
+SIMD = {
+    "scalar": (),
+    "avx2": ("avx2",),
+    "avx512": ("avx512f", "avx512bw"),
+    "neon": ("neon",),
+}
+
+
+def cpu_flags() -> set[str]:
+    if platform.machine() in ("aarch64", "arm64"):
+        # All have it. An emulator may show its host's /proc/cpuinfo.
+        return {"neon"}
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith("flags") for flag in line.split()}
+
+
+@pytest.fixture(params=SIMD)
+def simd(request: pytest.FixtureRequest) -> str:
+    """The name of kernels that this machine has."""
+    name: str = request.param
+    missing = set(SIMD[name]) - cpu_flags()
+    if missing:
+        pytest.skip(f"this machine has no {', '.join(sorted(missing))}")
+    return name

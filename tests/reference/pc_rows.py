@@ -117,6 +117,11 @@ def new_record_mixer(plan: plans.Plan) -> Mixer:
     weights = np.array([*initial_weights(plan), EXTERNAL_WEIGHT])
     start = 1 + 2 * len(plan.lengths)
     weights[start : start + n] = ONE * 21 // (64 * n)
+    return mixer_of(plan, weights)
+
+
+def mixer_of(plan: plans.Plan, weights: np.ndarray) -> Mixer:
+    """One with these first weights, the last one an external input's with its selector."""
     plain = new_mixer(plan)
     before, own = len(plain.uses), EXTERNAL_VECTORS
     count = len(plan.selectors) + 1

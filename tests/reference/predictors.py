@@ -16,7 +16,7 @@ from typing import Protocol
 
 import zstandard
 
-from .circuit import Circuit
+from .circuit_images import new_circuit
 from .cm import Cm
 from .errors import CorruptError, UnsupportedError
 from .llm import Llm
@@ -119,5 +119,5 @@ PREDICTORS: dict[tuple[str, int, int], Callable[[bytes, int], Predictor]] = {
     ("tensor", 1, 3): Tensor,
     ("llm", 1, 1): Llm,
     ("pc", 1, 1): Pc,
-    ("circuit", 1, 1): Circuit,
+    ("circuit", 1, 1): new_circuit,
 }

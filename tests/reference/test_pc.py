@@ -5,6 +5,7 @@ import pytest
 from golden import inputs
 from llmzip import _native
 from reference.circuit import Circuit
+from reference.circuit_images import new_circuit
 from reference.errors import CorruptError, UnsupportedError
 from reference.pc import Pc
 from reference.pc_schema import Format, Pattern, Time
@@ -86,6 +87,24 @@ def test_records_by_a_circuit():
     assert [form is None for form in check(encoder, reader, chunks)] == [False, True, False, False]
 
 
+@pytest.mark.parametrize(("level", "states"), [(6, 4), (6, 16), (8, 8)])
+def test_images_by_a_circuit_and_cm(level, states):
+    pack = _native.train(inputs.stack(9, 8, 150), states, 2, 1, None)
+    content = inputs.stack(9, 8, 30, 2)
+    circuit = _native.Circuit(pack)
+    settings = b"\0" + circuit.joined(level, content)
+    later = content[72 * 3 + 40 :]
+    chunks = [content[:400], content[400:402], content[402:900], content[900:]]
+    for parts in (chunks, [later]):
+        length = sum(map(len, parts))
+        encoder = _native.Encoder("circuit", 1, settings, length)
+        encoder.set_circuit(circuit)
+        reader = new_circuit(settings, length)
+        reader.model = pack
+        found = [form is None for form in check(encoder, reader, parts)]
+        assert found == [len(part) == 2 for part in parts]
+
+
 def test_settings():
     assert Pc(bytes([3, 0, 0, 0]), 9) and Pc(bytes([8, 1, 2, 0, 0x80, 1]), 9)
     assert Pc(bytes([3, 0, 0, 0, 9, 24, 0x80, 2]), 9)
@@ -95,7 +114,7 @@ def test_settings():
         with pytest.raises(UnsupportedError):
             Pc(bad, 9)
     with pytest.raises(UnsupportedError):
-        Circuit(b"\0\0", 9)
+        new_circuit(b"\0\0", 9)
 
 
 def test_damage_is_refused():

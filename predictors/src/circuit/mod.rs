@@ -12,4 +12,5 @@ pub mod parameters;
 pub mod quantised;
 pub mod structure;
 pub mod tree;
+pub mod walk;
 pub mod weights;

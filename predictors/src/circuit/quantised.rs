@@ -90,6 +90,21 @@ impl<const M: usize> Circuit<M> {
         std::array::from_fn(|z| group[z][value % NIBBLE])
     }
 
+    /// Masses of the values of a group of a variable whose states have these masses, of at most 2^15 and a
+    /// little in all.
+    #[inline(always)]
+    #[must_use]
+    pub fn masses(&self, variable: usize, states: &[u32; M], group: usize) -> [u32; NIBBLE] {
+        weighed(states, &self.groups[self.starts[variable].0 + group])
+    }
+
+    /// Masses of the groups of a variable that has more than one, as of [`Circuit::masses`].
+    #[inline(always)]
+    #[must_use]
+    pub fn group_masses(&self, variable: usize, states: &[u32; M]) -> [u32; NIBBLE] {
+        weighed(states, &self.sums[self.starts[variable].1])
+    }
+
     /// Puts the values' probabilities where they are looked up.
     fn assemble(
         shape: &Shape,
@@ -146,9 +161,24 @@ pub struct Belief<const M: usize> {
     last: usize,
 }
 
+/// The sum of the rows of a table, each times its state's mass.
+#[inline(always)]
+fn weighed<const M: usize, T: Copy + Into<u32>>(
+    states: &[u32; M],
+    table: &[[T; NIBBLE]; M],
+) -> [u32; NIBBLE] {
+    let mut masses = [0_u32; NIBBLE];
+    for (&state, row) in states.iter().zip(table) {
+        for value in 0..NIBBLE {
+            masses[value] += state * row[value].into();
+        }
+    }
+    masses
+}
+
 /// A vector times a power of two, so that its sum has 16 bits; each at least 1.
 #[inline(always)]
-fn scaled<const M: usize>(mut vector: [u32; M]) -> [u32; M] {
+pub(super) fn scaled<const M: usize>(mut vector: [u32; M]) -> [u32; M] {
     let sum: u64 = vector.iter().map(|&v| u64::from(v)).sum();
     let bits = u64::BITS - sum.leading_zeros();
     if bits > BELIEF_BITS {
@@ -210,22 +240,11 @@ impl<const M: usize> Belief<M> {
         self.last = node;
     }
 
-    #[inline(always)]
-    fn weigh<T: Copy + Into<u32>>(&self, table: &[[T; NIBBLE]; M]) -> [u32; NIBBLE] {
-        let mut masses = [0_u32; NIBBLE];
-        for (&belief, row) in self.now.iter().zip(table) {
-            for value in 0..NIBBLE {
-                masses[value] += belief * row[value].into();
-            }
-        }
-        masses
-    }
-
     /// Masses of the values of a group of the variable that was gone to.
     #[inline(always)]
     #[must_use]
     pub fn masses(&self, circuit: &Circuit<M>, group: usize) -> [u32; NIBBLE] {
-        self.weigh(&circuit.groups[circuit.starts[self.last].0 + group])
+        circuit.masses(self.last, &self.now, group)
     }
 
     /// Masses of the values of the variable that was gone to, or of their groups where it has more than one.
@@ -243,7 +262,7 @@ impl<const M: usize> Belief<M> {
     #[inline(always)]
     #[must_use]
     pub fn group_masses(&self, circuit: &Circuit<M>) -> [u32; NIBBLE] {
-        self.weigh(&circuit.sums[circuit.starts[self.last].1])
+        circuit.group_masses(self.last, &self.now)
     }
 
     /// Takes the value of the variable that was gone to.

@@ -25,6 +25,8 @@ pub type AnyModel = Any<3, 1, 6, 2, 10, 3>;
 /// A model with two external inputs that have selectors, and a curve of the first one's; never of grey
 /// images.
 pub type AnyJoined = Any<5, 2, 5, 2, 12, 4>;
+/// A model of grey images with one external input that has a selector.
+pub type AnyGrey = Any<7, 2, 7, 2, 11, 3>;
 
 impl<
     const LS: usize,

@@ -90,8 +90,10 @@ fn first_weights(
     externals: &[External],
 ) -> Vec<i32> {
     let mut initial = vec![0; width];
-    // A good outside predictor starts in the lead: it loses if others start as its equals.
-    let parts = if externals.is_empty() { 8 } else { 64 };
+    // A good outside predictor starts in the lead: it loses if others start as its equals. Of pixels the
+    // contexts know more.
+    let led = !externals.is_empty() && pixels.is_empty();
+    let parts = if led { 64 } else { 8 };
     let share = i64::from(ONE) * 21 / (parts * n as i64);
     initial[..n].fill(share.min(i64::from(ONE)) as i32);
     initial[n + 1..n + 1 + matches]

@@ -84,15 +84,6 @@ impl Hints {
     }
 }
 
-/// The number of line feeds that settings end with; `None` for anything else.
-pub fn lines_of(mut settings: &[u8]) -> Option<Option<u64>> {
-    if settings.is_empty() {
-        return Some(None);
-    }
-    let lines = varint::take(&mut settings)?;
-    settings.is_empty().then_some(Some(lines))
-}
-
 /// The first byte of a chunk: what codes it, and, but for a table, all that follow.
 const PLAIN: u8 = 0;
 const TABLE: u8 = 1;

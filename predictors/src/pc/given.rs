@@ -6,6 +6,7 @@ use crc32fast::Hasher;
 use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 
 use super::asked::Asked;
+use super::joined;
 use super::kinds::Kinds;
 use super::pack::{CircuitPack, Kind};
 use super::texts::{Texts, plan};
@@ -23,35 +24,53 @@ const TEXT_LEVEL: u8 = 4;
 const MOST_CHUNK: usize = 1 << 20;
 
 const DAMAGED: PredictorError = PredictorError::Corrupt("a chunk of rows is damaged");
-const NO_CIRCUIT: PredictorError = PredictorError::Usage("the circuit was not given");
+pub const NO_CIRCUIT: PredictorError = PredictorError::Usage("the circuit was not given");
 
 pub(crate) const PREDICTOR: Predictor = Predictor {
     id: "circuit",
     version: 1,
     coder: 1,
-    memory: |settings, _| {
-        parse(settings)?;
-        Ok(plan(TEXT_LEVEL).memory(MOST_CHUNK as u64) + 12 * MOST_CHUNK as u64)
+    memory: |settings, raw_len| {
+        Ok(match parse(settings)? {
+            Some(images) => images.memory(raw_len),
+            None => plan(TEXT_LEVEL).memory(MOST_CHUNK as u64) + 12 * MOST_CHUNK as u64,
+        })
     },
     encoder: |settings, raw_len| {
-        parse(settings)?;
-        Ok(Box::new(Encoder(State::new(raw_len)?, Vec::new())))
+        Ok(match parse(settings)? {
+            Some(images) => Box::new(joined::Encoder::new(images, raw_len)?),
+            None => Box::new(Encoder(State::new(raw_len)?, Vec::new())),
+        })
     },
     decoder: |settings, raw_len| {
-        parse(settings)?;
-        Ok(Box::new(Decoder {
-            state: State::new(raw_len)?,
-            open: None,
-        }))
+        Ok(match parse(settings)? {
+            Some(images) => Box::new(joined::Decoder::new(images, raw_len)?),
+            None => Box::new(Decoder {
+                state: State::new(raw_len)?,
+                open: None,
+            }),
+        })
     },
     settings: |_, _| Vec::new(),
 };
 
-fn parse(settings: &[u8]) -> Result<(), PredictorError> {
-    let lines = super::codec::lines_of(settings);
-    lines
-        .map(drop)
-        .ok_or(PredictorError::Unsupported("settings of circuit"))
+/// Settings are empty, or the number of line feeds; after that may come those of `cm`, for images, which are
+/// coded with its contexts too.
+fn parse(settings: &[u8]) -> Result<Option<joined::Images>, PredictorError> {
+    const UNKNOWN: PredictorError = PredictorError::Unsupported("settings of circuit");
+    let mut rest = settings;
+    if !rest.is_empty() {
+        varint::take(&mut rest).ok_or(UNKNOWN)?;
+    }
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    joined::Images::parse(rest).map(Some)
+}
+
+/// The number of line feeds that settings begin with, where they do.
+pub fn lines_of(mut settings: &[u8]) -> Option<u64> {
+    varint::take(&mut settings)
 }
 
 struct State {
@@ -78,11 +97,8 @@ impl State {
 
     /// Hash of the circuit's predictions for a record of zeros: the same whatever chunks are coded as.
     fn canary(&self) -> u32 {
-        let Some(pack) = &self.pack else { return 0 };
-        let mut record = vec![0; pack.fields.len()];
-        let mut hashing = Hashing(Hasher::new());
-        Rows::new(Arc::clone(pack), self.simd).code(&mut record, &mut hashing);
-        hashing.0.finalize()
+        let pack = self.pack.as_ref();
+        pack.map_or(0, |pack| hash_of_zeros(pack, self.simd).finalize())
     }
 
     fn advance(&mut self, bytes: u64) -> Result<(), PredictorError> {
@@ -99,6 +115,14 @@ impl State {
         let beyond = self.at.saturating_sub(lead);
         (lead.saturating_sub(self.at) + (stride - beyond % stride) % stride) as usize
     }
+}
+
+/// The hash of a circuit's predictions for a record of zeros.
+pub fn hash_of_zeros(pack: &Arc<CircuitPack>, simd: Level) -> Hasher {
+    let mut record = vec![0; pack.fields.len()];
+    let mut hashing = Hashing(Hasher::new());
+    Rows::new(Arc::clone(pack), simd).code(&mut record, &mut hashing);
+    hashing.0
 }
 
 /// Hears of predictions alone.

@@ -9,6 +9,7 @@ mod asked;
 mod codec;
 mod engine;
 mod given;
+mod joined;
 mod kinds;
 mod layout;
 mod pack;
@@ -24,6 +25,7 @@ mod train;
 
 pub(crate) use codec::PREDICTOR;
 pub(crate) use given::PREDICTOR as WITH_CIRCUIT;
+pub use joined::{joined, most_joined};
 pub use pack::{CircuitPack, Kind, MAGIC};
 pub use tables::{Part, Spent, costs};
 pub use train::{Training, train};
@@ -36,7 +38,7 @@ pub fn lines(id: &str, settings: &[u8]) -> Option<u64> {
         "pc" => {
             codec::Hints::read(settings.get(crate::cm::codec::settings_len(settings)..)?)?.lines
         }
-        "circuit" => codec::lines_of(settings)?,
+        "circuit" => given::lines_of(settings),
         _ => None,
     }
 }

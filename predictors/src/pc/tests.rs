@@ -8,7 +8,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::pack::CircuitPack;
-use super::{Training, train};
+use super::{Training, joined, most_joined, train};
 use crate::segment::{PredictorError, SegmentDecoder, find};
 
 struct Random(u64);
@@ -317,27 +317,137 @@ fn a_trained_circuit_codes_other_tables() {
     }
 }
 
-#[test]
-fn a_trained_circuit_codes_other_stacks() {
-    let stack = |seed: u64, images: u8| {
-        let mut random = Random(seed * 2 + 1);
-        let mut data = vec![0, 0, 8, 3, 0, 0, 0, images, 0, 0, 0, 6, 0, 0, 0, 6];
-        for _ in 0..images {
-            let (x, y) = (random.below(4) as i32, random.below(4) as i32);
-            for at in 0..36 {
-                let far = (at % 6 - x).abs() + (at / 6 - y).abs();
-                data.push((255 - 60 * far).max(random.below(3) as i32) as u8);
-            }
+/// An idx file of small images of a spot each.
+fn stack(seed: u64, images: u8) -> Vec<u8> {
+    let mut random = Random(seed * 2 + 1);
+    let mut data = vec![0, 0, 8, 3, 0, 0, 0, images, 0, 0, 0, 6, 0, 0, 0, 6];
+    for _ in 0..images {
+        let (x, y) = (random.below(4) as i32, random.below(4) as i32);
+        for at in 0..36 {
+            let far = (at % 6 - x).abs() + (at / 6 - y).abs();
+            data.push((255 - 60 * far).max(random.below(3) as i32) as u8);
         }
-        data
-    };
+    }
+    data
+}
+
+fn stack_circuit(states: usize) -> Arc<CircuitPack> {
     let training = Training {
-        states: 8,
+        states,
         passes: 3,
         threads: 1,
     };
     let pack = train(&stack(1, 200), training, &mut |_| true).unwrap();
-    let circuit = Arc::new(CircuitPack::read(&pack).unwrap());
+    Arc::new(CircuitPack::read(&pack).unwrap())
+}
+
+/// Settings for images of a stack by a circuit and `cm`.
+fn joined_settings(circuit: &CircuitPack, level: u8, data: &[u8]) -> Vec<u8> {
+    let own = joined(circuit, level, data).expect("small images");
+    [&[0], &own[..]].concat()
+}
+
+#[test]
+fn a_circuit_joins_in_the_mixer_of_images() {
+    let data = stack(2, 100);
+    for (level, states) in [(6, 4), (6, 16), (7, 8), (8, 32), (9, 8)] {
+        let circuit = stack_circuit(states);
+        let settings = joined_settings(&circuit, level, &data);
+        let coded = |circuit, cuts: &[usize]| {
+            let coded = Coded::with_settings(settings.clone(), Some(circuit), &data, cuts);
+            let (back, canary) = coded.decode(&coded.chunks, &data, 37).unwrap();
+            assert!(back == data && canary == coded.canary);
+            coded
+        };
+        // It is smaller than what each of the two makes alone.
+        let whole = coded(&circuit, &[]);
+        let alone = Coded::new(level, Some(&circuit), &data, &[]).bytes();
+        let mut plain =
+            (find("cm", 1).unwrap().encoder)(&settings[1..], data.len() as u64).unwrap();
+        plain.write(&data).unwrap();
+        let plain = plain.finish_chunk().unwrap().len();
+        assert!(whole.bytes() < alone.min(plain), "{level} {alone} {plain}");
+        // Chunks that cut the header and images; such as are stored after coding.
+        let many = coded(&circuit, &[3, 14, 36, 36, 1, 70]);
+        assert_eq!(many.canary, whole.canary);
+        assert!(many.chunks.iter().any(|chunk| chunk.1.is_none()));
+    }
+    // Most of a stack, as it begins in the middle of one: an image ends where a segment does.
+    let circuit = stack_circuit(8);
+    let later = &data[36 * 40..];
+    let settings = joined_settings(&circuit, 6, &data);
+    let coded = Coded::with_settings(settings, Some(&circuit), later, &[100]);
+    assert!(coded.decode(&coded.chunks, later, 50).unwrap().0 == later);
+}
+
+#[test]
+fn what_a_circuit_does_not_join_is_refused() {
+    let (data, circuit) = (stack(2, 100), stack_circuit(8));
+    assert_eq!(joined(&circuit, 5, &data), None);
+    assert_eq!(joined(&circuit, 6, &table(300, 5, 0)), None);
+    assert_eq!(joined(&super::tests::circuit(4), 6, &data), None);
+    let settings = joined_settings(&circuit, 6, &data);
+    assert_eq!(super::lines("circuit", &settings), Some(0));
+    let predictor = find("circuit", 1).unwrap();
+    let refused = |at: usize, to: u8| {
+        let mut settings = settings.clone();
+        settings[at] = to;
+        (predictor.decoder)(&settings, 100).err()
+    };
+    // The level, the class, the plane.
+    for (at, to) in [(1, 5), (1, 9), (2, 1), (5, 0), (8, 1)] {
+        let unsupported = matches!(refused(at, to), Some(PredictorError::Unsupported(_)));
+        assert!(unsupported, "{at} {to}");
+    }
+    assert!((predictor.decoder)(&settings[..8], 100).is_err());
+    let mut other = settings.clone();
+    other[5] = 35;
+    let mut decoder = (predictor.decoder)(&other, 100).unwrap();
+    let refused = decoder.set_circuit(Arc::clone(&circuit));
+    assert!(matches!(refused, Err(PredictorError::Corrupt(_))));
+    let mut without = (predictor.decoder)(&settings, 100).unwrap();
+    without.begin_chunk(vec![1, 2, 3]).unwrap();
+    let read = without.read(&mut [0; 10]);
+    assert!(matches!(read, Err(PredictorError::Usage(_))));
+    let most = most_joined(&circuit, 9).unwrap();
+    for level in 6..=9 {
+        let own = joined_settings(&circuit, level, &data);
+        let memory = |settings: &[u8]| (predictor.memory)(settings, 1 << 24).unwrap();
+        assert!(
+            memory(&own) <= memory(&[&[0], &most[..]].concat()),
+            "{level}"
+        );
+    }
+}
+
+#[test]
+fn damaged_images_are_refused_or_harmless() {
+    let (data, circuit) = (stack(2, 60), stack_circuit(8));
+    let settings = joined_settings(&circuit, 6, &data);
+    let coded = Coded::with_settings(settings, Some(&circuit), &data, &[700]);
+    let longest = coded
+        .chunks
+        .iter()
+        .filter_map(|c| c.1.as_ref().map(Vec::len));
+    let longest = longest.max().unwrap();
+    let mut random = Random(9);
+    let mut harmless = 0;
+    for _ in 0..60 {
+        let at = random.below(longest as u64) as usize;
+        harmless += usize::from(survives(&coded, &data, |payload| {
+            let at = at % payload.len();
+            payload[at] ^= 1 << (at % 8);
+        }));
+        survives(&coded, &data, |payload| {
+            payload.truncate(at % payload.len())
+        });
+    }
+    assert!(harmless < 6, "{harmless}");
+}
+
+#[test]
+fn a_trained_circuit_codes_other_stacks() {
+    let circuit = stack_circuit(8);
     let data = stack(2, 100);
     let coded = round_trip(3, Some(&circuit), &data, &[], 100);
     assert!(coded.bytes() * 3 < data.len());
