@@ -189,7 +189,7 @@ def measure_all(asked: argparse.Namespace) -> None:
             base = chosen[0]
             words = ("-p", "circuit", "-m", str(pack))
             course = f"{asked.states} states, {asked.passes} passes of {asked.train.name}"
-            name = f"llmzip -m circuit, {course}"
+            name = f"{base.name} -m circuit, {course}"
             back = ("-m", str(pack), *base.decompress)
             chosen = [Tool(name, base.program, (*words, *base.compress), back)]
         for file in asked.files:

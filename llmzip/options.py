@@ -44,7 +44,8 @@ class Options(Record):
     predictor: id of the predictor for every segment; None chooses by content.
     model: a language model that may predict text, or a circuit that predicts rows, which a reader
         needs too: the name of one in the store, the path of a pack, or the start of a sha256. From
-        level 3 on. With a circuit segments are short, so that rows can be read alone.
+        level 3 on. With a circuit segments are short, so that rows can be read alone; but not from
+        level 6 on with one of images, which is joined with contexts of pixels there.
     segments: into how many segments a text that fits one is cut where a model predicts it; they are
         decoded together. 0 chooses.
     embed_model: whether the archive brings the model, so that it opens without; needs `model`.

@@ -97,7 +97,8 @@ Usage: llmzip train [OPTIONS] FILE -o MODEL
 
 Train a probabilistic circuit on FILE, a table (CSV, TSV, JSON lines) or a stack of equally
 sized records of bytes (idx and .npy files), and write it to MODEL. 'llmzip -m MODEL' compresses
-files like it: fast, in short segments that can be read alone, and decoding needs MODEL too.
+files like it, and decoding needs MODEL too: rows fast, in short segments that can be read
+alone; images at -6 and above with contexts of their pixels, slower and smaller.
 """,
     "list": """\
 Usage: llmzip list [OPTIONS] [FILE]...

@@ -161,7 +161,6 @@ def test_a_circuit_of_images_joins_in_the_contexts_of_pixels(llmzip) -> None:
         "alone": ("-m", "i.pc", "-p", "circuit", "-5"),
         "plain": ("-p", "cm"),
         "embedded": ("-m", "i.pc", "--embed-model"),
-        "cut": ("-m", "i.pc", "--segment-size", "14400"),
     }.items():
         llmzip(*words, "-o", f"{name}.llmz", "t.idx")
         sizes[name] = (llmzip.folder / f"{name}.llmz").stat().st_size
@@ -171,11 +170,8 @@ def test_a_circuit_of_images_joins_in_the_contexts_of_pixels(llmzip) -> None:
     assert "circuit 1" in shown and "needed to decode" in shown
     assert "needs the model 'i'" in llmzip.fails("-d", "-c", "joined.llmz", code=3)
     assert llmzip("-d", "-c", "embedded.llmz").stdout == data
-    assert llmzip("-t", "-m", "i.pc", "cut.llmz")
-    lines = data.split(b"\n")
-    assert llmzip("rows", "-m", "i.pc", "joined.llmz", ":1").stdout == lines[0] + b"\n" * (
-        len(lines) > 1
-    )
+    second = data.split(b"\n", 2)[1] + b"\n"
+    assert llmzip("rows", "-m", "i.pc", "joined.llmz", "1").stdout == second
     piped = llmzip("-c", "-m", "i.pc", stdin=data).stdout
     assert piped == (llmzip.folder / "joined.llmz").read_bytes()
     # A circuit of images of another size has nothing to say.

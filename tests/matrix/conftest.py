@@ -104,7 +104,7 @@ def spots(count: int, seed: int) -> bytes:
         left, top = random.randrange(2, 7), random.randrange(2, 6)
         for place in range(72):
             away = (place % 9 - left) ** 2 + (place // 9 - top) ** 2
-            pixels.append(max(250 - 30 * away - random.randrange(3), 0))
+            pixels.append(max(250 - 9 * away - random.randrange(3), 0))
     return struct.pack(">4B3I", 0, 0, 8, 3, count, 8, 9) + pixels
 
 

@@ -18,7 +18,7 @@ from .fields import Fields
 from .pc_circuit import Numbers, Tree, scaled
 from .pc_rows import mixer_of, record_predict, said
 
-LEAST_LEVEL, WEIGHT, MOST_WORK = 6, 214748364, 256
+LEAST_LEVEL, WEIGHT, MOST_MESSAGES = 6, 214748364, 64
 NOBODY = -2  # is no variable, nor the root's parent
 
 
@@ -27,10 +27,12 @@ class Messages(NamedTuple):
 
     prior: np.ndarray
     down: np.ndarray
-    up: np.ndarray
-    told: np.ndarray  # whether there is an `up`
     own: np.ndarray
     at: np.ndarray  # the one variable of which a value is to come
+    heaps: np.ndarray  # of all variables, one after the other
+    there: np.ndarray
+    starts: np.ndarray  # of each variable's heap
+    entries: np.ndarray  # of each variable in that of its parent
 
 
 class Paths(NamedTuple):
@@ -42,18 +44,16 @@ class Paths(NamedTuple):
 
 def new_paths(tree: Tree) -> Paths:
     parents = tree.parents.tolist()
-    children = [parents.count(v) for v in range(len(parents))]
     nodes: list[int] = []
-    ends, work = [], 0
+    ends: list[int] = []
     for v in range(len(parents) - 1):
         up, down = to_root(parents, v), to_root(parents, v + 1)
         while len(up) > 1 and len(down) > 1 and up[-2] == down[-2]:
             del up[-1], down[-1]
         path = up + down[-2::-1]
-        work += sum(1 + children[a] for a in path[:-1])
         nodes += path
         ends.append(len(nodes))
-    if work > MOST_WORK * len(parents):
+    if len(nodes) - len(ends) > MOST_MESSAGES * len(parents):
         raise UnsupportedError("a circuit whose tree is long to walk")
     return Paths(np.array(nodes, dtype=np.int64), np.array(ends, dtype=np.int64))
 
@@ -72,8 +72,26 @@ def new_messages(pack: Pack) -> Messages:
     for v in tree.order.tolist():
         p = tree.parents[v]
         prior[v] = scaled(prior[p] @ c.steps[v] if p >= 0 else c.first.copy())
-    told = zeros(count)
-    return Messages(prior, prior.copy(), zeros(count, m), told, zeros(count, m), zeros(1))
+    starts, entries, end = [], [0] * count, 0
+    for v in range(count):
+        starts.append(end)
+        children = tree.children[tree.ends[v - 1] if v else 0 : tree.ends[v]].tolist()
+        leaves = 1
+        while leaves < len(children):
+            leaves *= 2
+        for i, child in enumerate(children):
+            entries[child] = leaves + i
+        end += 2 * leaves
+    return Messages(
+        prior=prior,
+        down=prior.copy(),
+        own=zeros(count, m),
+        at=zeros(1),
+        heaps=zeros(end, m),
+        there=zeros(end),
+        starts=np.array(starts),
+        entries=np.array(entries),
+    )
 
 
 @compiled
@@ -96,12 +114,33 @@ def around(tree: Tree, s: Messages, a: int, b: int) -> np.ndarray:
         count = times(product, s.own[a], count)
     if tree.parents[a] != b:
         count = times(product, s.down[a], count)
-    start = tree.ends[a - 1] if a > 0 else 0
-    for i in range(start, tree.ends[a]):
-        c = tree.children[i]
-        if c != b and s.told[c]:
-            count = times(product, s.up[c], count)
+    start = s.starts[a]
+    if b >= 0 and tree.parents[b] == a:
+        j = s.entries[b]
+        while j > 1:
+            if s.there[start + (j ^ 1)]:
+                count = times(product, s.heaps[start + (j ^ 1)], count)
+            j >>= 1
+    elif s.there[start + 1]:
+        times(product, s.heaps[start + 1], count)
     return product
+
+
+@compiled
+def tell(s: Messages, a: int, b: int, message: np.ndarray) -> None:
+    """From a to its parent b."""
+    start, j = s.starts[b], s.entries[a]
+    s.heaps[start + j] = message
+    s.there[start + j] = 1
+    while j > 1:
+        j >>= 1
+        count = 0
+        product = np.zeros(len(message), dtype=np.int64)
+        for i in (start + 2 * j, start + 2 * j + 1):
+            if s.there[i]:
+                count = times(product, s.heaps[i], count)
+        s.heaps[start + j] = product
+        s.there[start + j] = 1
 
 
 @compiled
@@ -122,7 +161,7 @@ def take(tree: Tree, c: Numbers, paths: Paths, s: Messages, x: int) -> None:
     m = len(c.first)
     if v == len(tree.parents) - 1:
         s.at[0] = 0
-        s.told[:] = 0
+        s.there[:] = 0
         s.down[:] = s.prior
         return
     s.at[0] = v + 1
@@ -142,8 +181,7 @@ def take(tree: Tree, c: Numbers, paths: Paths, s: Messages, x: int) -> None:
                     message[z] += product[y] * c.steps[b, y, z]
         scaled(message)
         if tree.parents[a] == b:
-            s.up[a] = message
-            s.told[a] = 1
+            tell(s, a, b, message)
         else:
             s.down[b] = message
 

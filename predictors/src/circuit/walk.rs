@@ -5,10 +5,11 @@
 //! in question are kept up to date (Pearl, "Probabilistic Reasoning in Intelligent Systems", 1988).
 
 use super::quantised::{Circuit, NIBBLE, scaled};
+use super::tree::Tree;
 use crate::segment::PredictorError;
 
-/// Vectors that are multiplied or stepped over in a record, at most, for each of its variables.
-const MOST_WORK: usize = 256;
+/// Messages of a record, at most, for each of its variables.
+const MOST_MESSAGES: usize = 64;
 
 /// Where a circuit's tree is walked from each variable to the next.
 #[derive(Debug, Clone)]
@@ -33,21 +34,19 @@ impl Paths {
         }
         let above = |node: usize| tree.parent(node).expect("below the root");
         let (mut nodes, mut starts) = (Vec::new(), vec![0]);
-        let (mut work, most) = (0, n * MOST_WORK);
         for to in 1..n {
             let (mut from, mut end) = (to - 1, to);
             let mut down = vec![to as u16];
             while from != end {
                 if depths[from] >= depths[end] {
                     nodes.push(from as u16);
-                    work += 1 + tree.children(from).len();
                     from = above(from);
                 } else {
                     end = above(end);
-                    work += 1 + tree.children(end).len();
                     down.push(end as u16);
                 }
-                if work > most {
+                // Each path has a variable more than messages.
+                if nodes.len() + down.len() - to > n * MOST_MESSAGES {
                     return Err(LONG);
                 }
             }
@@ -63,6 +62,99 @@ impl Paths {
     }
 }
 
+/// What the children of each variable told it, joined in pairs, pairs of pairs and so on, so that what all but
+/// one told is soon found.
+#[derive(Debug, Clone)]
+struct Told<const M: usize> {
+    /// A binary heap for each variable with children, which are its leaves; entry 0 is not used.
+    entries: Vec<[u32; M]>,
+    there: Vec<bool>,
+    /// Where each variable's heap begins, and which entry each child's is in its parent's.
+    starts: Vec<u32>,
+    slots: Vec<u16>,
+}
+
+impl<const M: usize> Told<M> {
+    fn new(tree: &Tree) -> Self {
+        let n = tree.len();
+        let (mut starts, mut slots, mut end) = (Vec::new(), vec![0; n], 0);
+        for node in 0..n {
+            starts.push(end);
+            let children = tree.children(node);
+            let leaves = children.len().next_power_of_two();
+            for (i, &child) in children.iter().enumerate() {
+                slots[usize::from(child)] = (leaves + i) as u16;
+            }
+            end += 2 * leaves as u32;
+        }
+        Self {
+            entries: vec![[0; M]; end as usize],
+            there: vec![false; end as usize],
+            starts,
+            slots,
+        }
+    }
+
+    /// Takes up what `child` tells its parent.
+    #[inline(always)]
+    fn tell(&mut self, parent: usize, child: usize, message: [u32; M]) {
+        let start = self.starts[parent] as usize;
+        let mut at = usize::from(self.slots[child]);
+        self.entries[start + at] = message;
+        self.there[start + at] = true;
+        while at > 1 {
+            let (own, other) = (start + at, start + (at ^ 1));
+            let first = own.min(other);
+            let joined = if self.there[other] {
+                times(&self.entries[first], &self.entries[first + 1])
+            } else {
+                self.entries[own]
+            };
+            at >>= 1;
+            self.entries[start + at] = joined;
+            self.there[start + at] = true;
+        }
+    }
+
+    /// `product` and what the children told, but for one.
+    #[inline(always)]
+    fn join(
+        &self,
+        mut product: Option<[u32; M]>,
+        node: usize,
+        but: Option<usize>,
+    ) -> Option<[u32; M]> {
+        let start = self.starts[node] as usize;
+        let Some(but) = but else {
+            return self.join_entry(product, start + 1);
+        };
+        let mut at = usize::from(self.slots[but]);
+        while at > 1 {
+            product = self.join_entry(product, start + (at ^ 1));
+            at >>= 1;
+        }
+        product
+    }
+
+    #[inline(always)]
+    fn join_entry(&self, product: Option<[u32; M]>, at: usize) -> Option<[u32; M]> {
+        // Closures would not be compiled for the CPU's features.
+        match product {
+            _ if !self.there[at] => product,
+            Some(product) => Some(times(&product, &self.entries[at])),
+            None => Some(self.entries[at]),
+        }
+    }
+}
+
+/// Which message is asked for: what a variable tells its parent, a child, or nobody.
+#[derive(Debug, Clone, Copy)]
+enum To {
+    Parent,
+    Child(usize),
+    Nobody,
+}
+
 /// What the values of a record so far say of the next one.
 #[derive(Debug, Clone)]
 pub struct Walk<const M: usize> {
@@ -71,10 +163,9 @@ pub struct Walk<const M: usize> {
     turned: Vec<[[u16; M]; M]>,
     /// What each variable hears from its parent while nothing is known; of the root, its own probabilities.
     priors: Vec<[u32; M]>,
-    /// What each variable heard last from its parent, and told it; whether it told it anything.
+    /// What each variable heard last from its parent, and from its children.
     down: Vec<[u32; M]>,
-    up: Vec<[u32; M]>,
-    told: Vec<bool>,
+    told: Told<M>,
     /// What the values say, of the variables before the one in question.
     own: Vec<[u32; M]>,
     /// Variable in question, and what is known of its states.
@@ -105,13 +196,12 @@ impl<const M: usize> Walk<M> {
             turned: (0..n).map(turn).collect(),
             down: priors.clone(),
             priors,
-            up: vec![[0; M]; n],
-            told: vec![false; n],
+            told: Told::new(tree),
             own: vec![[0; M]; n],
             at: 0,
             now: [0; M],
         };
-        walk.look(circuit);
+        walk.look();
         Ok(walk)
     }
 
@@ -127,38 +217,27 @@ impl<const M: usize> Walk<M> {
         &self.now
     }
 
-    /// What a variable's surroundings but `skip` say of its states.
+    /// What is known around a variable, but for what it was told by the one that is to be told.
     #[inline(always)]
-    fn product(&self, circuit: &Circuit<M>, node: usize, skip: usize) -> [u32; M] {
-        let tree = &circuit.shape.tree;
-        let mut product = [0; M];
-        let mut any = false;
-        let mut times = |message: &[u32; M]| {
-            if any {
-                product = scaled(std::array::from_fn(|z| product[z] * message[z]));
-            } else {
-                product = *message;
-                any = true;
-            }
+    fn around(&self, node: usize, to: To) -> [u32; M] {
+        let known = (node < self.at).then_some(&self.own[node]);
+        let above = (!matches!(to, To::Parent)).then_some(&self.down[node]);
+        let product = match (known, above) {
+            (Some(own), Some(down)) => Some(times(own, down)),
+            (own, down) => own.or(down).copied(),
         };
-        if node < self.at {
-            times(&self.own[node]);
-        }
-        if tree.parent(node) != Some(skip) {
-            times(&self.down[node]);
-        }
-        for &child in tree.children(node) {
-            let child = usize::from(child);
-            if child != skip && self.told[child] {
-                times(&self.up[child]);
-            }
-        }
-        product
+        let but = match to {
+            To::Child(child) => Some(child),
+            _ => None,
+        };
+        // What tells its parent something knows its own value, or was told something.
+        let product = self.told.join(product, node, but);
+        product.expect("something is known")
     }
 
     #[inline(always)]
-    fn look(&mut self, circuit: &Circuit<M>) {
-        self.now = self.product(circuit, self.at, usize::MAX).map(|v| v >> 1);
+    fn look(&mut self) {
+        self.now = self.around(self.at, To::Nobody).map(|v| v >> 1);
     }
 
     /// Masses of the groups of values of the variable in question, which has more than one.
@@ -183,7 +262,7 @@ impl<const M: usize> Walk<M> {
         self.at += 1;
         if self.at == tree.len() {
             self.at = 0;
-            self.told.fill(false);
+            self.told.there.fill(false);
             self.down.copy_from_slice(&self.priors);
         } else {
             let last = self.at - 1;
@@ -191,17 +270,23 @@ impl<const M: usize> Walk<M> {
             for i in self.paths.before(self.at).skip(1) {
                 let from = usize::from(self.paths.nodes[i - 1]);
                 let to = usize::from(self.paths.nodes[i]);
-                let product = self.product(circuit, from, to);
                 if tree.parent(from) == Some(to) {
-                    self.up[from] = step(&self.turned[from], &product);
-                    self.told[from] = true;
+                    let message = step(&self.turned[from], &self.around(from, To::Parent));
+                    self.told.tell(to, from, message);
                 } else {
-                    self.down[to] = step(circuit.steps(to), &product);
+                    let around = self.around(from, To::Child(to));
+                    self.down[to] = step(circuit.steps(to), &around);
                 }
             }
         }
-        self.look(circuit);
+        self.look();
     }
+}
+
+/// Both vectors multiplied.
+#[inline(always)]
+fn times<const M: usize>(a: &[u32; M], b: &[u32; M]) -> [u32; M] {
+    scaled(std::array::from_fn(|z| a[z] * b[z]))
 }
 
 /// A vector of states times a matrix whose rows are theirs.
@@ -326,7 +411,7 @@ mod tests {
         let star: Vec<_> = (0..n).map(|v| (v > 0).then_some(0)).collect();
         let path: Vec<_> = (0..n).map(|v: usize| v.checked_sub(1)).collect();
         assert!(Paths::new(&circuit(&chains, 1)).is_err());
-        assert!(Paths::new(&circuit(&star, 1)).is_err());
+        assert!(Paths::new(&circuit(&star, 1)).is_ok());
         assert!(Paths::new(&circuit(&path, 1)).is_ok());
     }
 }

@@ -9,6 +9,7 @@ use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 use super::asked::Asked;
 use super::given::{NO_CIRCUIT, hash_of_zeros};
 use super::pack::{CircuitPack, Kind};
+use super::stack::{self, Stack};
 use crate::array_header::ArrayHeader;
 use crate::bits::Bits;
 use crate::circuit::any::{AnyWalk, Ask};
@@ -79,10 +80,13 @@ pub fn joined(pack: &CircuitPack, level: u8, sample: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     pack.circuit.walk().ok()?;
-    content.plane = u32::try_from(stride).ok()?;
     // Later segments begin where whole images end, as many bytes before an image as the first one.
-    let header = ArrayHeader::of_bytes(sample);
-    content.offset = u32::try_from(header.map_or(lead, |header| header.offset)).ok()?;
+    let here = match ArrayHeader::of_bytes(sample) {
+        Some(_) => stack::find(sample).filter(|found| found.stride == stride)?,
+        None => Stack { lead, stride },
+    };
+    content.plane = u32::try_from(here.stride).ok()?;
+    content.offset = u32::try_from(here.lead).ok()?;
     Some(codec::settings(level, content))
 }
 

@@ -386,6 +386,10 @@ fn what_a_circuit_does_not_join_is_refused() {
     assert_eq!(joined(&circuit, 5, &data), None);
     assert_eq!(joined(&circuit, 6, &table(300, 5, 0)), None);
     assert_eq!(joined(&super::tests::circuit(4), 6, &data), None);
+    // Images of another size.
+    let mut sized = data.clone();
+    sized[15] = 3;
+    assert_eq!(joined(&circuit, 6, &sized), None);
     let settings = joined_settings(&circuit, 6, &data);
     assert_eq!(super::lines("circuit", &settings), Some(0));
     let predictor = find("circuit", 1).unwrap();
