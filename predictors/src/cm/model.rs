@@ -141,6 +141,7 @@ impl<const S: usize, const A: usize> Model<S, A> {
         let slower: Vec<_> = (before..)
             .zip(externals)
             .map(|(at, e)| (at, e.rate_shift.min(31)))
+            .filter(|&(_, shift)| shift > 0)
             .collect();
         let apms: Vec<Apm> = curves
             .iter()
