@@ -335,7 +335,7 @@ mod tests {
     fn by_force(circuit: &Circuit<M>, known: &[usize]) -> Vec<f64> {
         let tree = &circuit.shape.tree;
         let (n, at) = (tree.len(), known.len());
-        let mut masses = vec![0.0; VALUES];
+        let mut masses = [0.0; VALUES];
         for number in 0..M.pow(n as u32) {
             let state = |v: usize| number / M.pow(v as u32) % M;
             let mut p = 1.0;
