@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from llmzip import _native
+from llmzip.models import loaded
 
 STATM = Path("/proc/self/statm")
 
@@ -82,23 +83,36 @@ def settings_of(predictor) -> set[bytes]:
     }
 
 
-@pytest.mark.skipif(not STATM.exists(), reason="needs Linux's /proc")
-def test_memory_is_at_most_what_is_said(predictor, options):
-    texts = sorted(settings.hex() for settings in settings_of(predictor))
+def growth(predictor: list[object]) -> list[tuple[str, int, int, int]]:
+    """Settings, raw length, growth and what was said; for id, version, settings and model."""
     # Large pieces go back to the system as soon as they are freed, so that growth is what is held.
     environment = os.environ | {
         "MALLOC_MMAP_THRESHOLD_": "65536",
         "MALLOC_TRIM_THRESHOLD_": "65536",
     }
-    asked = [predictor.id, predictor.version, texts, options.get("model")]
     done = subprocess.run(
-        [sys.executable, "-P", "-c", PROGRAM, json.dumps(asked)],
+        [sys.executable, "-P", "-c", PROGRAM, json.dumps(predictor)],
         env=environment,
         check=True,
         capture_output=True,
         timeout=300,
     )
-    found = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="needs Linux's /proc")
+def test_memory_of_images_by_a_circuit_is_at_most_what_is_said(images, pictures):
+    circuit = loaded.named(pictures, 0).native
+    settings = [b"\0" + circuit.joined(level, images(40, 2)) for level in (6, 7, 8)]
+    found = growth(["circuit", 1, [text.hex() for text in settings], pictures])
+    assert len(found) == 12
+    assert [case for case in found if case[2] > case[3]] == []
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="needs Linux's /proc")
+def test_memory_is_at_most_what_is_said(predictor, options):
+    texts = sorted(settings.hex() for settings in settings_of(predictor))
+    found = growth([predictor.id, predictor.version, texts, options.get("model")])
     assert len(found) == 4 * len(texts)
     assert [case for case in found if case[2] > case[3]] == []
     if predictor.id == "cm":
