@@ -9,7 +9,8 @@ Every tool is a process of one thread for each file and direction, as in `peers.
 with its verification, `cm` alone beside it (`-p cm`). Polypress restores cells, not always bytes:
 its row says which. Parquet (pyarrow in the interpreter PYTHON, zstd level 19, all columns as text)
 and OpenZL (numbers of values, dictionaries by xz; its better graphs want a parser for each file)
-keep columns alone. With --train a circuit is trained on DATA first and named with -m: its bytes
+keep columns alone. With --train a circuit is trained on DATA first and named with -m, at the first
+of the levels: images are by it alone at 5, joined with contexts of pixels from 6 on. Its bytes
 stand in a column of their own, and count in what is "adjusted". Rows are kept in tables.csv, one a
 tool and file; a tool is measured again each time that it is run. `readme` puts tables of them into
 a file.
