@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .circuit import MOST_STRIDE, Circuit, Pack
-from .cm import GREY, NO_CODER, check_used, new_coder, new_state, read_settings, table_bits_of
+from .cm import GREY, Advancing, new_state, read_settings, table_bits_of
 from .cm_basics import compiled, zeros
 from .cm_mixer import initial_weights
 from .cm_plans import plan_of
@@ -225,7 +225,7 @@ def advance_images(
         out[at] = value
 
 
-class Images(Circuit):
+class Images(Advancing, Circuit):
     """The predictor of one segment."""
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
@@ -270,15 +270,6 @@ class Images(Circuit):
         self.given += first.tolist()
         self.seen += length
         return out.tobytes()
-
-    def decode(self, payload: bytes, raw_len: int) -> bytes:
-        coder = new_coder(payload)
-        raw = self._advance(coder, payload, raw_len)
-        check_used(coder, payload)
-        return raw
-
-    def train(self, raw: bytes) -> None:
-        self._advance(NO_CODER, raw, len(raw))
 
     def canary(self) -> int:
         return zlib.crc32(np.array(self.given, dtype="<u4").tobytes()) if self.given else 0

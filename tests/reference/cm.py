@@ -91,7 +91,23 @@ def table_bits_of(plan: Plan, raw_len: int) -> int:
     return min(max(sized.bit_length(), 16), plan.table_bits)
 
 
-class Cm:
+class Advancing:
+    """Chunks of a predictor that goes from byte to byte in `_advance`."""
+
+    def _advance(self, coder: np.ndarray, data: bytes, length: int) -> bytes:
+        raise NotImplementedError
+
+    def decode(self, payload: bytes, raw_len: int) -> bytes:
+        coder = new_coder(payload)
+        raw = self._advance(coder, payload, raw_len)
+        check_used(coder, payload)
+        return raw
+
+    def train(self, raw: bytes) -> None:
+        self._advance(NO_CODER, raw, len(raw))
+
+
+class Cm(Advancing):
     """The predictor of one segment. FORMAT.md, section 8."""
 
     def __init__(self, settings: bytes, raw_len: int) -> None:
@@ -112,15 +128,6 @@ class Cm:
         self.seen += length
         history = self.state.past.history
         return history[len(history) - length :].tobytes()
-
-    def decode(self, payload: bytes, raw_len: int) -> bytes:
-        coder = new_coder(payload)
-        raw = self._advance(coder, payload, raw_len)
-        check_used(coder, payload)
-        return raw
-
-    def train(self, raw: bytes) -> None:
-        self._advance(NO_CODER, raw, len(raw))
 
     def canary(self) -> int:
         return zlib.crc32(self.first[: 8 * self.seen].tobytes())

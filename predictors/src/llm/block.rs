@@ -29,6 +29,17 @@ pub fn unfolds(sample: &[u8]) -> bool {
     })
 }
 
+/// The text of the segment's next block with the model, for an encoder; `None` where that is the block itself.
+///
+/// # Errors
+/// [`PredictorError::Setup`] when there is not enough memory.
+pub fn unfolded(segment: &mut Segment, raw: &[u8]) -> Result<Option<Unfolded>, PredictorError> {
+    if !segment.settings.unfolds {
+        return Ok(None);
+    }
+    Ok(unfold(raw, segment.line()?))
+}
+
 /// A whole number of so many binary digits, the top one first; `value` for an encoder.
 fn plain<B: Bits>(bits: &mut B, value: usize, digits: u32) -> usize {
     let digits = (0..digits).rev();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use llmzip_coders::binary::{Decoder as BitDecoder, Encoder as BitEncoder};
 
 use super::ModelPack;
-use super::block::{BLOCK, code_unfolded, start_block, unfolds};
+use super::block::{BLOCK, code_unfolded, start_block, unfolded, unfolds};
 use super::cut::{Cut, cut};
 use super::state::{Known, LEARNS, Segment, Settings, UNFOLDS};
 use super::trial::Trial;
-use super::unfold::{Unfolded, unfold};
+use super::unfold::Unfolded;
 use crate::cm;
 use crate::cm::detect::{Class, Content};
 use crate::segment::{Predictor, PredictorError, SegmentDecoder, SegmentEncoder};
@@ -112,7 +112,11 @@ impl Encoder {
         data.clear();
         std::mem::swap(&mut data, &mut self.block);
         let asks = !self.gave_up && self.trial()?.asks(&data);
-        let mut unfolded = if asks { self.unfolded(&data)? } else { None };
+        let mut unfolded = if asks {
+            unfolded(&mut self.segment, &data)?
+        } else {
+            None
+        };
         let text = unfolded.as_ref().map_or(&data, |unfolded| &unfolded.text);
         let cut = if asks {
             cut(&**self.segment.pack()?, text)?
@@ -140,14 +144,6 @@ impl Encoder {
             on,
         };
         Ok(())
-    }
-
-    /// The text of a block with the model, where that is not the block itself.
-    fn unfolded(&mut self, data: &[u8]) -> Result<Option<Unfolded>, PredictorError> {
-        if !self.segment.settings.unfolds {
-            return Ok(None);
-        }
-        Ok(unfold(data, self.segment.line()?))
     }
 
     /// Codes at most so many bytes of the open block.
@@ -206,20 +202,18 @@ impl Encoder {
         for block in std::mem::take(&mut self.blocks) {
             let data;
             (data, rest) = rest.split_at_mut(block.length);
-            let (mut starts, mut unfolded) = (Vec::new(), None);
+            let (mut starts, mut joined) = (Vec::new(), None);
             segment.end_block()?;
             if block.on {
-                if segment.settings.unfolds {
-                    unfolded = unfold(data, segment.line()?);
-                }
-                let text = unfolded.as_ref().map_or(&*data, |unfolded| &unfolded.text);
+                joined = unfolded(&mut segment, data)?;
+                let text = joined.as_ref().map_or(&*data, |of| &of.text);
                 let cut = cut(&**segment.pack()?, text)?;
                 segment.expect(&cut.tokens)?;
                 starts = cut.starts;
             }
-            let known = unfolded.as_ref().map(|of| (of.wrap, data.len()));
+            let known = joined.as_ref().map(|of| (of.wrap, data.len()));
             start_block(&mut segment, &mut Known, block.on, known)?;
-            if let Some(unfolded) = &unfolded {
+            if let Some(unfolded) = &joined {
                 let all = 0..unfolded.text.len();
                 code_unfolded(&mut segment, &mut Known, unfolded, &starts, all)?;
             } else {
